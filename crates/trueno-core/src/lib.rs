@@ -1,0 +1,38 @@
+//! The facts every other Trueno crate agrees on: element types ([`DType`]), shape and stride arithmetic
+//! ([`Layout`]), the operation table ([`table`]) with the language its rows are written in ([`math`]),
+//! counter-based random numbers ([`Philox`]) and the one [`Error`].
+//!
+//! It is for authors of kernels, backends and bindings. It is not for computing: nothing here
+//! touches an array (see `trueno-kernels` for slices, `trueno-tensor` for tensors).
+//!
+//! `no_std`, needs `alloc`, has no `unsafe`.
+//!
+//! ```
+//! use trueno_core::{Layout, math::Dual};
+//!
+//! // Shapes: a transpose and a broadcast are new strides over the same memory.
+//! let rows = Layout::contiguous(&[3, 1]);
+//! let grid = rows.broadcast_to("example", &[3, 4])?;
+//! assert_eq!(grid.strides(), [1, 0]);
+//!
+//! # Ok::<(), trueno_core::Error>(())
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod dtype;
+mod error;
+mod layout;
+pub mod math;
+mod random;
+//TABLE
+
+pub use dtype::{DType, Element, Float, Number};
+pub use error::{Error, Result};
+pub use half::{bf16, f16};
+pub use layout::{Collapsed, Dims, Layout, SliceItem, Strides, broadcast_shapes};
+pub use random::Philox;

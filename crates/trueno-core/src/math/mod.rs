@@ -1,0 +1,155 @@
+//! What a row of the operation table is written in, and who can read it.
+//!
+//! A row is a generic function over [`Math`] (or [`Arith`], when it also makes sense for integers).
+//! Whoever implements the trait interprets the row:
+//!
+//! | interpreter | gives |
+//! | --- | --- |
+//! | `f64` | the oracle value |
+//! | [`Dual`] over another interpreter | the derivative |
+//! | [`Int`] | the integer kernel |
+//! | [`wgsl::Expr`] | the shader text |
+//! | `trueno_kernels::simd::Lanes` | the SIMD kernel |
+//! | `trueno_autograd`'s traced tensors | gradients of gradients |
+//!
+//! Values are `Copy`, so that rows read like formulas; interpreters that build something keep it in
+//! an arena and hand out references to it. A literal is made from a value at hand (`x.lit(0.5)`),
+//! because some interpreters need its context: the arena, the dtype, or the proof of an instruction set.
+
+mod dual;
+mod int;
+mod oracle;
+//WGSL
+
+pub use dual::Dual;
+pub use int::Int;
+
+use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
+
+/// A truth value per lane.
+pub trait Mask: Copy + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output = Self> {}
+
+impl<T: Copy + BitAnd<Output = T> + BitOr<Output = T> + Not<Output = T>> Mask for T {}
+
+/// Arithmetic that integers and floats share.
+///
+/// Comparisons follow IEEE 754: with a NaN operand all but `ne` are false.
+pub trait Arith:
+    Copy
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Neg<Output = Self>
+    + Add<f64, Output = Self>
+    + Sub<f64, Output = Self>
+    + Mul<f64, Output = Self>
+{
+    /// What comparisons give.
+    type Mask: Mask;
+    /// The constant `value`, in the context of `self`.
+    fn lit(self, value: f64) -> Self;
+    /// `self < other`.
+    fn lt(self, other: Self) -> Self::Mask;
+    /// `self <= other`.
+    fn le(self, other: Self) -> Self::Mask;
+    /// `self == other`.
+    fn eq(self, other: Self) -> Self::Mask;
+    /// `self != other`; true when either is NaN.
+    fn ne(self, other: Self) -> Self::Mask {
+        !self.eq(other)
+    }
+    /// `self > other`.
+    fn gt(self, other: Self) -> Self::Mask {
+        other.lt(self)
+    }
+    /// `self >= other`.
+    fn ge(self, other: Self) -> Self::Mask {
+        other.le(self)
+    }
+    /// `yes` where `mask` holds, else `no`.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// Magnitude. Clears the sign bit of a float; wraps for the least integer.
+    fn abs(self) -> Self;
+    /// The larger, NaN if either is NaN (NumPy's `maximum`).
+    fn max(self, other: Self) -> Self;
+    /// The smaller, NaN if either is NaN (NumPy's `minimum`).
+    fn min(self, other: Self) -> Self;
+}
+
+/// Floating-point functions.
+///
+/// Every interpreter gives NumPy's result for NaN, infinities and signed zeros.
+pub trait Math: Arith + Div<Output = Self> + Div<f64, Output = Self> {
+    /// `self * factor + term`, rounded once where the hardware can.
+    fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// Square root, correctly rounded.
+    fn sqrt(self) -> Self;
+    /// The magnitude of `self` with the sign bit of `sign`.
+    fn copysign(self, sign: Self) -> Self;
+    /// Largest integer not above.
+    fn floor(self) -> Self;
+    /// Smallest integer not below.
+    fn ceil(self) -> Self;
+    /// Integer part.
+    fn trunc(self) -> Self;
+    /// Nearest integer, ties to even (NumPy's and PyTorch's `round`).
+    fn round(self) -> Self;
+    /// `e^self`.
+    fn exp(self) -> Self;
+    /// `2^self`.
+    fn exp2(self) -> Self;
+    /// `e^self - 1`, accurate near 0.
+    fn expm1(self) -> Self;
+    /// Natural logarithm.
+    fn ln(self) -> Self;
+    /// Logarithm to base 2.
+    fn log2(self) -> Self;
+    /// Logarithm to base 10.
+    fn log10(self) -> Self;
+    /// `ln(1 + self)`, accurate near 0.
+    fn log1p(self) -> Self;
+    /// Sine of an angle in radians.
+    fn sin(self) -> Self;
+    /// Cosine of an angle in radians.
+    fn cos(self) -> Self;
+    /// Tangent of an angle in radians.
+    fn tan(self) -> Self;
+    /// Hyperbolic tangent.
+    fn tanh(self) -> Self;
+    /// Error function.
+    fn erf(self) -> Self;
+    /// `self^exponent`, with C99's (and NumPy's) special cases.
+    fn pow(self, exponent: Self) -> Self;
+}
+
+/// Implements the operators of [`Arith`] (and `Div` with the `float` word) for a wrapper from four named methods.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! math_operators {
+    (arith [$($generics:tt)*] $t:ty { $a:ident, $b:ident => add $add:expr, sub $sub:expr, mul $mul:expr, neg $neg:expr $(,)? }) => {
+        $crate::math_operators!(@op [$($generics)*] $t, Add, add, $a, $b, $add);
+        $crate::math_operators!(@op [$($generics)*] $t, Sub, sub, $a, $b, $sub);
+        $crate::math_operators!(@op [$($generics)*] $t, Mul, mul, $a, $b, $mul);
+        impl<$($generics)*> core::ops::Neg for $t {
+            type Output = Self;
+            #[inline(always)]
+            fn neg(self) -> Self { let $a = self; $neg }
+        }
+    };
+    (float [$($generics:tt)*] $t:ty { $a:ident, $b:ident => add $add:expr, sub $sub:expr, mul $mul:expr, neg $neg:expr, div $div:expr $(,)? }) => {
+        $crate::math_operators!(arith [$($generics)*] $t { $a, $b => add $add, sub $sub, mul $mul, neg $neg });
+        $crate::math_operators!(@op [$($generics)*] $t, Div, div, $a, $b, $div);
+    };
+    (@op [$($generics:tt)*] $t:ty, $trait:ident, $method:ident, $a:ident, $b:ident, $body:expr) => {
+        impl<$($generics)*> core::ops::$trait for $t {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self { let ($a, $b) = (self, other); $body }
+        }
+        impl<$($generics)*> core::ops::$trait<f64> for $t {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: f64) -> Self { let ($a, $b) = (self, $crate::math::Arith::lit(self, other)); $body }
+        }
+    };
+}
