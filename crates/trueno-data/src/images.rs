@@ -1,0 +1,114 @@
+//! Classified images held in memory as bytes and turned into normalised floats when a batch is made.
+
+use std::sync::Arc;
+
+use trueno_core::{Error, Result};
+
+/// Images of one size with a class each: bytes in memory, four times smaller than floats, which
+/// become `(value / 255 - mean) / std` per channel on the way into a batch.
+///
+/// Cloning and taking subsets share the memory.
+///
+/// ```
+/// use trueno_data::ImageSet;
+///
+/// // Two grey images of 1 x 2 pixels.
+/// let set = ImageSet::new(vec![0, 255, 51, 102], [1, 1, 2], vec![0, 1], 2)?.normalized(&[0.5], &[0.5])?;
+/// assert_eq!(set.pixels(1), [51, 102]);
+/// assert_eq!(set.value(0, 255), 1.0);
+/// # Ok::<(), trueno_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ImageSet {
+    pixels: Arc<[u8]>,
+    labels: Arc<[u8]>,
+    /// Channels, rows, columns.
+    image_shape: [usize; 3],
+    classes: usize,
+    values: Arc<ValueTable>,
+}
+
+/// What each byte becomes, per channel.
+type ValueTable = Vec<[f32; 256]>;
+
+impl ImageSet {
+    /// A set of `labels.len()` images. `pixels` is `[image, channel, row, column]`, row-major. Values
+    /// are scaled to 0..=1 until [`normalized`](Self::normalized) says otherwise.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are not exactly the pixels of the images; [`Error::Argument`] if a label is not
+    /// below `classes`.
+    pub fn new(pixels: Vec<u8>, image_shape: [usize; 3], labels: Vec<u8>, classes: usize) -> Result<Self> {
+        const OP: &str = "ImageSet::new";
+        let shape = [labels.len(), image_shape[0], image_shape[1], image_shape[2]];
+        let len = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+        if len != Some(pixels.len()) {
+            let reason = format!("(images, channels, rows, columns) does not hold {} pixels", pixels.len());
+            return Err(Error::Shape { op: OP, got: shape.as_slice().into(), reason: reason.into() });
+        }
+        if let Some(index) = labels.iter().position(|&label| usize::from(label) >= classes) {
+            let reason = format!("label {} of image {index} is not below {classes}", labels[index]);
+            return Err(Error::Argument { op: OP, reason: reason.into() });
+        }
+        let unit = value_table(&vec![0.0; image_shape[0]], &vec![1.0; image_shape[0]]);
+        Ok(ImageSet { pixels: pixels.into(), labels: labels.into(), image_shape, classes, values: Arc::new(unit) })
+    }
+
+    /// The same images, normalised with a mean and a standard deviation per channel, both of values
+    /// scaled to 0..=1.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if there is not one of each per channel, or a deviation is not positive.
+    pub fn normalized(self, mean: &[f32], std: &[f32]) -> Result<Self> {
+        let channels = self.image_shape[0];
+        let usable = mean.len() == channels && std.len() == channels && std.iter().all(|&deviation| deviation > 0.0);
+        if !usable {
+            let reason = format!("mean {mean:?} and std {std:?} must have {channels} values, the latter above 0");
+            return Err(Error::Argument { op: "ImageSet::normalized", reason: reason.into() });
+        }
+        Ok(ImageSet { values: Arc::new(value_table(mean, std)), ..self })
+    }
+
+    /// The number of images.
+    pub fn images(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Channels, rows and columns of each image.
+    pub fn image_shape(&self) -> [usize; 3] {
+        self.image_shape
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The class of each image.
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
+    /// The bytes of one image, `[channel, row, column]`.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    pub fn pixels(&self, index: usize) -> &[u8] {
+        let len = self.image_shape.iter().product::<usize>();
+        &self.pixels[index * len..(index + 1) * len]
+    }
+
+    /// What a byte of a channel becomes in a batch.
+    ///
+    /// # Panics
+    /// If there is no such channel.
+    pub fn value(&self, channel: usize, byte: u8) -> f32 {
+        self.values[channel][usize::from(byte)]
+    }
+}
+
+/// The order of operations is torchvision's (`ToTensor`, then `Normalize`), so that values agree to the bit.
+fn value_table(mean: &[f32], std: &[f32]) -> ValueTable {
+    let channel = |(mean, std)| std::array::from_fn(|byte| (byte as f32 / 255.0 - mean) / std);
+    mean.iter().zip(std).map(channel).collect()
+}
