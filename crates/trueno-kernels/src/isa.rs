@@ -1,0 +1,197 @@
+//! Which instruction sets the machine has, and the only way from there into vector code.
+
+use core::fmt::{self, Display};
+use core::sync::atomic::{AtomicU8, Ordering};
+
+use crate::simd::AnyToken;
+
+/// A family of instructions that kernels are compiled for, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Level {
+    /// One lane, on any machine.
+    Scalar = 1,
+    /// 128-bit vectors that every x86-64 machine has.
+    Sse2 = 2,
+    /// 256-bit vectors with fused multiply-add: AVX2, FMA and F16C.
+    Avx2 = 3,
+    /// 512-bit vectors with masks: AVX-512 F, BW, DQ and VL, on top of [`Level::Avx2`].
+    Avx512 = 4,
+}
+
+impl Level {
+    /// Every level, from least to most.
+    pub const ALL: [Level; 4] = [Level::Scalar, Level::Sse2, Level::Avx2, Level::Avx512];
+
+    /// The name that `TRUENO_ISA` and reports use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Level::Scalar => "scalar",
+            Level::Sse2 => "sse2",
+            Level::Avx2 => "avx2",
+            Level::Avx512 => "avx512",
+        }
+    }
+
+    /// The level called `name`, in any case.
+    pub fn from_name(name: &str) -> Option<Level> {
+        Level::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(name))
+    }
+}
+
+impl Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The proof that this machine has the instructions of one [`Level`].
+///
+/// ```
+/// use trueno_kernels::Isa;
+/// for isa in Isa::available() {
+///     assert!(isa.level() <= Isa::best().level());
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Isa(Level);
+
+impl Isa {
+    /// The highest level of this machine. Asks the processor once.
+    #[inline]
+    pub fn best() -> Isa {
+        static CACHED: AtomicU8 = AtomicU8::new(0);
+        // A race only repeats the question; the answer is the same.
+        let cached = CACHED.load(Ordering::Relaxed);
+        match Level::ALL.into_iter().find(|&level| level as u8 == cached) {
+            Some(level) => Isa(level),
+            None => {
+                let level = detect();
+                CACHED.store(level as u8, Ordering::Relaxed);
+                Isa(level)
+            }
+        }
+    }
+
+    /// The proof for `level`, or `None` where the machine (or this build) does not have it.
+    pub fn with_level(level: Level) -> Option<Isa> {
+        (level <= Isa::best().level()).then_some(Isa(level))
+    }
+
+    /// Every level of this machine, from least to most.
+    pub fn available() -> impl Iterator<Item = Isa> {
+        Level::ALL.into_iter().filter_map(Isa::with_level)
+    }
+
+    /// The level proved.
+    #[inline]
+    pub const fn level(self) -> Level {
+        self.0
+    }
+
+    /// The token that kernels of this level take.
+    #[inline]
+    pub(crate) fn token(self) -> AnyToken {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use crate::simd::{Avx2, Avx512, Sse2};
+            match self.0 {
+                Level::Scalar => AnyToken::Scalar(crate::simd::Scalar),
+                // SAFETY: an `Isa` of this level is only made after `detect` found the level or a higher one.
+                Level::Sse2 => AnyToken::Sse2(unsafe { Sse2::assume() }),
+                // SAFETY: as above.
+                Level::Avx2 => AnyToken::Avx2(unsafe { Avx2::assume() }),
+                // SAFETY: as above.
+                Level::Avx512 => AnyToken::Avx512(unsafe { Avx512::assume() }),
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        AnyToken::Scalar(crate::simd::Scalar)
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detect() -> Level {
+    Level::Scalar
+}
+
+/// Asks the processor what it has and the operating system which registers it saves.
+#[cfg(target_arch = "x86_64")]
+fn detect() -> Level {
+    use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
+
+    #[target_feature(enable = "xsave")]
+    fn saved_registers() -> u64 {
+        // SAFETY: the feature is enabled here, and register 0 exists wherever XGETBV does.
+        unsafe { _xgetbv(0) }
+    }
+
+    const fn bits(positions: &[u32]) -> u32 {
+        let (mut mask, mut i) = (0, 0);
+        while i < positions.len() {
+            mask |= 1 << positions[i];
+            i += 1;
+        }
+        mask
+    }
+    const FMA_OSXSAVE_AVX_F16C: u32 = bits(&[12, 27, 28, 29]);
+    const AVX2: u32 = bits(&[5]);
+    const AVX512_F_DQ_BW_VL: u32 = bits(&[16, 17, 30, 31]);
+    const XMM_YMM: u64 = 0b110;
+    const OPMASK_ZMM: u64 = 0b1110_0000;
+
+    let features = __cpuid(1).ecx;
+    if __cpuid(0).eax < 7 || features & FMA_OSXSAVE_AVX_F16C != FMA_OSXSAVE_AVX_F16C {
+        return Level::Sse2;
+    }
+    let extended = __cpuid_count(7, 0).ebx;
+    // SAFETY: OSXSAVE says that XGETBV exists and is allowed.
+    let saved = unsafe { saved_registers() };
+    if saved & XMM_YMM != XMM_YMM || extended & AVX2 != AVX2 {
+        return Level::Sse2;
+    }
+    if saved & OPMASK_ZMM != OPMASK_ZMM || extended & AVX512_F_DQ_BW_VL != AVX512_F_DQ_BW_VL {
+        return Level::Avx2;
+    }
+    Level::Avx512
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn detection_agrees_with_the_standard_library() {
+        let avx2 = std::is_x86_feature_detected!("avx2")
+            && std::is_x86_feature_detected!("fma")
+            && std::is_x86_feature_detected!("f16c");
+        let avx512 = avx2
+            && std::is_x86_feature_detected!("avx512f")
+            && std::is_x86_feature_detected!("avx512bw")
+            && std::is_x86_feature_detected!("avx512dq")
+            && std::is_x86_feature_detected!("avx512vl");
+        let want = match (avx2, avx512) {
+            (_, true) => Level::Avx512,
+            (true, false) => Level::Avx2,
+            (false, false) => Level::Sse2,
+        };
+        assert_eq!(Isa::best().level(), want);
+    }
+
+    #[test]
+    fn levels_have_names_that_read_back() {
+        for level in Level::ALL {
+            assert_eq!(Level::from_name(level.name()), Some(level));
+        }
+        assert_eq!(Level::from_name("AVX2"), Some(Level::Avx2));
+        assert_eq!(Level::from_name("mmx"), None);
+    }
+
+    #[test]
+    fn available_levels_are_all_up_to_the_best() {
+        let levels: std::vec::Vec<_> = Isa::available().map(Isa::level).collect();
+        assert_eq!(levels.first(), Some(&Level::Scalar));
+        assert_eq!(levels.last(), Some(&Isa::best().level()));
+    }
+}

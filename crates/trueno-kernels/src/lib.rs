@@ -1,0 +1,24 @@
+//! CPU kernels: slices in, slices out, written once over a [`simd::Simd`] token and compiled for every
+//! instruction set.
+//!
+//! It is for engines that own memory, shapes and threads. It is not for users of arrays (see `trueno-tensor`):
+//! nothing here allocates, spawns or knows what a tensor is.
+//!
+//! Every kernel takes an [`Isa`], the proof that the machine has the instructions it names.
+//!
+//! ```
+//! use trueno_kernels::{Isa, Level};
+//!
+//! let best = Isa::best();
+//! assert!(Isa::available().any(|isa| isa == best));
+//! assert!(Isa::with_level(Level::Scalar).is_some());
+//! ```
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+mod isa;
+pub mod simd;
+
+pub use isa::{Isa, Level};

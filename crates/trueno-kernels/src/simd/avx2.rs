@@ -1,0 +1,173 @@
+//! AVX2, FMA and F16C: 256-bit vectors.
+
+use core::arch::x86_64::*;
+
+use super::x86::{compare, forward, forward_bits, memory, vector_mask};
+use super::{RealVector, Sealed, Simd};
+use crate::Level;
+
+/// The proof of AVX2, FMA and F16C.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx2(());
+
+impl Avx2 {
+    /// # Safety
+    /// The machine must have the instructions, and the operating system must save the registers.
+    pub(crate) unsafe fn assume() -> Self {
+        Avx2(())
+    }
+}
+
+impl Sealed for Avx2 {}
+impl Simd for Avx2 {
+    const LEVEL: Level = Level::Avx2;
+    type F32 = F32x8;
+    type F64 = F64x4;
+}
+
+vector_mask!(
+    /// A truth value per lane of [`F32x8`].
+    Mask32x8(__m256): _mm256_and_ps, _mm256_or_ps, _mm256_xor_ps, _mm256_castsi256_ps(_mm256_set1_epi32(-1))
+);
+vector_mask!(
+    /// A truth value per lane of [`F64x4`].
+    Mask64x4(__m256d): _mm256_and_pd, _mm256_or_pd, _mm256_xor_pd, _mm256_castsi256_pd(_mm256_set1_epi32(-1))
+);
+
+/// Eight `f32`.
+#[derive(Clone, Copy, Debug)]
+pub struct F32x8(__m256);
+
+/// All ones in the first `count` lanes.
+#[inline(always)]
+fn first32(_: Avx2, count: usize) -> __m256i {
+    debug_assert!(count <= 8);
+    // SAFETY: the token proves these instructions.
+    unsafe { _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)) }
+}
+
+impl Sealed for F32x8 {}
+impl RealVector for F32x8 {
+    memory!(Avx2, f32, Mask32x8, 8, fused true, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_movemask_ps);
+    forward! {
+        add(other) = _mm256_add_ps;
+        sub(other) = _mm256_sub_ps;
+        mul(other) = _mm256_mul_ps;
+        div(other) = _mm256_div_ps;
+        mul_add(factor, term) = _mm256_fmadd_ps;
+        neg_mul_add(factor, term) = _mm256_fnmadd_ps;
+        sqrt() = _mm256_sqrt_ps;
+        min(other) = _mm256_min_ps;
+        max(other) = _mm256_max_ps;
+        floor() = _mm256_round_ps::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>;
+        ceil() = _mm256_round_ps::<{ _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC }>;
+        trunc() = _mm256_round_ps::<{ _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC }>;
+        round() = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>;
+        and(other) = _mm256_and_ps;
+        or(other) = _mm256_or_ps;
+        xor(other) = _mm256_xor_ps;
+    }
+    forward_bits! {
+        _mm256_castps_si256, _mm256_castsi256_ps:
+        add_bits(other) = _mm256_add_epi32;
+        sub_bits(other) = _mm256_sub_epi32;
+        shift_into_exponent() = _mm256_slli_epi32::<23>;
+        shift_out_exponent() = _mm256_srli_epi32::<23>;
+    }
+    compare! {
+        Mask32x8:
+        lt = _mm256_cmp_ps::<_CMP_LT_OQ>;
+        le = _mm256_cmp_ps::<_CMP_LE_OQ>;
+        eq = _mm256_cmp_ps::<_CMP_EQ_OQ>;
+    }
+
+    #[inline(always)]
+    unsafe fn load_partial(token: Avx2, source: *const f32, count: usize) -> Self {
+        // SAFETY: the token proves these instructions; lanes outside the mask are not read.
+        Self(unsafe { _mm256_maskload_ps(source, first32(token, count)) })
+    }
+    #[inline(always)]
+    unsafe fn store_partial(self, target: *mut f32, count: usize) {
+        // SAFETY: the vector proves these instructions; lanes outside the mask are not written.
+        unsafe { _mm256_maskstore_ps(target, first32(self.token(), count), self.0) }
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), self.0) })
+    }
+    #[inline(always)]
+    fn select(mask: Mask32x8, yes: Self, no: Self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe { _mm256_blendv_ps(no.0, yes.0, mask.0) })
+    }
+}
+
+/// Four `f64`.
+#[derive(Clone, Copy, Debug)]
+pub struct F64x4(__m256d);
+
+/// All ones in the first `count` lanes.
+#[inline(always)]
+fn first64(_: Avx2, count: usize) -> __m256i {
+    debug_assert!(count <= 4);
+    // SAFETY: the token proves these instructions.
+    unsafe { _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3)) }
+}
+
+impl Sealed for F64x4 {}
+impl RealVector for F64x4 {
+    memory!(Avx2, f64, Mask64x4, 4, fused true, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_movemask_pd);
+    forward! {
+        add(other) = _mm256_add_pd;
+        sub(other) = _mm256_sub_pd;
+        mul(other) = _mm256_mul_pd;
+        div(other) = _mm256_div_pd;
+        mul_add(factor, term) = _mm256_fmadd_pd;
+        neg_mul_add(factor, term) = _mm256_fnmadd_pd;
+        sqrt() = _mm256_sqrt_pd;
+        min(other) = _mm256_min_pd;
+        max(other) = _mm256_max_pd;
+        floor() = _mm256_round_pd::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>;
+        ceil() = _mm256_round_pd::<{ _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC }>;
+        trunc() = _mm256_round_pd::<{ _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC }>;
+        round() = _mm256_round_pd::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>;
+        and(other) = _mm256_and_pd;
+        or(other) = _mm256_or_pd;
+        xor(other) = _mm256_xor_pd;
+    }
+    forward_bits! {
+        _mm256_castpd_si256, _mm256_castsi256_pd:
+        add_bits(other) = _mm256_add_epi64;
+        sub_bits(other) = _mm256_sub_epi64;
+        shift_into_exponent() = _mm256_slli_epi64::<52>;
+        shift_out_exponent() = _mm256_srli_epi64::<52>;
+    }
+    compare! {
+        Mask64x4:
+        lt = _mm256_cmp_pd::<_CMP_LT_OQ>;
+        le = _mm256_cmp_pd::<_CMP_LE_OQ>;
+        eq = _mm256_cmp_pd::<_CMP_EQ_OQ>;
+    }
+
+    #[inline(always)]
+    unsafe fn load_partial(token: Avx2, source: *const f64, count: usize) -> Self {
+        // SAFETY: the token proves these instructions; lanes outside the mask are not read.
+        Self(unsafe { _mm256_maskload_pd(source, first64(token, count)) })
+    }
+    #[inline(always)]
+    unsafe fn store_partial(self, target: *mut f64, count: usize) {
+        // SAFETY: the vector proves these instructions; lanes outside the mask are not written.
+        unsafe { _mm256_maskstore_pd(target, first64(self.token(), count), self.0) }
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe { _mm256_andnot_pd(_mm256_set1_pd(-0.0), self.0) })
+    }
+    #[inline(always)]
+    fn select(mask: Mask64x4, yes: Self, no: Self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe { _mm256_blendv_pd(no.0, yes.0, mask.0) })
+    }
+}

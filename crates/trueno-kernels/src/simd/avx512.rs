@@ -1,0 +1,197 @@
+//! AVX-512 F, BW, DQ and VL: 512-bit vectors, a bit per lane as mask.
+
+use core::arch::x86_64::*;
+
+use super::x86::{forward, forward_bits};
+use super::{RealVector, Sealed, Simd};
+use crate::Level;
+
+/// The proof of AVX-512 F, BW, DQ and VL, and of all that [`Avx2`](super::Avx2) proves.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx512(());
+
+impl Avx512 {
+    /// # Safety
+    /// The machine must have the instructions, and the operating system must save the registers.
+    pub(crate) unsafe fn assume() -> Self {
+        Avx512(())
+    }
+}
+
+impl Sealed for Avx512 {}
+impl Simd for Avx512 {
+    const LEVEL: Level = Level::Avx512;
+    type F32 = F32x16;
+    type F64 = F64x8;
+}
+
+/// Comparisons.
+macro_rules! compare {
+    ($mask:ty, $intrinsic:ident: $($method:ident = $predicate:ident;)*) => {$(
+        #[inline(always)]
+        fn $method(self, other: Self) -> $mask {
+            // SAFETY: a vector is only made from the token that proves these instructions.
+            unsafe { $intrinsic::<$predicate>(self.0, other.0) }
+        }
+    )*};
+}
+
+/// What both vectors have in the same words.
+macro_rules! common {
+    ($elem:ty, $mask:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $load_some:ident, $store_some:ident, $blend:ident) => {
+        type Elem = $elem;
+        type Token = Avx512;
+        type Mask = $mask;
+        const LANES: usize = $lanes;
+        const FUSED: bool = true;
+
+        #[inline(always)]
+        fn token(self) -> Avx512 {
+            Avx512(())
+        }
+        #[inline(always)]
+        fn splat(_: Avx512, value: $elem) -> Self {
+            // SAFETY: the token proves these instructions.
+            Self(unsafe { $splat(value) })
+        }
+        #[inline(always)]
+        unsafe fn load(_: Avx512, source: *const $elem) -> Self {
+            // SAFETY: the token proves these instructions, the caller vouches for `source`.
+            Self(unsafe { $load(source) })
+        }
+        #[inline(always)]
+        unsafe fn store(self, target: *mut $elem) {
+            // SAFETY: the vector proves these instructions, the caller vouches for `target`.
+            unsafe { $store(target, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn load_partial(_: Avx512, source: *const $elem, count: usize) -> Self {
+            debug_assert!(count <= $lanes);
+            let mask = ((1_u32 << count) - 1) as $mask;
+            // SAFETY: the token proves these instructions; lanes outside the mask are not read.
+            Self(unsafe { $load_some(mask, source) })
+        }
+        #[inline(always)]
+        unsafe fn store_partial(self, target: *mut $elem, count: usize) {
+            debug_assert!(count <= $lanes);
+            let mask = ((1_u32 << count) - 1) as $mask;
+            // SAFETY: the vector proves these instructions; lanes outside the mask are not written.
+            unsafe { $store_some(target, mask, self.0) }
+        }
+        #[inline(always)]
+        fn select(mask: $mask, yes: Self, no: Self) -> Self {
+            // SAFETY: a vector is only made from the token that proves these instructions.
+            Self(unsafe { $blend(mask, no.0, yes.0) })
+        }
+        #[inline(always)]
+        fn mask_bits(mask: $mask) -> u32 {
+            u32::from(mask)
+        }
+        #[inline(always)]
+        fn neg(self) -> Self {
+            self.xor(Self::splat(self.token(), -0.0))
+        }
+    };
+}
+
+/// Sixteen `f32`.
+#[derive(Clone, Copy, Debug)]
+pub struct F32x16(__m512);
+
+impl Sealed for F32x16 {}
+impl RealVector for F32x16 {
+    common!(
+        f32,
+        __mmask16,
+        16,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_maskz_loadu_ps,
+        _mm512_mask_storeu_ps,
+        _mm512_mask_blend_ps
+    );
+    forward! {
+        add(other) = _mm512_add_ps;
+        sub(other) = _mm512_sub_ps;
+        mul(other) = _mm512_mul_ps;
+        div(other) = _mm512_div_ps;
+        mul_add(factor, term) = _mm512_fmadd_ps;
+        neg_mul_add(factor, term) = _mm512_fnmadd_ps;
+        abs() = _mm512_abs_ps;
+        sqrt() = _mm512_sqrt_ps;
+        min(other) = _mm512_min_ps;
+        max(other) = _mm512_max_ps;
+        floor() = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>;
+        ceil() = _mm512_roundscale_ps::<{ _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC }>;
+        trunc() = _mm512_roundscale_ps::<{ _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC }>;
+        round() = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>;
+        and(other) = _mm512_and_ps;
+        or(other) = _mm512_or_ps;
+        xor(other) = _mm512_xor_ps;
+    }
+    forward_bits! {
+        _mm512_castps_si512, _mm512_castsi512_ps:
+        add_bits(other) = _mm512_add_epi32;
+        sub_bits(other) = _mm512_sub_epi32;
+        shift_into_exponent() = _mm512_slli_epi32::<23>;
+        shift_out_exponent() = _mm512_srli_epi32::<23>;
+    }
+    compare! {
+        __mmask16, _mm512_cmp_ps_mask:
+        lt = _CMP_LT_OQ;
+        le = _CMP_LE_OQ;
+        eq = _CMP_EQ_OQ;
+    }
+}
+
+/// Eight `f64`.
+#[derive(Clone, Copy, Debug)]
+pub struct F64x8(__m512d);
+
+impl Sealed for F64x8 {}
+impl RealVector for F64x8 {
+    common!(
+        f64,
+        __mmask8,
+        8,
+        _mm512_set1_pd,
+        _mm512_loadu_pd,
+        _mm512_storeu_pd,
+        _mm512_maskz_loadu_pd,
+        _mm512_mask_storeu_pd,
+        _mm512_mask_blend_pd
+    );
+    forward! {
+        add(other) = _mm512_add_pd;
+        sub(other) = _mm512_sub_pd;
+        mul(other) = _mm512_mul_pd;
+        div(other) = _mm512_div_pd;
+        mul_add(factor, term) = _mm512_fmadd_pd;
+        neg_mul_add(factor, term) = _mm512_fnmadd_pd;
+        abs() = _mm512_abs_pd;
+        sqrt() = _mm512_sqrt_pd;
+        min(other) = _mm512_min_pd;
+        max(other) = _mm512_max_pd;
+        floor() = _mm512_roundscale_pd::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>;
+        ceil() = _mm512_roundscale_pd::<{ _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC }>;
+        trunc() = _mm512_roundscale_pd::<{ _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC }>;
+        round() = _mm512_roundscale_pd::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>;
+        and(other) = _mm512_and_pd;
+        or(other) = _mm512_or_pd;
+        xor(other) = _mm512_xor_pd;
+    }
+    forward_bits! {
+        _mm512_castpd_si512, _mm512_castsi512_pd:
+        add_bits(other) = _mm512_add_epi64;
+        sub_bits(other) = _mm512_sub_epi64;
+        shift_into_exponent() = _mm512_slli_epi64::<52>;
+        shift_out_exponent() = _mm512_srli_epi64::<52>;
+    }
+    compare! {
+        __mmask8, _mm512_cmp_pd_mask:
+        lt = _CMP_LT_OQ;
+        le = _CMP_LE_OQ;
+        eq = _CMP_EQ_OQ;
+    }
+}

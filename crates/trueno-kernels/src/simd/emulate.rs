@@ -1,0 +1,60 @@
+//! Rounding to integers for instruction sets that lack it.
+//!
+//! Adding and subtracting 2^MANTISSA_BITS leaves no room for a fraction, so the addition rounds to
+//! nearest even. Values of that magnitude and above are integers already; they, infinities and NaN pass through.
+
+use trueno_core::Element;
+
+use super::{Real, RealVector};
+
+/// Rounds a magnitude; right for `0 <= magnitude < 2^MANTISSA_BITS`.
+#[inline(always)]
+fn round_magnitude<V: RealVector>(magnitude: V, limit: V) -> V {
+    magnitude.add(limit).sub(limit)
+}
+
+/// 2^MANTISSA_BITS, from which on every value is an integer.
+#[inline(always)]
+fn integer_limit<V: RealVector>(x: V) -> V {
+    V::splat(x.token(), V::Elem::from_f64((1_u64 << V::Elem::MANTISSA_BITS) as f64))
+}
+
+/// `rounded` with the sign of `x` where `x` can have a fraction, else `x`.
+#[inline(always)]
+fn unless_integer<V: RealVector>(x: V, rounded: V) -> V {
+    V::select(x.abs().lt(integer_limit(x)), rounded.copysign(x), x)
+}
+
+/// Nearest integer, ties to even.
+#[inline(always)]
+pub(super) fn round<V: RealVector>(x: V) -> V {
+    unless_integer(x, round_magnitude(x.abs(), integer_limit(x)))
+}
+
+/// Integer part.
+#[inline(always)]
+pub(super) fn trunc<V: RealVector>(x: V) -> V {
+    let magnitude = x.abs();
+    let nearest = round_magnitude(magnitude, integer_limit(x));
+    unless_integer(x, nearest.sub(one_where::<V>(magnitude.lt(nearest), x)))
+}
+
+/// Largest integer not above.
+#[inline(always)]
+pub(super) fn floor<V: RealVector>(x: V) -> V {
+    let nearest = round(x);
+    unless_integer(x, nearest.sub(one_where::<V>(x.lt(nearest), x)))
+}
+
+/// Smallest integer not below.
+#[inline(always)]
+pub(super) fn ceil<V: RealVector>(x: V) -> V {
+    let nearest = round(x);
+    unless_integer(x, nearest.add(one_where::<V>(nearest.lt(x), x)))
+}
+
+/// 1 where `mask` holds, else 0.
+#[inline(always)]
+fn one_where<V: RealVector>(mask: V::Mask, x: V) -> V {
+    V::select(mask, V::splat(x.token(), V::Elem::ONE), V::splat(x.token(), V::Elem::ZERO))
+}

@@ -1,0 +1,70 @@
+//! The one way into vector code.
+
+use super::Scalar;
+#[cfg(target_arch = "x86_64")]
+use super::{Avx2, Avx512, Sse2};
+
+/// A token of any instruction set: what `kernel!` branches on, once per call.
+pub(crate) enum AnyToken {
+    Scalar(Scalar),
+    #[cfg(target_arch = "x86_64")]
+    Sse2(Sse2),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+}
+
+/// Makes a kernel from a body that is generic over the token.
+///
+/// `fn name<T: Real>(simd: S, x: &[T]) -> T { .. }` becomes `fn name<T: Real>(isa: Isa, x: &[T]) -> T`, which
+/// enters the body, inlined, through the `#[target_feature]` function of the level that `isa` proves. Whatever the body
+/// calls with vectors must be `#[inline(always)]` (a test reads the sources for it) and no closure, for those
+/// do not get the instruction set of the body.
+macro_rules! kernel {
+    (
+        $(#[$meta:meta])*
+        $vis:vis fn $name:ident $(<$($generic:ident : $bound:path),+>)?
+        ($simd:ident : $token:ident $(, $arg:ident : $ty:ty)* $(,)?) $(-> $output:ty)? $body:block
+    ) => {
+        $(#[$meta])*
+        $vis fn $name $(<$($generic: $bound),+>)? (isa: $crate::Isa $(, $arg: $ty)*) $(-> $output)? {
+            #[allow(clippy::too_many_arguments, reason = "the arguments of the kernel and its token")]
+            #[inline(always)]
+            fn body<$token: $crate::simd::Simd $($(, $generic: $bound)+)?>(
+                $simd: $token $(, $arg: $ty)*
+            ) $(-> $output)? $body
+
+            /// The body for one instruction set.
+            macro_rules! entry {
+                ($entry:ident, $set:ident, $features:literal) => {
+                    #[cfg(target_arch = "x86_64")]
+                    #[allow(clippy::too_many_arguments, reason = "the arguments of the kernel and its token")]
+                    #[target_feature(enable = $features)]
+                    fn $entry $(<$($generic: $bound),+>)? (
+                        token: $crate::simd::$set $(, $arg: $ty)*
+                    ) $(-> $output)? {
+                        body::<$crate::simd::$set $($(, $generic)+)?>(token $(, $arg)*)
+                    }
+                };
+            }
+            entry!(sse2, Sse2, "sse2");
+            entry!(avx2, Avx2, "avx2,fma,f16c");
+            entry!(avx512, Avx512, "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl");
+
+            match isa.token() {
+                $crate::simd::AnyToken::Scalar(token) => body::<_ $($(, $generic)+)?>(token $(, $arg)*),
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the token proves that the instructions are there.
+                $crate::simd::AnyToken::Sse2(token) => unsafe { sse2 $(::<$($generic),+>)? (token $(, $arg)*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the token proves that the instructions are there.
+                $crate::simd::AnyToken::Avx2(token) => unsafe { avx2 $(::<$($generic),+>)? (token $(, $arg)*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the token proves that the instructions are there.
+                $crate::simd::AnyToken::Avx512(token) => unsafe { avx512 $(::<$($generic),+>)? (token $(, $arg)*) },
+            }
+        }
+    };
+}
+pub(crate) use kernel;

@@ -1,0 +1,296 @@
+//! SIMD vectors as values that prove their instruction set.
+//!
+//! A token ([`Simd`]) exists only where its instructions do, and a vector ([`RealVector`]) is only made from a
+//! token; so their methods are safe to call. Code is written once, generic over the token, as
+//! `#[inline(always)]` functions, and entered through the `kernel!` macro, which makes one `#[target_feature]`
+//! function per instruction set. A kernel outside the macro cannot get a token to run with.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod emulate;
+mod entry;
+mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod sse2;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use core::fmt::Debug;
+use core::ops::{Add, Div, Mul, Neg, Sub};
+
+use trueno_core::Float;
+use trueno_core::math::Mask;
+
+use crate::Level;
+
+#[cfg(target_arch = "x86_64")]
+pub use avx2::{Avx2, F32x8, F64x4};
+#[cfg(target_arch = "x86_64")]
+pub use avx512::{Avx512, F32x16, F64x8};
+#[cfg(target_arch = "x86_64")]
+pub use sse2::{F32x4, F64x2, Sse2};
+
+pub(crate) use entry::{AnyToken, kernel};
+pub use scalar::{F32x1, F64x1, Scalar};
+
+/// The most lanes that a vector of any instruction set has.
+pub const MAX_LANES: usize = 16;
+
+mod sealed {
+    pub trait Sealed {}
+}
+pub(crate) use sealed::Sealed;
+
+/// The proof that an instruction set is there, and the vectors that it brings.
+pub trait Simd: Copy + Debug + Send + Sync + Sealed + 'static {
+    /// The name of the instruction set.
+    const NAME: &'static str = Self::LEVEL.name();
+    /// Its level.
+    const LEVEL: Level;
+    /// Its vector of `f32`.
+    type F32: RealVector<Elem = f32, Token = Self>;
+    /// Its vector of `f64`.
+    type F64: RealVector<Elem = f64, Token = Self>;
+}
+
+/// `f32` or `f64`: what vectors are made of.
+pub trait Real:
+    Float + Sealed + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
+{
+    /// The vector of this type under the instruction set `S`.
+    type Vector<S: Simd>: RealVector<Elem = Self, Token = S>;
+    /// 0.
+    const ZERO: Self;
+    /// 1.
+    const ONE: Self;
+    /// Positive infinity.
+    const INFINITY: Self;
+    /// The quiet NaN with a clear sign bit.
+    const NAN: Self;
+    /// The distance from 1 to the next larger value.
+    const EPSILON: Self;
+    /// Bits of the mantissa that are stored.
+    const MANTISSA_BITS: u32;
+    /// The value with the lower bits of `bits` as its representation.
+    fn from_bits(bits: u64) -> Self;
+    /// The representation, in the lower bits.
+    fn to_bits(self) -> u64;
+    /// Whether the value is a NaN.
+    fn is_nan(self) -> bool;
+}
+
+macro_rules! real {
+    ($t:ident, $bits:ty, $vector:ident) => {
+        impl Sealed for $t {}
+        impl Real for $t {
+            type Vector<S: Simd> = S::$vector;
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            const INFINITY: Self = $t::INFINITY;
+            const NAN: Self = $t::NAN;
+            const EPSILON: Self = $t::EPSILON;
+            const MANTISSA_BITS: u32 = $t::MANTISSA_DIGITS - 1;
+            #[inline(always)]
+            fn from_bits(bits: u64) -> Self {
+                $t::from_bits(bits as $bits)
+            }
+            #[inline(always)]
+            fn to_bits(self) -> u64 {
+                u64::from($t::to_bits(self))
+            }
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                $t::is_nan(self)
+            }
+        }
+    };
+}
+
+real!(f32, u32, F32);
+real!(f64, u64, F64);
+
+/// A vector of [`Real`] lanes.
+///
+/// Comparisons with NaN are false. `min` and `max` are the machine's: `self < other ? self : other` and
+/// `self > other ? self : other`, so a NaN on either side gives `other`
+/// ([`Lanes`] has NumPy's, which propagate NaN).
+pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
+    /// The type of a lane.
+    type Elem: Real;
+    /// The instruction set.
+    type Token: Simd;
+    /// A truth value per lane.
+    type Mask: Mask;
+    /// How many lanes there are.
+    const LANES: usize;
+    /// Whether [`mul_add`](Self::mul_add) rounds once.
+    const FUSED: bool;
+
+    /// The proof that this vector carries.
+    fn token(self) -> Self::Token;
+    /// `value` in every lane.
+    fn splat(token: Self::Token, value: Self::Elem) -> Self;
+
+    /// Reads `LANES` values, at any alignment.
+    ///
+    /// # Safety
+    /// `source` must be readable for `LANES` values.
+    unsafe fn load(token: Self::Token, source: *const Self::Elem) -> Self;
+    /// Writes `LANES` values, at any alignment.
+    ///
+    /// # Safety
+    /// `target` must be writable for `LANES` values.
+    unsafe fn store(self, target: *mut Self::Elem);
+
+    /// Reads the first `count` lanes and sets the others to 0.
+    ///
+    /// # Safety
+    /// `count` must be at most `LANES`, and `source` readable for `count` values.
+    #[inline(always)]
+    unsafe fn load_partial(token: Self::Token, source: *const Self::Elem, count: usize) -> Self {
+        debug_assert!(count <= Self::LANES);
+        let mut lanes = [Self::Elem::ZERO; MAX_LANES];
+        // SAFETY: the caller vouches for `source`; `lanes` has `MAX_LANES >= LANES >= count` values.
+        unsafe {
+            core::ptr::copy_nonoverlapping(source, lanes.as_mut_ptr(), count);
+            Self::load(token, lanes.as_ptr())
+        }
+    }
+
+    /// Writes the first `count` lanes.
+    ///
+    /// # Safety
+    /// `count` must be at most `LANES`, and `target` writable for `count` values.
+    #[inline(always)]
+    unsafe fn store_partial(self, target: *mut Self::Elem, count: usize) {
+        debug_assert!(count <= Self::LANES);
+        let lanes = self.to_lanes();
+        // SAFETY: the caller vouches for `target`; `lanes` has `MAX_LANES >= LANES >= count` values.
+        unsafe { core::ptr::copy_nonoverlapping(lanes.as_ptr(), target, count) }
+    }
+
+    /// The lanes, followed by zeros.
+    #[inline(always)]
+    fn to_lanes(self) -> [Self::Elem; MAX_LANES] {
+        let mut lanes = [Self::Elem::ZERO; MAX_LANES];
+        // SAFETY: `lanes` has `MAX_LANES >= LANES` values.
+        unsafe { self.store(lanes.as_mut_ptr()) };
+        lanes
+    }
+
+    /// `self + other`.
+    fn add(self, other: Self) -> Self;
+    /// `self - other`.
+    fn sub(self, other: Self) -> Self;
+    /// `self * other`.
+    fn mul(self, other: Self) -> Self;
+    /// `self / other`.
+    fn div(self, other: Self) -> Self;
+    /// `self * factor + term`, rounded once where [`FUSED`](Self::FUSED).
+    fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// `term - self * factor`, rounded once where [`FUSED`](Self::FUSED).
+    #[inline(always)]
+    fn neg_mul_add(self, factor: Self, term: Self) -> Self {
+        self.neg().mul_add(factor, term)
+    }
+    /// The sign bit flipped.
+    fn neg(self) -> Self;
+    /// The sign bit cleared.
+    fn abs(self) -> Self;
+    /// Square root.
+    fn sqrt(self) -> Self;
+    /// `self < other ? self : other`.
+    fn min(self, other: Self) -> Self;
+    /// `self > other ? self : other`.
+    fn max(self, other: Self) -> Self;
+    /// The largest integer not above.
+    fn floor(self) -> Self;
+    /// The smallest integer not below.
+    fn ceil(self) -> Self;
+    /// The integer part.
+    fn trunc(self) -> Self;
+    /// The nearest integer, ties to even.
+    fn round(self) -> Self;
+
+    /// `self < other`.
+    fn lt(self, other: Self) -> Self::Mask;
+    /// `self <= other`.
+    fn le(self, other: Self) -> Self::Mask;
+    /// `self == other`.
+    fn eq(self, other: Self) -> Self::Mask;
+    /// `yes` where `mask` holds, else `no`.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// One bit per lane, the first lane lowest.
+    fn mask_bits(mask: Self::Mask) -> u32;
+    /// Whether `mask` holds in any lane.
+    #[inline(always)]
+    fn any(mask: Self::Mask) -> bool {
+        Self::mask_bits(mask) != 0
+    }
+
+    /// Bitwise and of the representations.
+    fn and(self, other: Self) -> Self;
+    /// Bitwise or of the representations.
+    fn or(self, other: Self) -> Self;
+    /// Bitwise exclusive or of the representations.
+    fn xor(self, other: Self) -> Self;
+    /// Wrapping sum of the representations as integers.
+    fn add_bits(self, other: Self) -> Self;
+    /// Wrapping difference of the representations as integers.
+    fn sub_bits(self, other: Self) -> Self;
+    /// The representation shifted left by `MANTISSA_BITS`: a small integer becomes an exponent.
+    fn shift_into_exponent(self) -> Self;
+    /// The representation shifted right by `MANTISSA_BITS`, zeros coming in: exponent and sign become a small integer.
+    fn shift_out_exponent(self) -> Self;
+
+    /// The magnitude of `self` with the sign bit of `sign`.
+    #[inline(always)]
+    fn copysign(self, sign: Self) -> Self {
+        let sign_bit = Self::splat(self.token(), -Self::Elem::ZERO);
+        self.abs().or(sign.and(sign_bit))
+    }
+
+    /// The sum of the lanes, by halves: lane `i` takes lane `i + LANES / 2`, and so on.
+    #[inline(always)]
+    fn reduce_add(self) -> Self::Elem {
+        let mut lanes = self.to_lanes();
+        let mut half = Self::LANES / 2;
+        while half > 0 {
+            for i in 0..half {
+                lanes[i] = lanes[i] + lanes[i + half];
+            }
+            half /= 2;
+        }
+        lanes[0]
+    }
+
+    /// The largest lane, NaN if any lane is.
+    #[inline(always)]
+    fn reduce_max(self) -> Self::Elem {
+        self.reduce_extreme(Self::Elem::gt)
+    }
+
+    /// The smallest lane, NaN if any lane is.
+    #[inline(always)]
+    fn reduce_min(self) -> Self::Elem {
+        self.reduce_extreme(Self::Elem::lt)
+    }
+
+    /// The lane that `better` prefers, NaN if any lane is.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn reduce_extreme(self, better: fn(&Self::Elem, &Self::Elem) -> bool) -> Self::Elem {
+        let lanes = self.to_lanes();
+        let mut best = lanes[0];
+        for &lane in &lanes[1..Self::LANES] {
+            let replaces = better(&lane, &best) || lane.is_nan();
+            best = if replaces && !best.is_nan() { lane } else { best };
+        }
+        best
+    }
+}
+
+#[cfg(test)]
+mod tests;

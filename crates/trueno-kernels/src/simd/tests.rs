@@ -1,0 +1,190 @@
+//! Every primitive of every level against plain Rust, in every lane.
+
+use std::vec::Vec;
+
+use super::*;
+use crate::Isa;
+
+/// Values at which primitives tend to break.
+fn awkward<T: Real>() -> Vec<T> {
+    let limit = (1_u64 << T::MANTISSA_BITS) as f64;
+    let mut values: Vec<T> =
+        [0.0, 0.3, 0.5, 0.7, 1.0, 1.5, 2.5, 3.25, 1e-3, 1234.5, 2e9, limit - 0.5, limit, limit + 1.0, 1e30]
+            .map(T::from_f64)
+            .into();
+    values.extend([T::INFINITY, T::NAN, T::from_bits(1), T::EPSILON]);
+    let negated: Vec<T> = values.iter().map(|&x| -x).collect();
+    values.extend(negated);
+    values
+}
+
+fn same<T: Real>(got: T, want: T) -> bool {
+    got.to_bits() == want.to_bits() || (got.is_nan() && want.is_nan())
+}
+
+kernel! {
+    /// Applies primitive number `index` to each lane.
+    fn apply<T: Real>(simd: S, index: usize, a: &[T], b: &[T], out: &mut [T]) {
+        let lanes = T::Vector::<S>::LANES;
+        let mut start = 0;
+        while start < out.len() {
+            let count = lanes.min(out.len() - start);
+            // SAFETY: `start + count` is within each slice, which are equally long.
+            unsafe {
+                let x = T::Vector::<S>::load_partial(simd, a.as_ptr().add(start), count);
+                let y = T::Vector::<S>::load_partial(simd, b.as_ptr().add(start), count);
+                primitive::<T::Vector<S>>(index, x, y).store_partial(out.as_mut_ptr().add(start), count);
+            }
+            start += lanes;
+        }
+    }
+}
+
+const PRIMITIVES: usize = 24;
+
+#[inline(always)]
+fn primitive<V: RealVector>(index: usize, x: V, y: V) -> V {
+    let one = V::splat(x.token(), V::Elem::ONE);
+    match index {
+        0 => x.add(y),
+        1 => x.sub(y),
+        2 => x.mul(y),
+        3 => x.div(y),
+        4 => x.neg(),
+        5 => x.abs(),
+        6 => x.sqrt(),
+        7 => x.min(y),
+        8 => x.max(y),
+        9 => x.floor(),
+        10 => x.ceil(),
+        11 => x.trunc(),
+        12 => x.round(),
+        13 => V::select(x.lt(y), x, y),
+        14 => V::select(x.le(y), x, y),
+        15 => V::select(!x.eq(y), x, y),
+        16 => V::select(x.lt(y) | (y.lt(x) & x.le(one)), x, y),
+        17 => x.and(y),
+        18 => x.or(y),
+        19 => x.xor(y),
+        20 => x.add_bits(y),
+        21 => x.sub_bits(y),
+        22 => x.shift_out_exponent().shift_into_exponent(),
+        _ => x.copysign(y),
+    }
+}
+
+macro_rules! reference {
+    ($name:ident, $t:ident, $bits:ident) => {
+        fn $name(index: usize, x: $t, y: $t) -> $t {
+            let (p, q) = (x.to_bits(), y.to_bits());
+            let pick = |mask: bool| if mask { x } else { y };
+            match index {
+                0 => x + y,
+                1 => x - y,
+                2 => x * y,
+                3 => x / y,
+                4 => -x,
+                5 => x.abs(),
+                6 => x.sqrt(),
+                7 => pick(x < y),
+                8 => pick(x > y),
+                9 => x.floor(),
+                10 => x.ceil(),
+                11 => x.trunc(),
+                12 => x.round_ties_even(),
+                13 => pick(x < y),
+                14 => pick(x <= y),
+                15 => pick(x != y),
+                16 => pick(x < y || (y < x && x <= 1.0)),
+                17 => $t::from_bits(p & q),
+                18 => $t::from_bits(p | q),
+                19 => $t::from_bits(p ^ q),
+                20 => $t::from_bits(p.wrapping_add(q)),
+                21 => $t::from_bits(p.wrapping_sub(q)),
+                22 => $t::from_bits(p >> $t::MANTISSA_BITS << $t::MANTISSA_BITS),
+                _ => x.copysign(y),
+            }
+        }
+    };
+}
+reference!(reference32, f32, u32);
+reference!(reference64, f64, u64);
+
+fn check<T: Real>(reference: fn(usize, T, T) -> T) {
+    let values = awkward::<T>();
+    let pairs: Vec<(T, T)> = values.iter().flat_map(|&a| values.iter().map(move |&b| (a, b))).collect();
+    let (a, b): (Vec<T>, Vec<T>) = pairs.iter().copied().unzip();
+    for isa in Isa::available() {
+        let mut out = std::vec![T::ZERO; a.len()];
+        for index in 0..PRIMITIVES {
+            apply(isa, index, &a, &b, &mut out);
+            for i in 0..a.len() {
+                let want = reference(index, a[i], b[i]);
+                assert!(
+                    same(out[i], want),
+                    "primitive {index} of {:?} and {:?}: {:?}, not {want:?} ({})",
+                    a[i],
+                    b[i],
+                    out[i],
+                    isa.level()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn primitives_of_f32_match_plain_rust() {
+    check::<f32>(reference32);
+}
+
+#[test]
+fn primitives_of_f64_match_plain_rust() {
+    check::<f64>(reference64);
+}
+
+kernel! {
+    /// Copies the first `count` values through a partial load and store, and gives the reductions of the vector.
+    fn partial<T: Real>(simd: S, values: &[T; MAX_LANES], count: usize, out: &mut [T; MAX_LANES]) -> (usize, [T; 3]) {
+        let count = count.min(T::Vector::<S>::LANES);
+        // SAFETY: `count <= LANES <= MAX_LANES`.
+        let vector = unsafe { T::Vector::<S>::load_partial(simd, values.as_ptr(), count) };
+        // SAFETY: as above.
+        unsafe { vector.store_partial(out.as_mut_ptr(), count) };
+        (count, [vector.reduce_add(), vector.reduce_min(), vector.reduce_max()])
+    }
+}
+
+fn check_partial<T: Real>() {
+    let values: [T; MAX_LANES] = core::array::from_fn(|i| T::from_f64(i as f64 + 1.0));
+    let poison = T::from_f64(-7.0);
+    for isa in Isa::available() {
+        for wanted in 0..=MAX_LANES {
+            let mut out = [poison; MAX_LANES];
+            let (count, [sum, min, max]) = partial(isa, &values, wanted, &mut out);
+            assert_eq!(out[..count], values[..count], "{}", isa.level());
+            assert!(out[count..].iter().all(|&lane| lane == poison), "{} wrote past {count}", isa.level());
+            assert_eq!(sum.to_f64(), (count * (count + 1)) as f64 / 2.0);
+            assert_eq!(max.to_f64(), count as f64);
+            assert!(min.to_f64() <= 1.0);
+        }
+    }
+}
+
+#[test]
+fn partial_loads_and_stores_touch_only_their_lanes() {
+    check_partial::<f32>();
+    check_partial::<f64>();
+}
+
+#[test]
+fn a_nan_in_any_lane_is_the_extreme() {
+    for isa in Isa::available() {
+        for position in 0..MAX_LANES {
+            let mut values = [1.0_f32; MAX_LANES];
+            values[position] = f32::NAN;
+            let (count, [_, min, max]) = partial(isa, &values, MAX_LANES, &mut [0.0; MAX_LANES]);
+            assert_eq!(min.is_nan() && max.is_nan(), position < count, "{} lane {position}", isa.level());
+        }
+    }
+}
