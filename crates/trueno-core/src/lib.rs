@@ -8,13 +8,16 @@
 //! `no_std`, needs `alloc`, has no `unsafe`.
 //!
 //! ```
-//! use trueno_core::{Layout, math::Dual};
+//! use trueno_core::{Layout, table::UnaryOp};
 //!
 //! // Shapes: a transpose and a broadcast are new strides over the same memory.
 //! let rows = Layout::contiguous(&[3, 1]);
 //! let grid = rows.broadcast_to("example", &[3, 4])?;
 //! assert_eq!(grid.strides(), [1, 0]);
 //!
+//! // The table: one row is the value, the derivative and the shader at once.
+//! let (value, slope) = UnaryOp::Tanh.eval_with_derivative(0.5, [0.0; 2]);
+//! assert!((slope - (1.0 - value * value)).abs() < 1e-15);
 //! # Ok::<(), trueno_core::Error>(())
 //! ```
 #![no_std]
@@ -29,6 +32,7 @@ mod error;
 mod layout;
 pub mod math;
 mod random;
+pub mod table;
 //TABLE
 
 pub use dtype::{DType, Element, Float, Number};

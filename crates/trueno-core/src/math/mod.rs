@@ -19,7 +19,7 @@
 mod dual;
 mod int;
 mod oracle;
-//WGSL
+pub mod wgsl;
 
 pub use dual::Dual;
 pub use int::Int;

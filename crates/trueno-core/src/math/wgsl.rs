@@ -1,0 +1,313 @@
+//! WGSL as an interpreter: a row becomes the body of a shader function.
+//!
+//! Expressions are static single assignments in an arena; [`Expr`] is a copyable reference to one. The
+//! functions WGSL lacks (`expm1`, `erf`, ...) come from [`PRELUDE`].
+
+use super::{Arith, Math};
+use alloc::{format, string::String, vec::Vec};
+use core::cell::RefCell;
+use core::ops::{BitAnd, BitOr, Not};
+
+/// WGSL text of the functions that rows need and the language lacks; put it once into each module.
+///
+pub const PRELUDE: &str = include_str!("prelude.wgsl");
+
+/// The statements of one function body.
+#[derive(Debug, Default)]
+pub struct Arena {
+    statements: RefCell<Vec<String>>,
+}
+
+impl Arena {
+    /// An empty body.
+    pub fn new() -> Self {
+        Arena::default()
+    }
+
+    /// A parameter of the function, by name.
+    pub fn parameter(&self, name: &str) -> Expr<'_> {
+        self.push(String::from(name))
+    }
+
+    fn push(&self, text: String) -> Expr<'_> {
+        let mut statements = self.statements.borrow_mut();
+        statements.push(text);
+        Expr { arena: self, id: statements.len() - 1 }
+    }
+
+    /// The statements, and a `return` of `result`.
+    fn body(&self, result: Expr<'_>) -> String {
+        let mut text = String::new();
+        for (id, statement) in self.statements.borrow().iter().enumerate() {
+            text.push_str(&format!("    let v{id} = {statement};\n"));
+        }
+        text.push_str(&format!("    return v{};\n", result.id));
+        text
+    }
+}
+
+/// A WGSL function `fn name(parameters) -> f32` with the body that `build` makes of its parameters.
+///
+/// ```
+/// use trueno_core::math::{Arith, wgsl};
+/// let text = wgsl::function("twice", &["x"], |[x]| x * 2.0);
+/// assert!(text.contains("fn twice(x: f32) -> f32"));
+/// ```
+pub fn function<const N: usize>(
+    name: &str,
+    parameters: &[&str; N],
+    build: impl for<'a> FnOnce([Expr<'a>; N]) -> Expr<'a>,
+) -> String {
+    let arena = Arena::new();
+    let result = build(parameters.map(|p| arena.parameter(p)));
+    let list: Vec<String> = parameters.iter().map(|p| format!("{p}: f32")).collect();
+    format!("fn {name}({}) -> f32 {{\n{}}}\n", list.join(", "), arena.body(result))
+}
+
+/// A WGSL function `fn name(parameters) -> bool`, as [`function`].
+pub fn predicate<const N: usize>(
+    name: &str,
+    parameters: &[&str; N],
+    build: impl for<'a> FnOnce([Expr<'a>; N]) -> Truth<'a>,
+) -> String {
+    let arena = Arena::new();
+    let result = build(parameters.map(|p| arena.parameter(p))).0;
+    let list: Vec<String> = parameters.iter().map(|p| format!("{p}: f32")).collect();
+    format!("fn {name}({}) -> bool {{\n{}}}\n", list.join(", "), arena.body(result))
+}
+
+/// An `f32` expression of a function body.
+#[derive(Clone, Copy, Debug)]
+pub struct Expr<'a> {
+    arena: &'a Arena,
+    id: usize,
+}
+
+/// A `bool` expression of a function body.
+#[derive(Clone, Copy, Debug)]
+pub struct Truth<'a>(Expr<'a>);
+
+impl<'a> Expr<'a> {
+    fn binary(self, operator: &str, other: Self) -> Self {
+        self.arena.push(format!("v{} {operator} v{}", self.id, other.id))
+    }
+
+    fn call(self, function: &str) -> Self {
+        self.arena.push(format!("{function}(v{})", self.id))
+    }
+
+    fn call2(self, function: &str, other: Self) -> Self {
+        self.arena.push(format!("{function}(v{}, v{})", self.id, other.id))
+    }
+}
+
+impl BitAnd for Truth<'_> {
+    type Output = Self;
+    fn bitand(self, other: Self) -> Self {
+        Truth(self.0.binary("&&", other.0))
+    }
+}
+
+impl BitOr for Truth<'_> {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Truth(self.0.binary("||", other.0))
+    }
+}
+
+impl Not for Truth<'_> {
+    type Output = Self;
+    fn not(self) -> Self {
+        Truth(self.0.call("!"))
+    }
+}
+
+crate::math_operators!(float ['a] Expr<'a> { a, b =>
+    add a.binary("+", b),
+    sub a.binary("-", b),
+    mul a.binary("*", b),
+    neg a.call("-"),
+    div a.binary("/", b),
+});
+
+/// A finite literal as decimal text; infinities by their bit pattern, which WGSL has no literal for.
+fn literal(value: f64) -> String {
+    let single = value as f32;
+    if single.is_finite() {
+        format!("f32({single:?})")
+    } else if single.is_nan() {
+        String::from("quiet_nan()")
+    } else {
+        String::from(if single > 0.0 { "infinity()" } else { "-infinity()" })
+    }
+}
+
+impl<'a> Arith for Expr<'a> {
+    type Mask = Truth<'a>;
+
+    fn lit(self, value: f64) -> Self {
+        self.arena.push(literal(value))
+    }
+
+    fn lt(self, other: Self) -> Truth<'a> {
+        Truth(self.binary("<", other))
+    }
+
+    fn le(self, other: Self) -> Truth<'a> {
+        Truth(self.binary("<=", other))
+    }
+
+    fn eq(self, other: Self) -> Truth<'a> {
+        Truth(self.binary("==", other))
+    }
+
+    fn select(mask: Truth<'a>, yes: Self, no: Self) -> Self {
+        yes.arena.push(format!("select(v{}, v{}, v{})", no.id, yes.id, mask.0.id))
+    }
+
+    fn abs(self) -> Self {
+        self.call("abs")
+    }
+
+    fn max(self, other: Self) -> Self {
+        self.call2("nan_max", other)
+    }
+
+    fn min(self, other: Self) -> Self {
+        self.call2("nan_min", other)
+    }
+}
+
+macro_rules! calls {
+    ($($method:ident => $function:literal),+ $(,)?) => {$(
+        fn $method(self) -> Self {
+            self.call($function)
+        }
+    )+};
+}
+
+impl Math for Expr<'_> {
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        self.arena.push(format!("fma(v{}, v{}, v{})", self.id, factor.id, term.id))
+    }
+
+    fn copysign(self, sign: Self) -> Self {
+        self.call2("copysign", sign)
+    }
+
+    fn pow(self, exponent: Self) -> Self {
+        self.call2("ieee_pow", exponent)
+    }
+
+    calls! {
+        sqrt => "sqrt", floor => "floor", ceil => "ceil", trunc => "trunc", round => "round",
+        exp => "exp", exp2 => "exp2", expm1 => "expm1", ln => "log", log2 => "log2", log10 => "log10",
+        log1p => "log1p", sin => "sin", cos => "cos", tan => "tan", tanh => "ieee_tanh", erf => "erf",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::*;
+
+    /// Parses and validates a module as a driver would.
+    fn validate(name: &str, text: &str) {
+        let module =
+            naga::front::wgsl::parse_str(text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
+        let mut validator =
+            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
+        validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {e:?}\n{text}"));
+    }
+
+    struct Value;
+    struct Grad;
+
+    struct Unary<T>(T);
+
+    impl UnaryVisitor for Unary<Value> {
+        type Output = String;
+        fn visit<R: UnaryRow>(self) -> String {
+            function("value", &["x", "p", "q"], |[x, p, q]| R::value(x, [p, q]))
+        }
+    }
+
+    impl UnaryVisitor for Unary<Grad> {
+        type Output = String;
+        fn visit<R: UnaryRow>(self) -> String {
+            function("grad", &["saved", "g", "p", "q"], |[saved, g, p, q]| R::grad(saved, g, [p, q]))
+        }
+    }
+
+    struct Binary;
+
+    impl BinaryVisitor for Binary {
+        type Output = String;
+        fn visit<R: BinaryRow>(self) -> String {
+            function("value", &["a", "b"], |[a, b]| R::value(a, b))
+                + &function("left", &["a", "b", "g"], |[a, b, g]| R::left(a, b, g))
+                + &function("right", &["a", "b", "g"], |[a, b, g]| R::right(a, b, g))
+        }
+    }
+
+    struct Compare;
+
+    impl CompareVisitor for Compare {
+        type Output = String;
+        fn visit<R: CompareRow>(self) -> String {
+            predicate("value", &["a", "b"], |[a, b]| R::value(a, b))
+        }
+    }
+
+    struct Ternary;
+
+    impl TernaryVisitor for Ternary {
+        type Output = String;
+        fn visit<R: TernaryRow>(self) -> String {
+            (0..3).fold(function("value", &["a", "b", "c"], |[a, b, c]| R::value(a, b, c)), |text, index| {
+                let name = format!("grad{index}");
+                text + &function(&name, &["a", "b", "c", "g"], |[a, b, c, g]| R::grad(index, [a, b, c], g))
+            })
+        }
+    }
+
+    struct Reduce;
+
+    impl ReduceVisitor for Reduce {
+        type Output = String;
+        fn visit<R: ReduceRow>(self) -> String {
+            function("init", &["x"], |[x]| R::init(x))
+                + &function("map", &["x", "c"], |[x, c]| R::map(x, c))
+                + &function("combine", &["a", "b"], |[a, b]| R::combine(a, b))
+                + &function("finish", &["acc", "n"], |[acc, n]| R::finish(acc, n))
+                + &function("grad", &["x", "c", "y", "g", "n"], |[x, c, y, g, n]| R::grad(x, c, y, g, n))
+        }
+    }
+
+    #[test]
+    fn every_row_is_a_valid_shader() {
+        for &op in UnaryOp::ALL {
+            validate(op.name(), &format!("{PRELUDE}{}{}", op.dispatch(Unary(Value)), op.dispatch(Unary(Grad))));
+        }
+        for &op in BinaryOp::ALL {
+            validate(op.name(), &format!("{PRELUDE}{}", op.dispatch(Binary)));
+        }
+        for &op in CompareOp::ALL {
+            validate(op.name(), &format!("{PRELUDE}{}", op.dispatch(Compare)));
+        }
+        for &op in TernaryOp::ALL {
+            validate(op.name(), &format!("{PRELUDE}{}", op.dispatch(Ternary)));
+        }
+        for &op in ReduceOp::ALL {
+            validate(op.name(), &format!("{PRELUDE}{}", op.dispatch(Reduce)));
+        }
+    }
+
+    #[test]
+    fn text_reads_as_single_assignments() {
+        let text = function("f", &["x"], |[x]| x * 2.0 + x.exp());
+        let expected = "fn f(x: f32) -> f32 {\n    let v0 = x;\n    let v1 = f32(2.0);\n    let v2 = v0 * v1;\n    \
+                        let v3 = exp(v0);\n    let v4 = v2 + v3;\n    return v4;\n}\n";
+        assert_eq!(text, expected);
+    }
+}

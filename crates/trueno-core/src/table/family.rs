@@ -1,0 +1,124 @@
+//! Operations with kernels of their own: their names, gradients and tolerances.
+
+use super::{Gradient, RowInfo};
+
+/// The rows of operations that are not formulas over single elements.
+///
+/// `grad: yes`, or `none "reason"`.
+#[macro_export]
+macro_rules! family_table {
+    ($with:ident) => {
+        $with! {
+            /// Matrix product over the last two axes; leading axes broadcast (NumPy's `matmul`).
+            Matmul matmul { grad: yes; tolerance: 1e-5, 1e-12; }
+            /// Two-dimensional cross-correlation of `[N, C, H, W]` with `[O, C / groups, KH, KW]` and an optional bias.
+            Conv2d conv2d { grad: yes; tolerance: 1e-5, 1e-12; }
+            /// Gradient of `conv2d` by its input.
+            Conv2dInputGrad conv2d_input_grad { grad: yes; tolerance: 1e-5, 1e-12; }
+            /// Gradient of `conv2d` by its weight.
+            Conv2dWeightGrad conv2d_weight_grad { grad: yes; tolerance: 1e-5, 1e-12; }
+            /// Largest element of each window of `[N, C, H, W]`.
+            MaxPool2d max_pool2d { grad: yes; tolerance: 0.0, 0.0; }
+            /// Mean of each window of `[N, C, H, W]`; padding counts as zeros.
+            AvgPool2d avg_pool2d { grad: yes; tolerance: 1e-6, 1e-14; }
+            /// Mean over windows chosen so that the result has a given height and width.
+            AdaptiveAvgPool2d adaptive_avg_pool2d { grad: yes; tolerance: 1e-6, 1e-14; }
+            /// Exponentials divided by their sum along an axis.
+            Softmax softmax { grad: yes; tolerance: 1e-6, 1e-14; }
+            /// Logarithm of `softmax`.
+            LogSoftmax log_softmax { grad: yes; tolerance: 1e-5, 1e-13; }
+            /// Logarithm of the sum of exponentials along an axis.
+            LogSumExp logsumexp { grad: yes; tolerance: 1e-6, 1e-14; }
+            /// Normalisation over the trailing axes, then an optional weight and bias (Ba et al., 2016).
+            LayerNorm layer_norm { grad: yes; tolerance: 1e-5, 1e-12; }
+            /// Normalisation of each channel by the statistics of the batch (Ioffe and Szegedy, 2015).
+            BatchNorm batch_norm { grad: yes; tolerance: 1e-5, 1e-12; }
+            /// Slices of an axis at integer positions; an embedding is this over axis 0.
+            IndexSelect index_select { grad: yes; tolerance: 0.0, 0.0; }
+            /// Elements along an axis at integer positions of the same rank (PyTorch's `gather`).
+            Gather gather { grad: yes; tolerance: 0.0, 0.0; }
+            /// Zeros with slices added at integer positions: the gradient of `index_select`.
+            IndexAdd index_add { grad: yes; tolerance: 1e-6, 1e-14; }
+            /// Zeros with elements added at integer positions: the gradient of `gather`.
+            ScatterAdd scatter_add { grad: yes; tolerance: 1e-6, 1e-14; }
+            /// Elements of one operand where a mask holds, of the other elsewhere (NumPy's `where`).
+            Where where_ { grad: yes; tolerance: 0.0, 0.0; }
+            /// Operands joined along an existing axis (NumPy's `concatenate`).
+            Concat concat { grad: yes; tolerance: 0.0, 0.0; }
+            /// A constant border.
+            Pad pad { grad: yes; tolerance: 0.0, 0.0; }
+            /// Running sum along an axis.
+            CumSum cumsum { grad: yes; tolerance: 1e-6, 1e-13; }
+            /// Zeros with probability `p`, the rest scaled by `1 / (1 - p)`; the mask is a pure function of a seed.
+            Dropout dropout { grad: yes; tolerance: 0.0, 0.0; }
+            /// Negative log-likelihood of integer labels under `softmax`, averaged or summed.
+            CrossEntropy cross_entropy { grad: yes; tolerance: 1e-6, 1e-14; }
+            /// Position of the largest (or smallest) element along an axis; the first on a tie, the first NaN if any.
+            ArgReduce arg_reduce { grad: none "a position does not vary smoothly"; tolerance: 0.0, 0.0; }
+            /// The same elements in another data type.
+            Cast cast { grad: yes; tolerance: 0.0, 0.0; }
+            /// The same elements in row-major order.
+            Contiguous contiguous { grad: yes; tolerance: 0.0, 0.0; }
+            /// Axes reordered; a view.
+            Permute permute { grad: yes; tolerance: 0.0, 0.0; }
+            /// The same elements in another shape; a view where strides allow.
+            Reshape reshape { grad: yes; tolerance: 0.0, 0.0; }
+            /// NumPy's basic indexing; a view.
+            Slice slice { grad: yes; tolerance: 0.0, 0.0; }
+            /// Axes of size 1 repeated and leading axes added; a view.
+            Broadcast broadcast { grad: yes; tolerance: 0.0, 0.0; }
+            /// Axes reversed; a view.
+            Flip flip { grad: yes; tolerance: 0.0, 0.0; }
+            /// A user's function with a gradient of its own; checkpointing is one.
+            Custom custom { grad: yes; tolerance: 0.0, 0.0; }
+        }
+    };
+}
+
+#[rustfmt::skip]
+macro_rules! gradient {
+    (yes) => { Gradient::Defined };
+    (none $reason:literal) => { Gradient::None($reason) };
+}
+
+macro_rules! define {
+    ($(
+        $(#[doc = $doc:literal])+
+        $variant:ident $name:ident { grad: $grad:ident $($reason:literal)?; tolerance: $t32:expr, $t64:expr; }
+    )+) => {
+        /// An operation with kernels of its own: a row of [`family_table!`](crate::family_table).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Family { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Family {
+            /// Every row, in the table's order.
+            pub const ALL: &[Family] = &[$(Family::$variant),+];
+
+            /// The row's data.
+            pub const fn info(self) -> &'static RowInfo {
+                match self {
+                    $(Family::$variant => const { &RowInfo {
+                        name: stringify!($name),
+                        doc: concat!($($doc),+).trim_ascii(),
+                        parameters: &[],
+                        integers: false,
+                        gradient: gradient!($grad $($reason)?),
+                        oracle: "",
+                        domain: &[],
+                        kinks: &[],
+                        tolerance: [$t32, $t64],
+                    } },)+
+                }
+            }
+        }
+    };
+}
+
+family_table!(define);
+
+impl Family {
+    /// The row's name.
+    pub const fn name(self) -> &'static str {
+        self.info().name
+    }
+}
