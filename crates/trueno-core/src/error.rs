@@ -1,8 +1,8 @@
 //! The one error type. Each variant carries what a person needs to find the mistake: the operation,
 //! the shapes, the axis, or the file and the offset.
 
-use crate::{DType, Dims};
-use alloc::{borrow::Cow, string::String};
+use crate::DType;
+use alloc::{borrow::Cow, boxed::Box, string::String};
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = core::result::Result<T, E>;
@@ -18,9 +18,9 @@ pub enum Error {
         /// The operation.
         op: &'static str,
         /// Shape of the left operand.
-        lhs: Dims,
+        lhs: Box<[usize]>,
         /// Shape of the right operand.
-        rhs: Dims,
+        rhs: Box<[usize]>,
         /// The first axis from the end that disagrees, negative.
         axis: isize,
     },
@@ -30,7 +30,7 @@ pub enum Error {
         /// The operation.
         op: &'static str,
         /// The shape that was given.
-        got: Dims,
+        got: Box<[usize]>,
         /// What is wrong with it and what would be right.
         reason: Cow<'static, str>,
     },
@@ -40,9 +40,9 @@ pub enum Error {
         /// The operation.
         op: &'static str,
         /// Shape of the left operand.
-        lhs: Dims,
+        lhs: Box<[usize]>,
         /// Shape of the right operand.
-        rhs: Dims,
+        rhs: Box<[usize]>,
         /// Which axes disagree and what would be right.
         reason: Cow<'static, str>,
     },
@@ -126,7 +126,7 @@ impl core::fmt::Display for At {
 }
 
 /// The size at a negative axis, or 1 where the shape is too short (as broadcasting reads it).
-fn size_at(shape: &Dims, axis: isize) -> usize {
+fn size_at(shape: &[usize], axis: isize) -> usize {
     let index = shape.len() as isize + axis;
     if index < 0 { 1 } else { shape[index as usize] }
 }

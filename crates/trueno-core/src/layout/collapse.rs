@@ -42,15 +42,15 @@ impl<const N: usize> Collapsed<N> {
                 shape.last().is_some() && (0..N).all(|i| strides[i].last() == Some(&(steps[i] * size as isize)));
             if merges {
                 *shape.last_mut().unwrap_or(&mut 0) *= size;
-                for i in 0..N {
-                    if let Some(last) = strides[i].last_mut() {
-                        *last = steps[i];
+                for (strides, step) in strides.iter_mut().zip(steps) {
+                    if let Some(last) = strides.last_mut() {
+                        *last = step;
                     }
                 }
             } else {
                 shape.push(size);
-                for i in 0..N {
-                    strides[i].push(steps[i]);
+                for (strides, step) in strides.iter_mut().zip(steps) {
+                    strides.push(step);
                 }
             }
         }
@@ -88,8 +88,8 @@ impl<const N: usize> Collapsed<N> {
         for axis in (0..self.shape.len() - 1).rev() {
             let index = (rest % self.shape[axis]) as isize;
             rest /= self.shape[axis];
-            for i in 0..N {
-                offsets[i] += index * self.strides[i][axis];
+            for (offset, strides) in offsets.iter_mut().zip(&self.strides) {
+                *offset += index * strides[axis];
             }
         }
         core::array::from_fn(|i| offsets[i] as usize)
@@ -129,10 +129,10 @@ impl<const N: usize> Iterator for Runs<'_, N> {
         for axis in (0..self.index.len()).rev() {
             self.index[axis] += 1;
             let wrapped = self.index[axis] == self.walk.shape[axis];
-            for i in 0..N {
-                let stride = self.walk.strides[i][axis];
+            for (offset, strides) in self.offsets.iter_mut().zip(&self.walk.strides) {
+                let stride = strides[axis];
                 let step = if wrapped { stride * (1 - self.walk.shape[axis] as isize) } else { stride };
-                self.offsets[i] = self.offsets[i].wrapping_add_signed(step);
+                *offset = offset.wrapping_add_signed(step);
             }
             if !wrapped {
                 break;

@@ -136,12 +136,7 @@ pub fn broadcast_shapes(op: &'static str, lhs: &[usize], rhs: &[usize]) -> Resul
             (1, b) => b,
             (a, 1) => a,
             _ => {
-                return Err(Error::Broadcast {
-                    op,
-                    lhs: SmallVec::from_slice(lhs),
-                    rhs: SmallVec::from_slice(rhs),
-                    axis: -(back as isize),
-                });
+                return Err(Error::Broadcast { op, lhs: lhs.into(), rhs: rhs.into(), axis: -(back as isize) });
             }
         };
     }

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 impl Layout {
     fn shape_error<T>(&self, op: &'static str, reason: impl Into<Cow<'static, str>>) -> Result<T> {
-        Err(Error::Shape { op, got: self.shape.clone(), reason: reason.into() })
+        Err(Error::Shape { op, got: self.shape().into(), reason: reason.into() })
     }
 
     /// Repeats axes of size 1 (stride 0) and adds leading axes until the shape is `shape`.
@@ -18,7 +18,7 @@ impl Layout {
         let result = super::broadcast_shapes(op, &self.shape, shape)?;
         if result.as_slice() != shape {
             let axis = -(result.iter().rev().zip(shape.iter().rev()).take_while(|(a, b)| a == b).count() as isize) - 1;
-            return Err(Error::Broadcast { op, lhs: self.shape.clone(), rhs: Dims::from_slice(shape), axis });
+            return Err(Error::Broadcast { op, lhs: self.shape().into(), rhs: shape.into(), axis });
         }
         let lead = shape.len() - self.rank();
         let mut strides: Strides = SmallVec::from_elem(0, shape.len());
