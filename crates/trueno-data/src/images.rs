@@ -4,18 +4,21 @@ use std::sync::Arc;
 
 use trueno_core::{Error, Result};
 
+use crate::dataset::Dataset;
+
 /// Images of one size with a class each: bytes in memory, four times smaller than floats, which
 /// become `(value / 255 - mean) / std` per channel on the way into a batch.
 ///
 /// Cloning and taking subsets share the memory.
 ///
 /// ```
-/// use trueno_data::ImageSet;
+/// use trueno_data::{Dataset, ImageSet};
 ///
 /// // Two grey images of 1 x 2 pixels.
 /// let set = ImageSet::new(vec![0, 255, 51, 102], [1, 1, 2], vec![0, 1], 2)?.normalized(&[0.5], &[0.5])?;
-/// assert_eq!(set.pixels(1), [51, 102]);
-/// assert_eq!(set.value(0, 255), 1.0);
+/// assert_eq!(set.len(), 2);
+/// assert_eq!(set.get(1).pixels(), [51, 102]);
+/// assert_eq!(set.get(0).values().collect::<Vec<f32>>(), [-1.0, 1.0]);
 /// # Ok::<(), trueno_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -69,11 +72,6 @@ impl ImageSet {
         Ok(ImageSet { values: Arc::new(value_table(mean, std)), ..self })
     }
 
-    /// The number of images.
-    pub fn images(&self) -> usize {
-        self.labels.len()
-    }
-
     /// Channels, rows and columns of each image.
     pub fn image_shape(&self) -> [usize; 3] {
         self.image_shape
@@ -88,22 +86,61 @@ impl ImageSet {
     pub fn labels(&self) -> &[u8] {
         &self.labels
     }
+}
 
-    /// The bytes of one image, `[channel, row, column]`.
-    ///
-    /// # Panics
-    /// If there is no such image.
-    pub fn pixels(&self, index: usize) -> &[u8] {
-        let len = self.image_shape.iter().product::<usize>();
-        &self.pixels[index * len..(index + 1) * len]
+impl Dataset for ImageSet {
+    type Item = Image;
+
+    fn len(&self) -> usize {
+        self.labels.len()
     }
 
-    /// What a byte of a channel becomes in a batch.
-    ///
-    /// # Panics
-    /// If there is no such channel.
-    pub fn value(&self, channel: usize, byte: u8) -> f32 {
-        self.values[channel][usize::from(byte)]
+    fn get(&self, index: usize) -> Image {
+        let len = self.image_shape.iter().product::<usize>();
+        Image {
+            pixels: self.pixels[index * len..(index + 1) * len].to_vec(),
+            label: self.labels[index],
+            shape: self.image_shape,
+            values: Arc::clone(&self.values),
+        }
+    }
+}
+
+/// One image of an [`ImageSet`] and its class.
+#[derive(Clone, Debug)]
+pub struct Image {
+    pixels: Vec<u8>,
+    label: u8,
+    shape: [usize; 3],
+    values: Arc<ValueTable>,
+}
+
+impl Image {
+    /// Channels, rows and columns.
+    pub fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    /// The class.
+    pub fn label(&self) -> u8 {
+        self.label
+    }
+
+    /// The bytes, `[channel, row, column]`.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The bytes, to be changed: what a [`Transform`](crate::Transform) does.
+    pub fn pixels_mut(&mut self) -> &mut [u8] {
+        &mut self.pixels
+    }
+
+    /// The normalised pixels in the order of the bytes.
+    pub fn values(&self) -> impl Iterator<Item = f32> {
+        let plane = (self.shape[1] * self.shape[2]).max(1);
+        let channels = self.pixels.chunks(plane).zip(self.values.iter());
+        channels.flat_map(|(bytes, values)| bytes.iter().map(|&byte| values[usize::from(byte)]))
     }
 }
 

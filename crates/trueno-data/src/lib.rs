@@ -5,12 +5,12 @@
 //! not embedded is read from a folder that you name.
 //!
 //! ```
-//! use trueno_data::mnist;
+//! use trueno_data::{Dataset, mnist};
 //!
 //! # #[cfg(feature = "mnist-subset")] {
 //! let (train, _test) = mnist::subset();
-//! let first = train.pixels(0);
-//! assert_eq!((train.labels()[0], first.len()), (5, 28 * 28));
+//! let first = train.get(0);
+//! assert_eq!((first.label(), first.shape()), (5, [1, 28, 28]));
 //! # }
 //! ```
 //!
@@ -19,10 +19,22 @@
 #![forbid(unsafe_code)]
 
 pub mod cifar;
+mod collate;
+mod dataset;
 mod files;
 pub mod idx;
 mod images;
+mod loader;
 pub mod mnist;
+mod progress;
+mod random;
 mod source;
+mod transform;
 
-pub use images::ImageSet;
+pub use collate::{Collate, TryCollate};
+pub use dataset::{Augment, Dataset, Map, Subset, Transform};
+pub use images::{Image, ImageSet};
+pub use loader::{DataLoader, DataLoaderConfig, Epoch};
+pub use progress::{Progress, Status};
+pub use random::SampleRng;
+pub use transform::{RandomCrop, RandomHorizontalFlip};

@@ -25,10 +25,10 @@ const CLASSES: usize = 10;
 /// They are the first 1,000 (200) images of each class of the original, in its order.
 ///
 /// ```
-/// use trueno_data::mnist;
+/// use trueno_data::{Dataset, mnist};
 ///
 /// let (train, test) = mnist::subset();
-/// assert_eq!((train.images(), test.images()), (10_000, 2_000));
+/// assert_eq!((train.len(), test.len()), (10_000, 2_000));
 /// assert_eq!(train.image_shape(), [1, 28, 28]);
 /// assert_eq!(train.labels()[..5], [5, 0, 4, 1, 9]);
 /// ```

@@ -6,6 +6,7 @@ use std::io::Write;
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
 use trueno_core::Error;
+use trueno_data::Dataset;
 use trueno_data::cifar::{self, Variant};
 
 const PIXELS: usize = 3072;
@@ -31,9 +32,9 @@ fn records_are_read_in_order() {
         let bytes = records(12, variant);
         for bytes in [&bytes, &gzip(&bytes)] {
             let set = cifar::parse("batch", bytes, variant).unwrap();
-            assert_eq!((set.images(), set.image_shape(), set.classes()), (12, [3, 32, 32], variant.classes()));
+            assert_eq!((set.len(), set.image_shape(), set.classes()), (12, [3, 32, 32], variant.classes()));
             assert_eq!(set.labels()[11], last);
-            assert!(set.pixels(11).iter().all(|&byte| byte == 11));
+            assert!(set.get(11).pixels().iter().all(|&byte| byte == 11));
         }
     }
 }
@@ -68,8 +69,8 @@ proptest! {
         match cifar::parse("damaged", &bytes, variant) {
             Err(error) => prop_assert!(matches!(error, Error::File { offset: Some(_), .. }), "{}", error),
             // A file without header or checksum cannot betray a flipped pixel or a missing record.
-            Ok(set) if !compress => prop_assert!(set.images() <= 3),
-            Ok(set) => prop_assert_eq!(set.images(), 3),
+            Ok(set) if !compress => prop_assert!(set.len() <= 3),
+            Ok(set) => prop_assert_eq!(set.len(), 3),
         }
     }
 }
@@ -88,5 +89,5 @@ fn a_folder_must_hold_the_published_number_of_images() {
     assert!(message().ends_with("holds 3 images, not the 10000 of the published file"), "{}", message());
     write("test_batch.bin.gz", &full);
     let (train, test) = cifar::load_dir(dir.path(), Variant::Cifar10).unwrap();
-    assert_eq!((train.images(), test.images()), (50_000, 10_000));
+    assert_eq!((train.len(), test.len()), (50_000, 10_000));
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 use trueno_core::Error;
-use trueno_data::mnist;
+use trueno_data::{Dataset, mnist};
 
 fn asset(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/mnist").join(name)).unwrap()
@@ -41,12 +41,12 @@ fn embedded_files_have_the_checksums_in_their_readme() {
 fn the_subset_has_every_class_equally_often() {
     let (train, test) = mnist::subset();
     for (set, per_class) in [(&train, 1000), (&test, 200)] {
-        assert_eq!((set.images(), set.classes(), set.image_shape()), (per_class * 10, 10, [1, 28, 28]));
+        assert_eq!((set.len(), set.classes(), set.image_shape()), (per_class * 10, 10, [1, 28, 28]));
         for class in 0..10 {
             assert_eq!(set.labels().iter().filter(|&&label| label == class).count(), per_class);
         }
     }
-    assert_eq!(train.value(0, 0), -mnist::MEAN / mnist::STD);
+    assert_eq!(train.get(0).values().next(), Some(-mnist::MEAN / mnist::STD));
 }
 
 /// Files as downloaded: with `.gz` or without, with `-` or `.` before `idx`.
@@ -64,7 +64,7 @@ fn a_folder_is_read_whatever_its_files_are_called() {
         }
         let (train, test) = mnist::load_dir(dir.path()).unwrap();
         assert_eq!(train.labels(), &labels[8..]);
-        assert_eq!(test.images(), 2000);
+        assert_eq!(test.len(), 2000);
     }
 }
 
@@ -76,7 +76,7 @@ fn refusal(replaced: &str, bytes: &[u8]) -> (String, Error) {
         fs::write(dir.path().join(format!("{split}-images-idx3-ubyte")), images).unwrap();
         fs::write(dir.path().join(format!("{split}-labels-idx1-ubyte")), [0, 0, 8, 1, 0, 0, 0, 2, 9, 0]).unwrap();
     }
-    assert_eq!(mnist::load_dir(dir.path()).unwrap().0.pixels(1), [5, 6, 7, 8]);
+    assert_eq!(mnist::load_dir(dir.path()).unwrap().0.get(1).pixels(), [5, 6, 7, 8]);
     let path = dir.path().join(replaced);
     fs::write(&path, bytes).unwrap();
     (path.display().to_string(), mnist::load_dir(dir.path()).unwrap_err())
