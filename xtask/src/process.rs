@@ -1,0 +1,96 @@
+//! Running other programs, loudly: every command is printed before it runs, and a failure names it.
+
+use std::ffi::OsStr;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace::Workspace;
+
+/// A cargo command at the root of the workspace.
+///
+/// It is the `cargo` on the path, not the one that started this program, so that `+nightly` can pick a toolchain.
+pub fn cargo<S: AsRef<OsStr>>(workspace: &Workspace, arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(arguments).current_dir(workspace.root());
+    command
+}
+
+/// Runs `command` with its output passed through; an error unless it succeeds.
+pub fn run(command: &mut Command) -> Result<()> {
+    let line = display(command);
+    println!("$ {line}");
+    let status = command.status().with_context(|| format!("could not start `{line}`"))?;
+    if !status.success() {
+        bail!("`{}` failed: {status}", short(command));
+    }
+    Ok(())
+}
+
+/// Runs `command` and returns what it printed; its error output is passed through.
+pub fn capture(command: &mut Command) -> Result<String> {
+    let line = display(command);
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("could not start `{line}`"))?;
+    if !output.status.success() {
+        bail!("`{line}` failed: {}", output.status);
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{line}` printed something that is not UTF-8"))
+}
+
+/// Whether `program` with `arguments` can be started and succeeds; prints nothing.
+pub fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The program and its first words: enough to find the full line, printed before it ran.
+fn short(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args()).take(3);
+    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+/// The command as one would type it, with the environment it adds, but for what cargo-llvm-cov passes to itself.
+fn display(command: &Command) -> String {
+    let told = command.get_envs().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        !name.contains("LLVM") && name != "RUSTC_WRAPPER"
+    });
+    let variables = told.filter_map(|(name, value)| Some((name, value?))).map(|(name, value)| {
+        let mut pair = name.to_os_string();
+        pair.push("=");
+        pair.push(value);
+        pair
+    });
+    let words = std::iter::once(command.get_program()).chain(command.get_args()).map(OsStr::to_os_string);
+    variables.chain(words).map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_the_command() {
+        let error = run(Command::new("false").env("LEVEL", "3").arg("now")).unwrap_err();
+        assert!(error.to_string().starts_with("`false now` failed"), "{error}");
+    }
+
+    #[test]
+    fn a_command_is_shown_as_one_would_type_it() {
+        let mut command = Command::new("cargo");
+        command.args(["test", "--doc", "--workspace"]).env("LEVEL", "3").env("CARGO_LLVM_COV", "1");
+        assert_eq!(display(&command), "LEVEL=3 cargo test --doc --workspace");
+        assert_eq!(short(&command), "cargo test --doc");
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_is_an_error_not_a_panic() {
+        assert!(run(&mut Command::new("no-such-program-here")).is_err());
+        assert!(!succeeds("no-such-program-here", &[]));
+    }
+}

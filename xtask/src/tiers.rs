@@ -1,0 +1,49 @@
+//! Which gates belong to which tier, in which order: what fails fastest comes first.
+
+use anyhow::{Result, bail};
+
+use crate::coverage::TestBuild;
+use crate::isa::{self, Level};
+use crate::report::{Gate, run_all};
+use crate::workspace::Workspace;
+use crate::{gates, no_std, tidy};
+
+/// Seconds: what to run after every few lines.
+pub fn tier1(workspace: &Workspace) -> Result<()> {
+    run_all(vec![
+        Gate::new("format", || gates::format(workspace)),
+        Gate::new("tidy", || tidy::gate(workspace)),
+        Gate::new("check", || gates::check(workspace)),
+        Gate::new("unit tests", || gates::unit_tests(workspace)),
+    ])
+}
+
+/// Minutes: what every change must pass. `only` selects gates by name.
+pub fn tier2(workspace: &Workspace, only: Option<&str>) -> Result<()> {
+    let build = &TestBuild::new(workspace);
+    let mut gates = vec![
+        Gate::new("compiler", || gates::compiler(workspace)),
+        Gate::new("format", || gates::format(workspace)),
+        Gate::new("tidy", || tidy::gate(workspace)),
+        Gate::new("clippy", || gates::clippy(workspace)),
+        Gate::new("tests", || build.test()),
+    ];
+    for level in Level::ALL {
+        gates.push(Gate::new(format!("isa {level}"), move || isa::equivalence(build, level)));
+    }
+    gates.extend([
+        Gate::new("coverage", || build.lines()),
+        Gate::new("doc tests", || gates::doc_tests(workspace)),
+        Gate::new("documentation", || gates::documentation(workspace)),
+        Gate::new("no_std link", || no_std::link(workspace)),
+        Gate::new("dependencies", || gates::deny(workspace)),
+        Gate::new("advisories", || gates::advisories(workspace)),
+    ]);
+    if let Some(text) = only {
+        gates.retain(|gate| gate.matches(text));
+        if gates.is_empty() {
+            bail!("no tier-2 gate has `{text}` in its name");
+        }
+    }
+    run_all(gates)
+}
