@@ -149,3 +149,47 @@ fn value_table(mean: &[f32], std: &[f32]) -> ValueTable {
     let channel = |(mean, std)| std::array::from_fn(|byte| (byte as f32 / 255.0 - mean) / std);
     mean.iter().zip(std).map(channel).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `(torch.arange(256, dtype=torch.uint8).to(torch.float32) / 255 - 0.1307) / 0.3081` in PyTorch 2.15.
+    #[test]
+    fn values_are_those_of_pytorch_to_the_bit() {
+        let table = value_table(&[0.1307], &[0.3081]);
+        let bits = [0, 1, 2, 77, 128, 200, 254, 255].map(|byte: usize| table[0][byte].to_bits());
+        let expected =
+            [0xbed9_3271, 0xbed2_ae20, 0xbecc_29d0, 0x3f0e_4ce9, 0x3f9a_3d7a, 0x4007_c593, 0x4033_c2b3, 0x4034_933d];
+        assert_eq!(bits, expected);
+    }
+
+    #[test]
+    fn each_channel_has_its_own_normalisation() {
+        let set = ImageSet::new(vec![0, 255, 0, 255], [2, 1, 2], vec![0], 1).unwrap();
+        let plain: Vec<f32> = set.get(0).values().collect();
+        assert_eq!(plain, [0.0, 1.0, 0.0, 1.0]);
+        let normalized: Vec<f32> = set.normalized(&[0.0, 1.0], &[0.5, 0.25]).unwrap().get(0).values().collect();
+        assert_eq!(normalized, [0.0, 2.0, -4.0, 0.0]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let message = |result: Result<ImageSet>| result.map(|_| ()).unwrap_err().to_string();
+        let wrong_count = message(ImageSet::new(vec![0; 5], [1, 2, 2], vec![0], 1));
+        assert!(
+            wrong_count.contains("[1, 1, 2, 2]") && wrong_count.contains("does not hold 5 pixels"),
+            "{wrong_count}"
+        );
+        let overflow = message(ImageSet::new(vec![], [usize::MAX, 2, 2], vec![0], 1));
+        assert!(overflow.contains("does not hold 0 pixels"), "{overflow}");
+        let label = message(ImageSet::new(vec![0; 2], [1, 1, 1], vec![0, 3], 3));
+        assert_eq!(label, "ImageSet::new: label 3 of image 1 is not below 3");
+        let set = || ImageSet::new(vec![0], [1, 1, 1], vec![0], 1).unwrap();
+        for (mean, std) in
+            [(vec![0.0; 2], vec![1.0]), (vec![0.0], vec![]), (vec![0.0], vec![0.0]), (vec![0.0], vec![f32::NAN])]
+        {
+            assert!(message(set().normalized(&mean, &std)).starts_with("ImageSet::normalized: mean"));
+        }
+    }
+}
