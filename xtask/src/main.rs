@@ -8,12 +8,15 @@ mod gates;
 mod install;
 mod isa;
 mod no_std;
+mod oracle;
 mod process;
 mod report;
+mod table;
 mod tidy;
 mod tiers;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -37,6 +40,21 @@ enum Task {
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
     },
+    /// Makes the fixtures that say what NumPy and PyTorch answer
+    Oracle {
+        /// Compare the committed fixtures instead of writing them
+        #[arg(long)]
+        check: bool,
+        /// An interpreter that has NumPy and PyTorch; without it a virtual environment is made
+        #[arg(long, value_name = "PATH")]
+        python: Option<PathBuf>,
+    },
+    /// Writes docs/ops.md from the operation table
+    Ops {
+        /// Only say whether it is current
+        #[arg(long)]
+        check: bool,
+    },
     /// The house rules alone: crate edges, `unsafe`, sizes, markers, manifests
     Tidy,
 }
@@ -45,6 +63,8 @@ fn main() -> ExitCode {
     let outcome = Workspace::find().and_then(|workspace| match Arguments::parse().command {
         Task::Tier1 => tiers::tier1(&workspace),
         Task::Tier2 { only } => tiers::tier2(&workspace, only.as_deref()),
+        Task::Oracle { check, python } => oracle::oracle(&workspace, check, python),
+        Task::Ops { check } => table::page(&workspace, check).map(|verdict| println!("ops: {verdict}")),
         Task::Tidy => tidy::gate(&workspace).map(|verdict| println!("tidy: {verdict}")),
     });
     match outcome {

@@ -6,7 +6,7 @@ use crate::coverage::TestBuild;
 use crate::isa::{self, Level};
 use crate::report::{Gate, run_all};
 use crate::workspace::Workspace;
-use crate::{gates, no_std, tidy};
+use crate::{gates, no_std, oracle, table, tidy};
 
 /// Seconds: what to run after every few lines.
 pub fn tier1(workspace: &Workspace) -> Result<()> {
@@ -35,6 +35,8 @@ pub fn tier2(workspace: &Workspace, only: Option<&str>) -> Result<()> {
         Gate::new("coverage", || build.lines()),
         Gate::new("doc tests", || gates::doc_tests(workspace)),
         Gate::new("documentation", || gates::documentation(workspace)),
+        Gate::new("oracle fixtures", || oracle::gate(workspace)),
+        Gate::new("docs/ops.md", || table::page(workspace, true)),
         Gate::new("no_std link", || no_std::link(workspace)),
         Gate::new("dependencies", || gates::deny(workspace)),
         Gate::new("advisories", || gates::advisories(workspace)),
