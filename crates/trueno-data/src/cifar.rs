@@ -54,14 +54,14 @@ impl Variant {
 /// no class: a file without a header shows damage nowhere else.
 pub fn read(path: impl AsRef<Path>, variant: Variant) -> Result<ImageSet> {
     let mut records = Records::default();
-    records.append(Source::open(path.as_ref())?, variant)?;
+    records.append(Source::open(path.as_ref())?, variant, usize::MAX)?;
     records.into_set(variant)
 }
 
 /// [`read`] from memory; `name` stands for the path in errors.
 pub fn parse(name: &str, bytes: &[u8], variant: Variant) -> Result<ImageSet> {
     let mut records = Records::default();
-    records.append(Source::from_bytes(name, bytes)?, variant)?;
+    records.append(Source::from_bytes(name, bytes)?, variant, usize::MAX)?;
     records.into_set(variant)
 }
 
@@ -89,9 +89,7 @@ fn load_split(dir: &Path, names: &[impl AsRef<str>], records_per_file: usize, va
     for name in names {
         let name = name.as_ref();
         let path = files::find(dir, &[name.to_owned(), format!("{name}.gz")])?;
-        let before = records.labels.len();
-        records.append(Source::open(&path)?, variant)?;
-        let found = records.labels.len() - before;
+        let found = records.append(Source::open(&path)?, variant, records_per_file)?;
         if found != records_per_file {
             return Err(Error::File {
                 path: path.display().to_string(),
@@ -110,14 +108,20 @@ struct Records {
 }
 
 impl Records {
-    fn append(&mut self, mut source: Source<'_>, variant: Variant) -> Result<()> {
+    /// Appends all records, of which there must be at least one and at most `limit`, and says how many there were.
+    fn append(&mut self, mut source: Source<'_>, variant: Variant, limit: usize) -> Result<usize> {
         let mut label = Vec::new();
+        let mut count = 0;
         loop {
+            if count == limit {
+                source.finish(&format!("has more than the {limit} images of the published file"))?;
+                return Ok(count);
+            }
             let start = source.offset();
             label.clear();
             let arrived = source.read_up_to(variant.label_bytes(), &mut label)?;
-            if arrived == 0 && start > 0 {
-                return Ok(());
+            if arrived == 0 && count > 0 {
+                return Ok(count);
             }
             let arrived = arrived + source.read_up_to(PIXELS, &mut self.pixels)?;
             let record = variant.label_bytes() + PIXELS;
@@ -131,6 +135,7 @@ impl Records {
                 return Err(source.error(at, format!("label {class} is not below {}", variant.classes())));
             }
             self.labels.push(class);
+            count += 1;
         }
     }
 

@@ -156,7 +156,7 @@ fn from_source(mut source: Source<'_>) -> Result<IdxArray> {
         return Err(source.error(4, format!("shape {shape:?} is larger than memory can be")));
     };
     let bytes = source.exactly(len, "elements")?;
-    source.finish()?;
+    source.finish("has more bytes than its header promises")?;
     Ok(IdxArray { shape, elements: decode(&bytes) })
 }
 

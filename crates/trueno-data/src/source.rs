@@ -74,12 +74,12 @@ impl<'a> Source<'a> {
         Ok(buffer)
     }
 
-    /// Checks that nothing follows. This is also what makes gzip compare its checksum.
-    pub(crate) fn finish(mut self) -> Result<()> {
+    /// Checks that nothing follows, else fails for this reason. This is also what makes gzip compare its checksum.
+    pub(crate) fn finish(mut self, reason: &str) -> Result<()> {
         let end = self.offset;
         match self.read_up_to(1, &mut Vec::new())? {
             0 => Ok(()),
-            _ => Err(self.error(end, "has more bytes than its header promises")),
+            _ => Err(self.error(end, reason)),
         }
     }
 }

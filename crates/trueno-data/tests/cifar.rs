@@ -87,6 +87,9 @@ fn a_folder_must_hold_the_published_number_of_images() {
     assert!(message().ends_with("has no file named test_batch.bin or test_batch.bin.gz"), "{}", message());
     write("test_batch.bin.gz", &records(3, Variant::Cifar10));
     assert!(message().ends_with("holds 3 images, not the 10000 of the published file"), "{}", message());
+    write("test_batch.bin.gz", &[full.clone(), gzip(&records(1, Variant::Cifar10))].concat());
+    let expected = "test_batch.bin.gz at byte 30730000: has more than the 10000 images of the published file";
+    assert!(message().ends_with(expected), "{}", message());
     write("test_batch.bin.gz", &full);
     let (train, test) = cifar::load_dir(dir.path(), Variant::Cifar10).unwrap();
     assert_eq!((train.len(), test.len()), (50_000, 10_000));
