@@ -19,6 +19,7 @@
 extern crate std;
 
 mod isa;
+pub mod matmul;
 pub mod simd;
 
 pub use isa::{Isa, Level};

@@ -1,0 +1,91 @@
+//! A right factor that was packed once for many products.
+
+use super::epilogue::Epilogue;
+use super::pack::{PanelSource, pack_b};
+use super::packed::packed_product;
+use super::plan::Plan;
+use super::tile::TileShape;
+use super::view::{MatMut, MatRef};
+use super::{check, empty_product};
+use crate::Isa;
+use crate::simd::Real;
+use core::ops::Range;
+
+/// A matrix in the order in which products read it: weights that many calls, or many threads, share.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedB<'a, T> {
+    data: &'a [T],
+    rows: usize,
+    cols: usize,
+    kc: usize,
+    tile: TileShape,
+}
+
+impl<'a, T: Real> PackedB<'a, T> {
+    /// Elements that a packed `[k, n]` matrix takes.
+    pub fn len(isa: Isa, k: usize, n: usize) -> usize {
+        n.next_multiple_of(TileShape::of::<T>(isa).cols) * k
+    }
+
+    /// Packs `b` into the first [`PackedB::len`] elements of `out`.
+    ///
+    /// # Panics
+    /// If `out` is too short.
+    pub fn pack(isa: Isa, b: MatRef<'_, T>, out: &'a mut [T]) -> PackedB<'a, T> {
+        let plan = Plan::packed::<T>(isa, 1, b.cols(), b.rows());
+        let len = PackedB::<T>::len(isa, b.rows(), b.cols());
+        assert!(out.len() >= len, "packing needs {len} elements, got {}", out.len());
+        for first in (0..b.rows()).step_by(plan.kc.max(1)) {
+            let steps = first..b.rows().min(first + plan.kc);
+            let padded = b.cols().next_multiple_of(plan.tile.cols);
+            let cut = &mut out[steps.start * padded..steps.end * padded];
+            pack_b(isa, b.block(steps, 0..b.cols()), cut);
+        }
+        PackedB { data: &out[..len], rows: b.rows(), cols: b.cols(), kc: plan.kc, tile: plan.tile }
+    }
+
+    /// Number of rows of the matrix.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns of the matrix.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+}
+
+impl<T: Real> PanelSource<T> for PackedB<'_, T> {
+    fn panels<'s>(&'s self, _: Isa, steps: Range<usize>, cols: Range<usize>, _: &'s mut [T]) -> &'s [T] {
+        let width = self.tile.cols;
+        let padded = self.cols.next_multiple_of(width);
+        let start = steps.start * padded + cols.start * steps.len();
+        &self.data[start..][..cols.len().next_multiple_of(width) * steps.len()]
+    }
+}
+
+/// As [`gemm`](super::gemm) with a right factor that is packed already: the same result, bit for bit, as long as the plan is not for
+/// a vector. The plan's caches must be the default ones.
+///
+/// # Panics
+/// As [`gemm`](super::gemm), and if `b` was packed for another instruction set.
+pub fn gemm_packed_b<T: Real>(
+    isa: Isa,
+    plan: &Plan,
+    a: MatRef<'_, T>,
+    b: &PackedB<'_, T>,
+    mut c: MatMut<'_, T>,
+    epilogue: &Epilogue<'_, T>,
+    scratch: &mut [T],
+) {
+    check(isa, plan, [a.rows(), a.cols()], [b.rows, b.cols], &c, epilogue, scratch);
+    assert!(b.tile == plan.tile && b.kc == plan.kc, "the matrix was packed for another plan");
+    if c.rows() == 0 || c.cols() == 0 {
+        return;
+    }
+    if a.cols() == 0 {
+        empty_product(isa, c, epilogue);
+        return;
+    }
+    packed_product(isa, plan, a, b, &mut c, epilogue, scratch);
+}

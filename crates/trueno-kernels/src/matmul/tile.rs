@@ -1,0 +1,306 @@
+//! The innermost loop: a tile of the product that stays in registers while the summed axis runs.
+
+use core::mem::MaybeUninit;
+use core::ops::Range;
+
+use super::epilogue::{Activation, Bias, Epilogue};
+use super::view::MatMut;
+use crate::simd::{Real, RealVector, Simd, kernel};
+use crate::{Isa, Level};
+
+/// Rows and columns of the register tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TileShape {
+    pub rows: usize,
+    pub cols: usize,
+}
+
+impl TileShape {
+    pub fn of<T: Real>(isa: Isa) -> TileShape {
+        shape_of::<T>(isa)
+    }
+}
+
+kernel! {
+    fn shape_of<T: Real>(simd: S) -> TileShape {
+        let _ = simd;
+        TileShape { rows: rows::<S>(), cols: cols::<S, T>() }
+    }
+}
+
+/// Vectors in a row of the tile. With [`rows`] they fill the registers but for one row of B and one element of A.
+const VECTORS: usize = 2;
+
+/// Vectors in the only row of a tile that is one row high.
+pub(super) const VECTORS_OF_ROW: usize = 8;
+
+/// Whether there are 32 registers to hold the tile, or 16.
+#[inline(always)]
+const fn many_registers<S: Simd>() -> bool {
+    match S::LEVEL {
+        Level::Scalar | Level::Sse2 | Level::Avx2 => false,
+        Level::Avx512 => true,
+    }
+}
+
+/// Rows of the tile.
+#[inline(always)]
+pub(crate) const fn rows<S: Simd>() -> usize {
+    if many_registers::<S>() { 14 } else { 6 }
+}
+
+/// Columns of the tile.
+#[inline(always)]
+pub(crate) const fn cols<S: Simd, T: Real>() -> usize {
+    VECTORS * <T::Vector<S> as RealVector>::LANES
+}
+
+/// The factors of a tile: element `[i, p]` of A is `a[i * a_row + p * a_step]`, row `p` of B starts at `b[p * b_step]`.
+#[derive(Clone, Copy)]
+pub(super) struct Factors<T> {
+    pub a: *const T,
+    pub a_row: isize,
+    pub a_step: isize,
+    pub b: *const T,
+    pub b_step: isize,
+    pub k: usize,
+}
+
+/// Where a block of the product goes.
+pub(super) struct Target<'a, T> {
+    pub c: MatMut<'a, T>,
+    /// Whether the block is added to what is there.
+    pub accumulate: bool,
+    /// What is fused, after the last cut of the summed axis.
+    pub epilogue: Option<Epilogue<'a, T>>,
+}
+
+impl<T> Target<'_, T> {
+    /// The part of the given rows and columns.
+    #[inline(always)]
+    pub fn part(&mut self, rows: Range<usize>, cols: Range<usize>) -> Target<'_, T> {
+        let epilogue = self.epilogue.as_ref().map(|whole| whole.block(rows.clone(), cols.clone()));
+        Target { c: self.c.reborrow().block(rows, cols), accumulate: self.accumulate, epilogue }
+    }
+}
+
+/// A tile from packed panels: those of A hold [`rows`] rows, those of B [`cols`] columns, missing ones are zeros.
+///
+/// # Safety
+/// `a` and `b` must be readable for `k` steps of a panel. The target must have rows and columns, and no more than the tile.
+#[inline(always)]
+pub(super) unsafe fn packed_tile<S: Simd, T: Real>(simd: S, a: *const T, b: *const T, k: usize, to: &Target<'_, T>) {
+    let from = Factors { a, a_row: 1, a_step: rows::<S>() as isize, b, b_step: cols::<S, T>() as isize, k };
+    // SAFETY: panels are as wide as the tile, so every tile up to that size reads inside them.
+    unsafe { fitting_tile::<S, T, false>(simd, from, to) }
+}
+
+/// A tile from matrices as they lie in memory.
+///
+/// # Safety
+/// For each of the target's rows `a` must be readable for `k` steps, `b` for `k` rows of as many adjacent elements as the target has columns.
+/// The target must have rows and columns, and no more than the tile, but a single row may have [`VECTORS_OF_ROW`] vectors.
+#[inline(always)]
+pub(super) unsafe fn direct_tile<S: Simd, T: Real>(simd: S, from: Factors<T>, to: &Target<'_, T>) {
+    // SAFETY: the caller's promises are those of `fitting_tile` and `tile`.
+    unsafe {
+        if to.c.rows() == 1 && to.c.cols() > cols::<S, T>() {
+            tile::<T::Vector<S>, 1, VECTORS_OF_ROW, true>(simd, from, to);
+        } else {
+            fitting_tile::<S, T, true>(simd, from, to);
+        }
+    }
+}
+
+/// The smallest of a few tiles that holds the target, so that edges cost little more than their elements.
+///
+/// # Safety
+/// As [`packed_tile`] or [`direct_tile`].
+#[inline(always)]
+unsafe fn fitting_tile<S: Simd, T: Real, const DIRECT: bool>(simd: S, from: Factors<T>, to: &Target<'_, T>) {
+    // SAFETY: the caller's promises are those of `fitting_width`.
+    unsafe {
+        if many_registers::<S>() {
+            match to.c.rows() {
+                9.. => fitting_width::<S, T, 14, DIRECT>(simd, from, to),
+                5.. => fitting_width::<S, T, 8, DIRECT>(simd, from, to),
+                2.. => fitting_width::<S, T, 4, DIRECT>(simd, from, to),
+                _ => fitting_width::<S, T, 1, DIRECT>(simd, from, to),
+            }
+        } else {
+            match to.c.rows() {
+                5.. => fitting_width::<S, T, 6, DIRECT>(simd, from, to),
+                3.. => fitting_width::<S, T, 4, DIRECT>(simd, from, to),
+                2 => fitting_width::<S, T, 2, DIRECT>(simd, from, to),
+                _ => fitting_width::<S, T, 1, DIRECT>(simd, from, to),
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`packed_tile`] or [`direct_tile`], for `R` rows at most.
+#[inline(always)]
+unsafe fn fitting_width<S: Simd, T: Real, const R: usize, const DIRECT: bool>(
+    simd: S,
+    from: Factors<T>,
+    to: &Target<'_, T>,
+) {
+    // SAFETY: the caller's promises are those of `tile`.
+    unsafe {
+        if to.c.cols() > <T::Vector<S> as RealVector>::LANES {
+            tile::<T::Vector<S>, R, VECTORS, DIRECT>(simd, from, to);
+        } else {
+            tile::<T::Vector<S>, R, 1, DIRECT>(simd, from, to);
+        }
+    }
+}
+
+/// A tile of up to `R` rows of up to `N` vectors.
+///
+/// Every element is `a[0] * b[0]` plus the further products one by one, in order, fused where the machine can.
+///
+/// # Safety
+/// The target must have 1 to `R` rows and 1 to `N * LANES` columns. A must be readable for the target's rows (`R` rows unless `DIRECT`) and
+/// `k` steps, B for `k` rows of the target's columns (`N * LANES` unless `DIRECT`).
+#[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "iterators over registers would have to be unrolled through their adaptors"
+)]
+unsafe fn tile<V: RealVector, const R: usize, const N: usize, const DIRECT: bool>(
+    simd: V::Token,
+    from: Factors<V::Elem>,
+    to: &Target<'_, V::Elem>,
+) {
+    let zero = V::splat(simd, V::Elem::ZERO);
+    let mut sums = [[zero; N]; R];
+    let mut row_offsets = [0; R];
+    // Lanes that each vector of a row of B may read.
+    let mut widths = [V::LANES; N];
+    if DIRECT {
+        for i in 0..R {
+            // Rows below the target repeat its last; their sums are dropped.
+            row_offsets[i] = i.min(to.c.rows() - 1) as isize * from.a_row;
+        }
+        for j in 0..N {
+            widths[j] = to.c.cols().saturating_sub(j * V::LANES).min(V::LANES);
+        }
+    } else {
+        for i in 0..R {
+            row_offsets[i] = i as isize * from.a_row;
+        }
+    }
+    let whole = to.c.cols() == N * V::LANES;
+    let (mut a, mut b) = (from.a, from.b);
+    for _ in 0..from.k {
+        let mut row = [zero; N];
+        for j in 0..N {
+            let source = b.wrapping_add(j * V::LANES);
+            // SAFETY: the caller vouches for this row of B; `widths` keeps to what the target needs where the row may be no wider.
+            row[j] = unsafe {
+                if DIRECT && !whole { V::load_partial(simd, source, widths[j]) } else { V::load(simd, source) }
+            };
+        }
+        for i in 0..R {
+            // SAFETY: the caller vouches for this column of A; `row_offsets` keeps to its rows.
+            let x = V::splat(simd, unsafe { *a.wrapping_offset(row_offsets[i]) });
+            for j in 0..N {
+                sums[i][j] = x.mul_add(row[j], sums[i][j]);
+            }
+        }
+        a = a.wrapping_offset(from.a_step);
+        b = b.wrapping_offset(from.b_step);
+    }
+
+    // Through memory: a variable index into the sums would keep them out of registers in the loop above.
+    let mut spilled = MaybeUninit::<[[V; N]; R]>::uninit();
+    let lanes = spilled.as_mut_ptr().cast::<V::Elem>();
+    for i in 0..R {
+        for j in 0..N {
+            // SAFETY: `spilled` has R * N vectors.
+            unsafe { sums[i][j].store(lanes.wrapping_add((i * N + j) * V::LANES)) };
+        }
+    }
+    for i in 0..to.c.rows() {
+        // SAFETY: row `i` of `spilled` has N vectors, at least as many lanes as `to.c.cols()`; the target has row `i`.
+        unsafe { write_row::<V>(simd, lanes.wrapping_add(i * N * V::LANES), i, to) };
+    }
+}
+
+/// Moves `to.c.cols()` finished sums to row `i` of the target.
+///
+/// # Safety
+/// `sums` must be readable for the target's columns rounded up to a vector, and `i` be one of its rows.
+#[inline(always)]
+unsafe fn write_row<V: RealVector>(simd: V::Token, sums: *const V::Elem, i: usize, to: &Target<'_, V::Elem>) {
+    let row = to.c.at(i, 0);
+    let mut col = 0;
+    while col < to.c.cols() {
+        let width = (to.c.cols() - col).min(V::LANES);
+        // SAFETY: `width` elements from `col` are in `sums` and in row `i`, for which the caller vouches.
+        unsafe {
+            let mut value = V::load(simd, sums.wrapping_add(col));
+            let target = row.wrapping_add(col);
+            if to.accumulate {
+                value = load_some::<V>(simd, target, width).add(value);
+            }
+            if let Some(epilogue) = &to.epilogue {
+                value = finish::<V>(value, epilogue, i, col, width);
+            }
+            if width == V::LANES {
+                value.store(target);
+            } else {
+                value.store_partial(target, width);
+            }
+        }
+        col += V::LANES;
+    }
+}
+
+/// Adds the bias of row `i` and of the `width` columns from `col`, then activates.
+#[inline(always)]
+fn finish<V: RealVector>(value: V, epilogue: &Epilogue<'_, V::Elem>, i: usize, col: usize, width: usize) -> V {
+    let simd = value.token();
+    let sum = match epilogue.bias {
+        Bias::None => value,
+        Bias::PerRow(bias) => value.add(V::splat(simd, bias[i])),
+        Bias::PerColumn(bias) => {
+            let bias = &bias[col..col + width];
+            // SAFETY: `bias` has `width` elements.
+            value.add(unsafe { load_some::<V>(simd, bias.as_ptr(), width) })
+        }
+    };
+    match epilogue.activation {
+        Activation::Identity => sum,
+        // The second operand is what a NaN on either side gives.
+        Activation::Relu => V::splat(simd, V::Elem::ZERO).max(sum),
+    }
+}
+
+/// # Safety
+/// `source` must be readable for `width` elements, `width <= LANES`.
+#[inline(always)]
+pub(crate) unsafe fn load_some<V: RealVector>(simd: V::Token, source: *const V::Elem, width: usize) -> V {
+    // SAFETY: the caller vouches for `width` elements.
+    unsafe { if width == V::LANES { V::load(simd, source) } else { V::load_partial(simd, source, width) } }
+}
+
+kernel! {
+    /// Applies the epilogue to elements that are already in memory.
+    pub(super) fn finish_in_place<T: Real>(simd: S, to: Target<'_, T>) {
+        let Some(epilogue) = &to.epilogue else { return };
+        let lanes = <T::Vector<S> as RealVector>::LANES;
+        for i in 0..to.c.rows() {
+            for col in (0..to.c.cols()).step_by(lanes) {
+                let width = (to.c.cols() - col).min(lanes);
+                let target = to.c.at(i, col);
+                // SAFETY: `width` elements from `[i, col]` are in the target.
+                unsafe {
+                    let value = load_some::<T::Vector<S>>(simd, target, width);
+                    finish(value, epilogue, i, col, width).store_partial(target, width);
+                }
+            }
+        }
+    }
+}
