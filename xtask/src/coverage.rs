@@ -2,12 +2,12 @@
 //! coverage all come from the same binaries.
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
+use crate::binaries;
 use crate::install::{LLVM_COV, LlvmTools};
 use crate::process::{capture, cargo, run};
 use crate::report::Verdict;
@@ -61,7 +61,7 @@ impl<'a> TestBuild<'a> {
         }
         // The same selection as in `test`, so that cargo finds everything built.
         let mut list = self.cargo(["test", "--workspace", "--all-targets", "--no-run", "--message-format=json"])?;
-        let binaries = test_binaries(&capture(list.arg("--quiet"))?, package)?;
+        let binaries = binaries::of_tests(&capture(list.arg("--quiet"))?, package)?;
         for binary in &binaries {
             let mut command = Command::new(binary);
             command.current_dir(self.workspace.path("crates").join(package));
@@ -129,23 +129,6 @@ fn exported(script: &str) -> impl Iterator<Item = (String, String)> {
         let quotes: &[char] = &['\'', '"'];
         Some((name.to_string(), value.trim_end_matches(';').trim_matches(quotes).to_string()))
     })
-}
-
-/// The test executables of `package` in cargo's stream of messages.
-fn test_binaries(messages: &str, package: &str) -> Result<Vec<PathBuf>> {
-    let mut binaries = Vec::new();
-    for line in messages.lines().filter(|line| line.starts_with('{')) {
-        let message: Value = serde_json::from_str(line).context("cargo printed something that is not JSON")?;
-        let is_ours = message["manifest_path"].as_str().is_some_and(|path| {
-            let folder = PathBuf::from(path);
-            folder.parent().and_then(|folder| folder.file_name()).is_some_and(|name| name == package)
-        });
-        let is_test = message["profile"]["test"] == Value::Bool(true);
-        if let (true, true, Some(executable)) = (is_ours, is_test, message["executable"].as_str()) {
-            binaries.push(PathBuf::from(executable));
-        }
-    }
-    Ok(binaries)
 }
 
 /// Lines that exist and lines that ran, by file.
@@ -220,23 +203,6 @@ mod tests {
         let variables: Vec<_> = exported(script).collect();
         assert_eq!(variables[0], ("RUSTFLAGS".into(), "-C instrument-coverage --cfg=coverage".into()));
         assert_eq!(variables[1], ("CARGO_LLVM_COV".into(), "1".into()));
-    }
-
-    #[test]
-    fn only_test_executables_of_the_package_are_run() {
-        let message = |package: &str, test: bool, executable: &str| {
-            format!(
-                r#"{{"manifest_path":"/w/crates/{package}/Cargo.toml","profile":{{"test":{test}}},"executable":{executable}}}"#
-            )
-        };
-        let stream = [
-            message("trueno-kernels", true, r#""/t/kernels-1""#),
-            message("trueno-kernels", false, r#""/t/example""#),
-            message("trueno-kernels", true, "null"),
-            message("trueno-kernels-extra", true, r#""/t/other""#),
-        ];
-        let found = test_binaries(&stream.join("\n"), "trueno-kernels").unwrap();
-        assert_eq!(found, [PathBuf::from("/t/kernels-1")]);
     }
 
     #[test]

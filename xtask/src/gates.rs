@@ -1,8 +1,11 @@
 //! The gates that are one cargo command each.
 
-use anyhow::Result;
+use std::process::Command;
 
-use crate::install::DENY;
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::install::{DENY, PMAT};
 use crate::process::{capture, cargo, run, succeeds};
 use crate::report::Verdict;
 use crate::workspace::Workspace;
@@ -69,4 +72,25 @@ pub fn advisories(workspace: &Workspace) -> Result<Verdict> {
 pub fn compiler(workspace: &Workspace) -> Result<Verdict> {
     let version = capture(&mut cargo(workspace, ["--version"]))?;
     Ok(Verdict::Passed(version.trim().to_string()))
+}
+
+/// The grades that the project's structure and its repository must reach.
+const GRADE: &str = "B+";
+const REPOSITORY_SCORE: f64 = 90.0;
+
+/// What pmat thinks of the code and of the repository. Building it takes longer than all other gates together.
+pub fn pmat(workspace: &Workspace, wanted: bool) -> Result<Verdict> {
+    if !wanted {
+        return Ok(Verdict::skipped("takes 24 minutes to install: `cargo xtask tier3 --pmat`"));
+    }
+    PMAT.ensure(workspace)?;
+    run(Command::new("pmat").args(["tdg", ".", "--min-grade", GRADE]).current_dir(workspace.root()))?;
+    let mut score = Command::new("pmat");
+    let report = capture(score.args(["repo-score", "--format", "json"]).current_dir(workspace.root()))?;
+    let report: Value = serde_json::from_str(&report).context("pmat's score is not JSON")?;
+    let total = report["total_score"].as_f64().context("pmat's score has no `total_score`")?;
+    if total < REPOSITORY_SCORE {
+        bail!("the repository scores {total}, and {REPOSITORY_SCORE} is needed");
+    }
+    Ok(Verdict::Passed(format!("repository score {total}")))
 }

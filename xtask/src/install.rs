@@ -19,14 +19,21 @@ pub struct Tool {
 pub const LLVM_COV: Tool = Tool { name: "cargo-llvm-cov", version: "0.9.1" };
 /// Licences, bans and sources of dependencies.
 pub const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
+/// Whether tests notice when code is changed.
+pub const MUTANTS: Tool = Tool { name: "cargo-mutants", version: "27.1.0" };
+/// Grades of structure and of the repository.
+pub const PMAT: Tool = Tool { name: "pmat", version: "3.42.0" };
 
 impl Tool {
     /// Installs the tool unless some version of it is there.
     ///
     /// It is built without optimisation: a tool runs for seconds, and optimising it takes minutes.
     pub fn ensure(&self, workspace: &Workspace) -> Result<()> {
-        let subcommand = self.name.trim_start_matches("cargo-");
-        if succeeds("cargo", &[subcommand, "--version"]) {
+        let present = match self.name.strip_prefix("cargo-") {
+            Some(subcommand) => succeeds("cargo", &[subcommand, "--version"]),
+            None => succeeds(self.name, &["--version"]),
+        };
+        if present {
             return Ok(());
         }
         let mut install = cargo(workspace, ["install", "--locked", "--debug", "--version", self.version, self.name]);
@@ -34,6 +41,11 @@ impl Tool {
         install.env("CARGO_TARGET_DIR", workspace.target().join("tools"));
         run(&mut install).with_context(|| format!("{} could not be installed", self.name))
     }
+}
+
+/// Whether the nightly toolchain is installed. It is never downloaded: some gates need it and are skipped without.
+pub fn has_nightly() -> bool {
+    succeeds("cargo", &["+nightly", "--version"])
 }
 
 /// The two LLVM programs that turn raw profiles into line counts, of the LLVM that rustc was built with.

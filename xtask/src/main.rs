@@ -3,10 +3,13 @@
 //! It is not part of the library and is never published. Run `cargo xtask help` for the commands.
 #![forbid(unsafe_code)]
 
+mod binaries;
 mod coverage;
 mod gates;
 mod install;
 mod isa;
+mod memory;
+mod mutants;
 mod no_std;
 mod oracle;
 mod process;
@@ -40,6 +43,18 @@ enum Task {
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
     },
+    /// What takes too long for every change: sanitizers, Valgrind, Miri, mutants
+    Tier3 {
+        /// Run only the gates whose name contains this text
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+        /// Minutes to spend on the mutants of each crate
+        #[arg(long, value_name = "MINUTES", default_value_t = 30)]
+        mutant_minutes: u64,
+        /// Install and run pmat too
+        #[arg(long)]
+        pmat: bool,
+    },
     /// Makes the fixtures that say what NumPy and PyTorch answer
     Oracle {
         /// Compare the committed fixtures instead of writing them
@@ -63,6 +78,7 @@ fn main() -> ExitCode {
     let outcome = Workspace::find().and_then(|workspace| match Arguments::parse().command {
         Task::Tier1 => tiers::tier1(&workspace),
         Task::Tier2 { only } => tiers::tier2(&workspace, only.as_deref()),
+        Task::Tier3 { only, mutant_minutes, pmat } => tiers::tier3(&workspace, only.as_deref(), mutant_minutes, pmat),
         Task::Oracle { check, python } => oracle::oracle(&workspace, check, python),
         Task::Ops { check } => table::page(&workspace, check).map(|verdict| println!("ops: {verdict}")),
         Task::Tidy => tidy::gate(&workspace).map(|verdict| println!("tidy: {verdict}")),

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 
+use crate::binaries;
 use crate::process::{capture, cargo, run};
 use crate::report::Verdict;
 use crate::workspace::Workspace;
@@ -46,44 +46,9 @@ fn build(workspace: &Workspace) -> Result<Vec<(String, PathBuf)>> {
     for name in CRATES {
         build.args(["--package", name]);
     }
-    let libraries = libraries(&capture(&mut build)?)?;
+    let libraries = binaries::of_libraries(&capture(&mut build)?, &CRATES)?;
     if libraries.len() != CRATES.len() {
         bail!("cargo built {libraries:?} where {CRATES:?} were asked for");
     }
     Ok(libraries)
-}
-
-/// Name and path of the library of each of [`CRATES`] in cargo's stream of messages.
-fn libraries(messages: &str) -> Result<Vec<(String, PathBuf)>> {
-    let mut found = Vec::new();
-    for line in messages.lines() {
-        let message: Value = serde_json::from_str(line).context("cargo printed something that is not JSON")?;
-        let Some(name) = message["target"]["name"].as_str() else { continue };
-        if message["reason"] != "compiler-artifact" || !CRATES.contains(&name.replace('_', "-").as_str()) {
-            continue;
-        }
-        let files = message["filenames"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        found.extend(files.filter(|file| file.ends_with(".rlib")).map(|file| (name.to_string(), PathBuf::from(file))));
-    }
-    Ok(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_promised_crates_are_taken() {
-        let artifact = |name: &str, file: &str| {
-            format!(r#"{{"reason":"compiler-artifact","target":{{"name":"{name}"}},"filenames":["{file}"]}}"#)
-        };
-        let stream = [
-            artifact("half", "/t/libhalf.rlib"),
-            artifact("trueno_core", "/t/libtrueno_core.rlib"),
-            artifact("trueno_core", "/t/libtrueno_core.rmeta"),
-            r#"{"reason":"build-finished","success":true}"#.to_string(),
-        ];
-        let found = libraries(&stream.join("\n")).unwrap();
-        assert_eq!(found, [("trueno_core".to_string(), PathBuf::from("/t/libtrueno_core.rlib"))]);
-    }
 }

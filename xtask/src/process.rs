@@ -1,7 +1,7 @@
 //! Running other programs, loudly: every command is printed before it runs, and a failure names it.
 
 use std::ffi::OsStr;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -16,11 +16,16 @@ pub fn cargo<S: AsRef<OsStr>>(workspace: &Workspace, arguments: impl IntoIterato
     command
 }
 
-/// Runs `command` with its output passed through; an error unless it succeeds.
-pub fn run(command: &mut Command) -> Result<()> {
+/// Runs `command` with its output passed through, however it ends.
+pub fn start(command: &mut Command) -> Result<ExitStatus> {
     let line = display(command);
     println!("$ {line}");
-    let status = command.status().with_context(|| format!("could not start `{line}`"))?;
+    command.status().with_context(|| format!("could not start `{line}`"))
+}
+
+/// Runs `command` with its output passed through; an error unless it succeeds.
+pub fn run(command: &mut Command) -> Result<()> {
+    let status = start(command)?;
     if !status.success() {
         bail!("`{}` failed: {status}", short(command));
     }

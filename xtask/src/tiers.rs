@@ -6,7 +6,7 @@ use crate::coverage::TestBuild;
 use crate::isa::{self, Level};
 use crate::report::{Gate, run_all};
 use crate::workspace::Workspace;
-use crate::{gates, no_std, oracle, table, tidy};
+use crate::{gates, memory, mutants, no_std, oracle, table, tidy};
 
 /// Seconds: what to run after every few lines.
 pub fn tier1(workspace: &Workspace) -> Result<()> {
@@ -41,11 +41,29 @@ pub fn tier2(workspace: &Workspace, only: Option<&str>) -> Result<()> {
         Gate::new("dependencies", || gates::deny(workspace)),
         Gate::new("advisories", || gates::advisories(workspace)),
     ]);
-    if let Some(text) = only {
+    run_all(selected(gates, only)?)
+}
+
+/// Tens of minutes: what looks deeper than a change can wait for.
+pub fn tier3(workspace: &Workspace, only: Option<&str>, mutant_minutes: u64, pmat: bool) -> Result<()> {
+    let gates = vec![
+        Gate::new("address sanitizer", || memory::address_sanitizer(workspace)),
+        Gate::new("valgrind", || memory::valgrind(workspace)),
+        Gate::new("miri", || memory::miri(workspace)),
+        Gate::new("mutants of trueno-core", || mutants::gate(workspace, "trueno-core", mutant_minutes)),
+        Gate::new("mutants of trueno-autograd", || mutants::gate(workspace, "trueno-autograd", mutant_minutes)),
+        Gate::new("pmat", || gates::pmat(workspace, pmat)),
+    ];
+    run_all(selected(gates, only)?)
+}
+
+/// The gates with `text` in their name, or all of them.
+fn selected<'a>(mut gates: Vec<Gate<'a>>, text: Option<&str>) -> Result<Vec<Gate<'a>>> {
+    if let Some(text) = text {
         gates.retain(|gate| gate.matches(text));
         if gates.is_empty() {
-            bail!("no tier-2 gate has `{text}` in its name");
+            bail!("no gate of this tier has `{text}` in its name");
         }
     }
-    run_all(gates)
+    Ok(gates)
 }

@@ -1,0 +1,75 @@
+//! Memory errors that tests alone do not show: sanitizers, Valgrind and Miri over the crates with `unsafe`.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::binaries;
+use crate::install::{has_nightly, install_debian_package};
+use crate::process::{capture, cargo, run, succeeds};
+use crate::report::Verdict;
+use crate::workspace::Workspace;
+
+/// The crates where `unsafe` is allowed.
+const UNSAFE: [&str; 2] = ["trueno-kernels", "trueno-tensor"];
+
+/// The only target whose standard library is there on every machine that this runs on.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// The tests with checks around every access to memory, and for leaks at the end.
+pub fn address_sanitizer(workspace: &Workspace) -> Result<Verdict> {
+    if !has_nightly() {
+        return Ok(Verdict::skipped("sanitizers need a nightly toolchain"));
+    }
+    let mut test = cargo(workspace, ["+nightly", "test", "--lib", "--tests", "--target", TARGET]);
+    let packages = existing(workspace)?;
+    test.args(packages.iter().flat_map(|name| ["--package", name]));
+    // A named target keeps the flags from build scripts and macros, and needs its own build products.
+    test.env("RUSTFLAGS", "-Zsanitizer=address").env("CARGO_TARGET_DIR", workspace.target().join("sanitizer"));
+    run(test.env("PROPTEST_CASES", "16"))?;
+    Ok(Verdict::Passed(packages.join(" and ")))
+}
+
+/// The unit tests in Valgrind, which also sees reads of memory that was never written.
+pub fn valgrind(workspace: &Workspace) -> Result<Verdict> {
+    if !succeeds("valgrind", &["--version"])
+        && let Err(why) = install_debian_package("valgrind")
+    {
+        return Ok(Verdict::Skipped(why));
+    }
+    let mut count = 0;
+    for package in existing(workspace)? {
+        let list = ["test", "--quiet", "--lib", "--no-run", "--message-format=json", "--package", package];
+        for binary in binaries::of_tests(&capture(&mut cargo(workspace, list))?, package)? {
+            let mut check = Command::new("valgrind");
+            check.args(["--quiet", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
+            check.arg(binary).arg("--test-threads=1").current_dir(workspace.path("crates").join(package));
+            // It runs code some fifty times slower, and hides AVX-512 from it.
+            run(check.env("PROPTEST_CASES", "2"))?;
+            count += 1;
+        }
+    }
+    Ok(Verdict::Passed(format!("{count} test binaries")))
+}
+
+/// The unit tests in Miri, on the scalar level: it knows few vector instructions.
+pub fn miri(workspace: &Workspace) -> Result<Verdict> {
+    if !succeeds("cargo", &["+nightly", "miri", "--version"]) {
+        return Ok(Verdict::skipped("Miri is not a component of any installed toolchain"));
+    }
+    let mut test = cargo(workspace, ["+nightly", "miri", "test", "--lib"]);
+    let packages = existing(workspace)?;
+    test.args(packages.iter().flat_map(|name| ["--package", name]));
+    // Isolation forbids the files in which proptest keeps failures.
+    test.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("TRUENO_ISA", "scalar");
+    run(test.env("PROPTEST_CASES", "2"))?;
+    Ok(Verdict::Passed(packages.join(" and ")))
+}
+
+fn existing(workspace: &Workspace) -> Result<Vec<&'static str>> {
+    let found: Vec<_> = UNSAFE.into_iter().filter(|name| workspace.has_crate(name)).collect();
+    if found.is_empty() {
+        bail!("none of {UNSAFE:?} exists");
+    }
+    Ok(found)
+}
