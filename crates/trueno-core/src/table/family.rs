@@ -21,9 +21,13 @@ macro_rules! family_table {
             MaxPool2d max_pool2d { grad: yes; tolerance: 0.0, 0.0; }
             /// Mean of each window of `[N, C, H, W]`; padding counts as zeros.
             AvgPool2d avg_pool2d { grad: yes; tolerance: 1e-6, 1e-14; }
-            /// Mean over windows chosen so that the result has a given height and width.
+            /// Gradient of `avg_pool2d` by its input.
+        AvgPool2dGrad avg_pool2d_grad { grad: yes; tolerance: 1e-6, 1e-14; }
+        /// Mean over windows chosen so that the result has a given height and width.
             AdaptiveAvgPool2d adaptive_avg_pool2d { grad: yes; tolerance: 1e-6, 1e-14; }
-            /// Exponentials divided by their sum along an axis.
+            /// Gradient of `adaptive_avg_pool2d` by its input.
+        AdaptiveAvgPool2dGrad adaptive_avg_pool2d_grad { grad: yes; tolerance: 1e-6, 1e-14; }
+        /// Exponentials divided by their sum along an axis.
             Softmax softmax { grad: yes; tolerance: 1e-6, 1e-14; }
             /// Logarithm of `softmax`.
             LogSoftmax log_softmax { grad: yes; tolerance: 1e-5, 1e-13; }
@@ -65,7 +69,9 @@ macro_rules! family_table {
             Reshape reshape { grad: yes; tolerance: 0.0, 0.0; }
             /// NumPy's basic indexing; a view.
             Slice slice { grad: yes; tolerance: 0.0, 0.0; }
-            /// Axes of size 1 repeated and leading axes added; a view.
+            /// Zeros with a slice replaced: the gradient of `slice`.
+        SliceScatter slice_scatter { grad: yes; tolerance: 0.0, 0.0; }
+        /// Axes of size 1 repeated and leading axes added; a view.
             Broadcast broadcast { grad: yes; tolerance: 0.0, 0.0; }
             /// Axes reversed; a view.
             Flip flip { grad: yes; tolerance: 0.0, 0.0; }

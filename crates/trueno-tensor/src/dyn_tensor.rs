@@ -1,0 +1,224 @@
+//! The engine's one value: a tensor whose type and rank are known at run time.
+
+use crate::storage::{Buffer, Storage};
+use crate::{Device, Recorder};
+use std::fmt;
+use std::sync::Arc;
+use trueno_core::{DType, Element, Error, Layout, Result, dispatch_dtype};
+
+/// A tensor of any element type and rank.
+///
+/// Cloning shares memory. Users who know type and rank take `Tensor<T, N>`, a shell over this.
+#[derive(Clone)]
+pub struct DynTensor {
+    storage: Storage,
+    layout: Layout,
+    recorder: Option<Arc<dyn Recorder>>,
+}
+
+/// The number of elements of a shape.
+pub(crate) fn checked_size(op: &'static str, shape: &[usize]) -> Result<usize> {
+    shape
+        .iter()
+        .try_fold(1_usize, |n, &size| n.checked_mul(size))
+        .filter(|&n| isize::try_from(n).is_ok())
+        .ok_or(Error::Shape { op, got: shape.into(), reason: "has more elements than memory can address".into() })
+}
+
+impl DynTensor {
+    /// A buffer seen through a layout. The caller vouches that every index of the layout lies in the buffer.
+    pub(crate) fn from_parts(storage: Storage, layout: Layout) -> DynTensor {
+        debug_assert!(layout.extent().is_none_or(|(_, high)| high < storage.len()));
+        DynTensor { storage, layout, recorder: None }
+    }
+
+    /// A fresh row-major tensor of a filled buffer.
+    pub(crate) fn from_buffer(buffer: Buffer, shape: &[usize]) -> DynTensor {
+        debug_assert_eq!(buffer.len(), shape.iter().product::<usize>());
+        DynTensor::from_parts(Arc::new(buffer), Layout::contiguous(shape))
+    }
+
+    /// A copy of elements in row-major order.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if their number is not that of the shape.
+    pub fn from_slice<T: Element>(elements: &[T], shape: &[usize]) -> Result<DynTensor> {
+        let size = checked_size("from_slice", shape)?;
+        if size != elements.len() {
+            let reason = format!("has {size} elements, but {} were given", elements.len());
+            return Err(Error::Shape { op: "from_slice", got: shape.into(), reason: reason.into() });
+        }
+        Ok(DynTensor::from_buffer(Buffer::from_slice("from_slice", elements)?, shape))
+    }
+
+    /// A tensor whose elements are all `value`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], or [`Error::Shape`] if the shape is beyond addressing.
+    pub fn full(shape: &[usize], dtype: DType, value: f64) -> Result<DynTensor> {
+        let mut buffer = Buffer::new("full", dtype, checked_size("full", shape)?)?;
+        dispatch_dtype!(dtype, all T => buffer.as_mut_slice::<T>().fill(T::from_f64(value)));
+        Ok(DynTensor::from_buffer(buffer, shape))
+    }
+
+    /// A tensor of zeros.
+    ///
+    /// # Errors
+    /// As [`DynTensor::full`].
+    pub fn zeros(shape: &[usize], dtype: DType) -> Result<DynTensor> {
+        let buffer = Buffer::zeros("zeros", dtype, checked_size("zeros", shape)?)?;
+        Ok(DynTensor::from_buffer(buffer, shape))
+    }
+
+    /// A value of rank 0.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn scalar<T: Element>(value: T) -> Result<DynTensor> {
+        DynTensor::from_slice(&[value], &[])
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> DType {
+        self.storage.dtype()
+    }
+
+    /// The sizes of the axes.
+    pub fn shape(&self) -> &[usize] {
+        self.layout.shape()
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.layout.rank()
+    }
+
+    /// The number of elements.
+    pub fn size(&self) -> usize {
+        self.layout.size()
+    }
+
+    /// Where the elements lie in the storage.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Where the tensor lives.
+    pub fn device(&self) -> Device {
+        Device::Cpu
+    }
+
+    /// The same memory under another layout, which must stay inside it; carries no recorder.
+    pub(crate) fn view(&self, layout: Layout) -> DynTensor {
+        DynTensor::from_parts(self.storage.clone(), layout)
+    }
+
+    /// The whole storage, in which `layout` finds the elements.
+    pub(crate) fn storage(&self) -> &Buffer {
+        &self.storage
+    }
+
+    /// The elements, if they lie in row-major order without gaps and are of type `T`.
+    ///
+    /// ```
+    /// use trueno_tensor::DynTensor;
+    /// let x = DynTensor::from_slice(&[1.0_f32, 2.0], &[2])?;
+    /// assert_eq!(x.as_slice::<f32>(), Some(&[1.0, 2.0][..]));
+    /// assert_eq!(x.as_slice::<f64>(), None);
+    /// # Ok::<(), trueno_tensor::core::Error>(())
+    /// ```
+    pub fn as_slice<T: Element>(&self) -> Option<&[T]> {
+        let fits = self.dtype() == T::DTYPE && self.layout.is_contiguous();
+        fits.then(|| {
+            let start = if self.size() == 0 { 0 } else { self.layout.offset() };
+            &self.storage.as_slice::<T>()[start..start + self.size()]
+        })
+    }
+
+    /// The elements to write in place, if they lie in row-major order, are of type `T`, nobody else
+    /// shares them, and no gradient graph may have kept them.
+    pub fn as_mut_slice<T: Element>(&mut self) -> Option<&mut [T]> {
+        let fits = self.dtype() == T::DTYPE && self.layout.is_contiguous() && self.recorder.is_none();
+        let (start, size) = (self.layout.offset(), self.size());
+        let buffer = Arc::get_mut(&mut self.storage).filter(|_| fits)?;
+        let start = if size == 0 { 0 } else { start };
+        Some(&mut buffer.as_mut_slice::<T>()[start..start + size])
+    }
+
+    /// The elements to write, copied first if anybody shares them or they are not in row-major order. The recorder is dropped.
+    ///
+    /// # Errors
+    /// [`Error::DType`] if the elements are not of type `T`; [`Error::OutOfMemory`].
+    pub fn make_mut<T: Element>(&mut self) -> Result<&mut [T]> {
+        if self.dtype() != T::DTYPE {
+            let expected = format!("asked for as {}", T::DTYPE).into();
+            return Err(Error::DType { op: "make_mut", got: self.dtype(), expected });
+        }
+        self.recorder = None;
+        if Arc::get_mut(&mut self.storage).is_none() || !self.layout.is_contiguous() {
+            *self = crate::exec::movement::copy("make_mut", self)?;
+        }
+        let (start, size) = (if self.size() == 0 { 0 } else { self.layout.offset() }, self.size());
+        let buffer = Arc::get_mut(&mut self.storage).ok_or(Error::OutOfMemory { op: "make_mut", bytes: 0 })?;
+        Ok(&mut buffer.as_mut_slice::<T>()[start..start + size])
+    }
+
+    /// True if no other tensor shares this one's memory.
+    pub fn is_unique(&self) -> bool {
+        Arc::strong_count(&self.storage) == 1
+    }
+
+    /// The elements in row-major order.
+    ///
+    /// # Errors
+    /// [`Error::DType`] if they are not of type `T`.
+    pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
+        if self.dtype() != T::DTYPE {
+            let expected = format!("asked for as {}; cast it first", T::DTYPE).into();
+            return Err(Error::DType { op: "to_vec", got: self.dtype(), expected });
+        }
+        match self.as_slice::<T>() {
+            Some(elements) => Ok(elements.to_vec()),
+            None => self.detach().contiguous()?.to_vec(),
+        }
+    }
+
+    /// The only element.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless there is exactly one; [`Error::DType`] if it is not of type `T`.
+    pub fn item<T: Element>(&self) -> Result<T> {
+        match self.to_vec::<T>()?.as_slice() {
+            [value] => Ok(*value),
+            _ => Err(Error::Shape { op: "item", got: self.shape().into(), reason: "has not exactly one element".into() }),
+        }
+    }
+
+    /// The place in a gradient graph, if gradients are tracked.
+    pub fn recorder(&self) -> Option<&Arc<dyn Recorder>> {
+        self.recorder.as_ref()
+    }
+
+    /// The same value with another place in a gradient graph, or none.
+    #[must_use]
+    pub fn with_recorder(mut self, recorder: Option<Arc<dyn Recorder>>) -> DynTensor {
+        self.recorder = recorder;
+        self
+    }
+
+    /// The same value outside any gradient graph.
+    #[must_use]
+    pub fn detach(&self) -> DynTensor {
+        self.clone().with_recorder(None)
+    }
+}
+
+impl fmt::Debug for DynTensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynTensor")
+            .field("dtype", &self.dtype())
+            .field("shape", &self.shape())
+            .field("strides", &self.layout.strides())
+            .finish_non_exhaustive()
+    }
+}

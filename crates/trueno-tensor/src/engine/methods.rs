@@ -1,0 +1,320 @@
+//! A method per operation: resolves axes and shapes, then goes through [`apply`].
+
+use super::apply;
+use crate::{
+    Axes, Conv2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Op, Pool2dConfig, Reduction,
+};
+use smallvec::SmallVec;
+use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
+use trueno_core::{DType, Dims, Error, Result, dispatch_dtype};
+
+impl DynTensor {
+    /// A row of the unary table, with its scalar parameters (unused ones are ignored).
+    ///
+    /// # Errors
+    /// [`Error::DType`] if the row is not defined for the type.
+    pub fn unary(&self, op: UnaryOp, parameters: [f64; 2]) -> Result<DynTensor> {
+        apply(&Op::Unary(op, parameters), &[self])
+    }
+
+    /// A row of the binary table; operands broadcast.
+    ///
+    /// # Errors
+    /// [`Error::Broadcast`], or [`Error::DType`] if the types differ or lack the row.
+    pub fn binary(&self, op: BinaryOp, other: &DynTensor) -> Result<DynTensor> {
+        apply(&Op::Binary(op), &[self, other])
+    }
+
+    /// A row of the binary table with a constant on the right.
+    ///
+    /// # Errors
+    /// [`Error::DType`] if the type lacks the row.
+    pub fn binary_scalar(&self, op: BinaryOp, value: f64) -> Result<DynTensor> {
+        self.binary(op, &self.constant(value)?)
+    }
+
+    /// A constant of rank 0 and this tensor's type.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn constant(&self, value: f64) -> Result<DynTensor> {
+        dispatch_dtype!(self.dtype(), all T => DynTensor::scalar(<T as trueno_core::Element>::from_f64(value)))
+    }
+
+    /// A row of the comparison table; operands broadcast, the result is `bool`.
+    ///
+    /// # Errors
+    /// [`Error::Broadcast`], or [`Error::DType`] if the types differ.
+    pub fn compare(&self, op: CompareOp, other: &DynTensor) -> Result<DynTensor> {
+        apply(&Op::Compare(op), &[self, other])
+    }
+
+    /// A row of the ternary table; operands broadcast.
+    ///
+    /// # Errors
+    /// [`Error::Broadcast`], or [`Error::DType`] if the types differ or lack the row.
+    pub fn ternary(&self, op: TernaryOp, second: &DynTensor, third: &DynTensor) -> Result<DynTensor> {
+        apply(&Op::Ternary(op), &[self, second, third])
+    }
+
+    /// A row of the reduction table over `axes` (all of them if empty and `self` has any: pass [`DynTensor::all_axes`]).
+    ///
+    /// # Errors
+    /// [`Error::Axis`] or [`Error::Argument`] for bad axes, [`Error::DType`] if the type lacks the row,
+    /// [`Error::Shape`] for an extreme of nothing.
+    pub fn reduce(&self, op: ReduceOp, axes: &[isize], keep_dims: bool, correction: f64) -> Result<DynTensor> {
+        let mut resolved: Axes = axes.iter().map(|&axis| self.layout().axis(op.name(), axis)).collect::<Result<_>>()?;
+        resolved.sort_unstable();
+        if resolved.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(Error::Argument { op: op.name(), reason: format!("axes {axes:?} name one twice").into() });
+        }
+        apply(&Op::Reduce(Reduction { op, axes: resolved, keep_dims, correction }), &[self])
+    }
+
+    /// Every axis, as [`DynTensor::reduce`] takes them.
+    pub fn all_axes(&self) -> SmallVec<[isize; 6]> {
+        (0..self.rank() as isize).collect()
+    }
+
+    /// Position of the largest or smallest element along an axis, as `i64`.
+    ///
+    /// # Errors
+    /// [`Error::Axis`]; [`Error::Shape`] if the axis is empty.
+    pub fn arg_reduce(&self, extreme: Extreme, axis: isize, keep_dims: bool) -> Result<DynTensor> {
+        let axis = self.layout().axis("arg_reduce", axis)?;
+        apply(&Op::ArgReduce { extreme, axis, keep_dims }, &[self])
+    }
+
+    /// `yes` where `self` (of type `bool`) holds, else `no`; all three broadcast.
+    ///
+    /// # Errors
+    /// [`Error::Broadcast`] or [`Error::DType`].
+    pub fn select(&self, yes: &DynTensor, no: &DynTensor) -> Result<DynTensor> {
+        apply(&Op::Where, &[self, yes, no])
+    }
+
+    /// Matrix product as NumPy's `matmul`: a vector on either side is a matrix of one row or column that is
+    /// taken away again.
+    ///
+    /// # Errors
+    /// [`Error::ShapePair`] if the inner sizes differ, [`Error::Broadcast`] if the leading axes do not broadcast.
+    pub fn matmul(&self, other: &DynTensor) -> Result<DynTensor> {
+        if self.rank() == 0 || other.rank() == 0 {
+            let reason = "rank 0 has no rows; use a product with `*`".into();
+            return Err(Error::ShapePair { op: "matmul", lhs: self.shape().into(), rhs: other.shape().into(), reason });
+        }
+        match (self.rank(), other.rank()) {
+            (1, 1) => self.unsqueeze(0)?.matmul(&other.unsqueeze(1)?)?.reshape_to(&[]),
+            (1, _) => self.unsqueeze(0)?.matmul(other)?.squeeze(-2),
+            (_, 1) => self.matmul(&other.unsqueeze(1)?)?.squeeze(-1),
+            _ => apply(&Op::Matmul, &[self, other]),
+        }
+    }
+
+    /// Cross-correlation of `[N, C, H, W]` with `[O, C / groups, KH, KW]` and an optional bias `[O]`.
+    ///
+    /// # Errors
+    /// [`Error::ShapePair`] if channels do not fit or the kernel is larger than the padded image.
+    pub fn conv2d(&self, weight: &DynTensor, bias: Option<&DynTensor>, config: Conv2dConfig) -> Result<DynTensor> {
+        match bias {
+            Some(bias) => apply(&Op::Conv2d(config), &[self, weight, bias]),
+            None => apply(&Op::Conv2d(config), &[self, weight]),
+        }
+    }
+
+    /// Largest element of each window of `[N, C, H, W]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the rank is not 4 or the window does not fit.
+    pub fn max_pool2d(&self, config: Pool2dConfig) -> Result<DynTensor> {
+        apply(&Op::MaxPool2d(config), &[self])
+    }
+
+    /// Mean of each window of `[N, C, H, W]`; padding counts as zeros.
+    ///
+    /// # Errors
+    /// As [`DynTensor::max_pool2d`].
+    pub fn avg_pool2d(&self, config: Pool2dConfig) -> Result<DynTensor> {
+        apply(&Op::AvgPool2d(config), &[self])
+    }
+
+    /// Means over windows chosen so that the result has height and width `size`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the rank is not 4.
+    pub fn adaptive_avg_pool2d(&self, size: [usize; 2]) -> Result<DynTensor> {
+        apply(&Op::AdaptiveAvgPool2d(size), &[self])
+    }
+
+    /// Exponentials divided by their sum along an axis.
+    ///
+    /// # Errors
+    /// [`Error::Axis`] or [`Error::DType`].
+    pub fn softmax(&self, axis: isize) -> Result<DynTensor> {
+        apply(&Op::Softmax(self.layout().axis("softmax", axis)?), &[self])
+    }
+
+    /// Logarithm of [`DynTensor::softmax`], without its underflow.
+    ///
+    /// # Errors
+    /// [`Error::Axis`] or [`Error::DType`].
+    pub fn log_softmax(&self, axis: isize) -> Result<DynTensor> {
+        apply(&Op::LogSoftmax(self.layout().axis("log_softmax", axis)?), &[self])
+    }
+
+    /// Logarithm of the sum of exponentials along an axis.
+    ///
+    /// # Errors
+    /// [`Error::Axis`] or [`Error::DType`].
+    pub fn logsumexp(&self, axis: isize, keep_dims: bool) -> Result<DynTensor> {
+        apply(&Op::LogSumExp { axis: self.layout().axis("logsumexp", axis)?, keep_dims }, &[self])
+    }
+
+    /// Normalisation over the trailing `axes` axes to mean 0 and variance 1, then `weight` and `bias`, if given, of
+    /// the shape of those axes.
+    ///
+    /// # Errors
+    /// [`Error::ShapePair`] if weight or bias have another shape.
+    pub fn layer_norm(&self, axes: usize, affine: Option<(&DynTensor, &DynTensor)>, eps: f64) -> Result<DynTensor> {
+        let op = Op::LayerNorm { axes, eps };
+        match affine {
+            Some((weight, bias)) => apply(&op, &[self, weight, bias]),
+            None => apply(&op, &[self]),
+        }
+    }
+
+    /// Normalisation of each channel (axis 1) by the statistics of the batch, or by `running` mean and variance.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the rank is below 2, [`Error::ShapePair`] if a vector's length is not the channel count.
+    pub fn batch_norm(
+        &self,
+        weight: &DynTensor,
+        bias: &DynTensor,
+        running: Option<(&DynTensor, &DynTensor)>,
+        eps: f64,
+    ) -> Result<DynTensor> {
+        let op = Op::BatchNorm { eps };
+        match running {
+            Some((mean, var)) => apply(&op, &[self, weight, bias, mean, var]),
+            None => apply(&op, &[self, weight, bias]),
+        }
+    }
+
+    /// Slices of an axis at the positions of an `i64` tensor of rank 1 (negative ones count from the end).
+    ///
+    /// # Errors
+    /// [`Error::Index`] for a position outside the axis.
+    pub fn index_select(&self, axis: isize, index: &DynTensor) -> Result<DynTensor> {
+        apply(&Op::IndexSelect(self.layout().axis("index_select", axis)?), &[self, index])
+    }
+
+    /// Rows of a table `[V, ...]` at `i64` positions of any shape: the result's shape is that of `index` followed by the row's.
+    ///
+    /// # Errors
+    /// [`Error::Index`] for a position outside the table.
+    pub fn embedding(&self, index: &DynTensor) -> Result<DynTensor> {
+        if self.rank() == 0 {
+            return Err(Error::Axis { op: "embedding", axis: 0, rank: 0 });
+        }
+        let mut shape = Dims::from_slice(index.shape());
+        shape.extend_from_slice(&self.shape()[1..]);
+        self.index_select(0, &index.reshape_to(&[index.size()])?)?.reshape_to(&shape)
+    }
+
+    /// Elements along an axis at `i64` positions of the same rank (PyTorch's `gather`).
+    ///
+    /// # Errors
+    /// [`Error::Index`] for a position outside the axis; [`Error::ShapePair`] if other axes of `index` are larger.
+    pub fn gather(&self, axis: isize, index: &DynTensor) -> Result<DynTensor> {
+        apply(&Op::Gather(self.layout().axis("gather", axis)?), &[self, index])
+    }
+
+    /// Tensors joined along an existing axis.
+    ///
+    /// # Errors
+    /// [`Error::ShapePair`] if other sizes differ, [`Error::Argument`] without operands.
+    pub fn concat(tensors: &[&DynTensor], axis: isize) -> Result<DynTensor> {
+        let Some(first) = tensors.first() else {
+            return Err(Error::Argument { op: "concat", reason: "needs at least one operand".into() });
+        };
+        apply(&Op::Concat(first.layout().axis("concat", axis)?), tensors)
+    }
+
+    /// Tensors of one shape joined along a new axis.
+    ///
+    /// # Errors
+    /// As [`DynTensor::concat`].
+    pub fn stack(tensors: &[&DynTensor], axis: isize) -> Result<DynTensor> {
+        let parts = tensors.iter().map(|t| t.unsqueeze(axis)).collect::<Result<Vec<_>>>()?;
+        let axis = if axis < 0 { axis + parts.first().map_or(0, DynTensor::rank) as isize } else { axis };
+        DynTensor::concat(&parts.iter().collect::<Vec<_>>(), axis)
+    }
+
+    /// Views of consecutive parts of an axis, of the given sizes.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the sizes do not add up to the axis.
+    pub fn split(&self, sizes: &[usize], axis: isize) -> Result<Vec<DynTensor>> {
+        let axis = self.layout().axis("split", axis)?;
+        let total: usize = sizes.iter().sum();
+        if total != self.shape()[axis] {
+            let reason = format!("sizes {sizes:?} add up to {total}, axis {axis} of shape {:?} does not", self.shape());
+            return Err(Error::Argument { op: "split", reason: reason.into() });
+        }
+        let mut start = 0;
+        let part = |&length: &usize| {
+            start += length;
+            self.narrow(axis as isize, start - length, length)
+        };
+        sizes.iter().map(part).collect()
+    }
+
+    /// A border of a constant, `[before, after]` per axis.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless there is one pair per axis.
+    pub fn pad(&self, widths: &[[usize; 2]], value: f64) -> Result<DynTensor> {
+        apply(&Op::Pad { widths: SmallVec::from_slice(widths), value }, &[self])
+    }
+
+    /// Running sum along an axis.
+    ///
+    /// # Errors
+    /// [`Error::Axis`].
+    pub fn cumsum(&self, axis: isize) -> Result<DynTensor> {
+        apply(&Op::CumSum(self.layout().axis("cumsum", axis)?), &[self])
+    }
+
+    /// Zeros with probability `p`, the rest scaled by `1 / (1 - p)`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless `0 <= p < 1`.
+    pub fn dropout(&self, config: DropoutConfig) -> Result<DynTensor> {
+        apply(&Op::Dropout(config), &[self])
+    }
+
+    /// Cross-entropy of logits `[N, C]` with `i64` labels `[N]`, of rank 0.
+    ///
+    /// # Errors
+    /// [`Error::ShapePair`], or [`Error::Index`] for a label that is no class.
+    pub fn cross_entropy(&self, labels: &DynTensor, config: CrossEntropyConfig) -> Result<DynTensor> {
+        apply(&Op::CrossEntropy(config), &[self, labels])
+    }
+
+    /// The same elements in another type.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn cast(&self, dtype: DType) -> Result<DynTensor> {
+        if dtype == self.dtype() { Ok(self.clone()) } else { apply(&Op::Cast(dtype), &[self]) }
+    }
+
+    /// The same elements in row-major order; no copy if they are already.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn contiguous(&self) -> Result<DynTensor> {
+        if self.layout().is_contiguous() { Ok(self.clone()) } else { apply(&Op::Contiguous, &[self]) }
+    }
+}

@@ -1,0 +1,159 @@
+//! How operations run on the processor: one file per kind, from checked operands to kernels.
+//!
+//! Every file here takes shapes and layouts apart until what is left are slices, which it hands to
+//! `trueno-kernels`, on several threads where that pays.
+
+pub mod backward;
+pub(crate) mod elementwise;
+mod isa;
+pub(crate) mod movement;
+mod operand;
+mod reduce;
+
+use crate::{DynTensor, Op, Saved};
+use smallvec::smallvec;
+use trueno_core::{DType, Error, Layout, Result};
+
+/// The result of an operation, and what its backward pass will want besides.
+pub(crate) type Executed = (DynTensor, Saved);
+
+/// Computes an operation. Half-precision operands are computed in `f32` and rounded once at the end.
+pub(crate) fn execute(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
+    match widened(op, inputs)? {
+        None => run(op, inputs),
+        Some((dtype, wide)) => {
+            let wide: Vec<&DynTensor> = wide.iter().collect();
+            let (output, saved) = run(op, &wide)?;
+            let output = if output.dtype() == DType::F32 { movement::cast(&output, dtype)? } else { output };
+            Ok((output, saved))
+        }
+    }
+}
+
+/// The operands in `f32` and the type to go back to, if the operation computes on half-precision operands.
+fn widened(op: &Op, inputs: &[&DynTensor]) -> Result<Option<(DType, Vec<DynTensor>)>> {
+    if !computes(op) {
+        return Ok(None);
+    }
+    let is_half = |x: &&&DynTensor| matches!(x.dtype(), DType::F16 | DType::BF16);
+    let Some(half) = inputs.iter().find(is_half).map(|x| x.dtype()) else {
+        return Ok(None);
+    };
+    if let Some(other) = inputs.iter().find(|x| x.dtype().is_float() && x.dtype() != half) {
+        return Err(mixed(op.name(), half, other.dtype()));
+    }
+    let wide = |x: &&DynTensor| if x.dtype() == half { movement::cast(x, DType::F32) } else { Ok(x.detach()) };
+    Ok(Some((half, inputs.iter().map(wide).collect::<Result<_>>()?)))
+}
+
+/// Whether an operation does arithmetic, rather than move elements.
+fn computes(op: &Op) -> bool {
+    match op {
+        Op::Cast(_)
+        | Op::Contiguous
+        | Op::Permute(_)
+        | Op::Reshape(_)
+        | Op::Slice(_)
+        | Op::SliceScatter(..)
+        | Op::Broadcast(_)
+        | Op::Flip(_)
+        | Op::Concat(_)
+        | Op::Pad { .. }
+        | Op::Where
+        | Op::IndexSelect(_)
+        | Op::Gather(_)
+        | Op::Custom(_) => false,
+        Op::Unary(..)
+        | Op::Binary(_)
+        | Op::Compare(_)
+        | Op::Ternary(_)
+        | Op::Reduce(_)
+        | Op::ArgReduce { .. }
+        | Op::Matmul
+        | Op::Conv2d(_)
+        | Op::Conv2dInputGrad(..)
+        | Op::Conv2dWeightGrad(..)
+        | Op::MaxPool2d(_)
+        | Op::AvgPool2d(_)
+        | Op::AvgPool2dGrad(..)
+        | Op::AdaptiveAvgPool2d(_)
+        | Op::AdaptiveAvgPool2dGrad(_)
+        | Op::Softmax(_)
+        | Op::LogSoftmax(_)
+        | Op::LogSumExp { .. }
+        | Op::LayerNorm { .. }
+        | Op::BatchNorm { .. }
+        | Op::IndexAdd { .. }
+        | Op::ScatterAdd { .. }
+        | Op::CumSum(_)
+        | Op::Dropout(_)
+        | Op::CrossEntropy(_) => true,
+    }
+}
+
+fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
+    let plain = |output: DynTensor| (output, smallvec![]);
+    let view = |layout: Layout| Ok((inputs[0].view(layout), smallvec![]));
+    match op {
+        Op::Unary(row, parameters) => elementwise::unary(*row, *parameters, inputs[0]).map(plain),
+        Op::Binary(row) => elementwise::binary(*row, inputs[0], inputs[1]).map(plain),
+        Op::Compare(row) => elementwise::compare(*row, inputs[0], inputs[1]).map(plain),
+        Op::Ternary(row) => elementwise::ternary(*row, [inputs[0], inputs[1], inputs[2]]).map(plain),
+        Op::Where => elementwise::select(inputs[0], inputs[1], inputs[2]).map(plain),
+        Op::Reduce(reduction) => reduce::reduce(reduction, inputs[0]).map(plain),
+        Op::ArgReduce { extreme, axis, keep_dims } => {
+            reduce::arg_reduce(*extreme, *axis, *keep_dims, inputs[0]).map(plain)
+        }
+        Op::CumSum(axis) => reduce::cumsum(*axis, inputs[0]).map(plain),
+        Op::Dropout(config) => elementwise::dropout(config, inputs[0]).map(plain),
+        Op::Cast(dtype) => movement::cast(inputs[0], *dtype).map(plain),
+        Op::Contiguous => movement::copy("contiguous", inputs[0]).map(plain),
+        Op::Concat(axis) => movement::concat(*axis, inputs).map(plain),
+        Op::Pad { widths, value } => movement::pad(widths, *value, inputs[0]).map(plain),
+        Op::SliceScatter(shape, items) => movement::slice_scatter(shape, items, inputs[0]).map(plain),
+        Op::Permute(axes) => {
+            let axes: Vec<isize> = axes.iter().map(|&axis| axis as isize).collect();
+            view(inputs[0].layout().permute("permute", &axes)?)
+        }
+        Op::Flip(axes) => {
+            let axes: Vec<isize> = axes.iter().map(|&axis| axis as isize).collect();
+            view(inputs[0].layout().flip("flip", &axes)?)
+        }
+        Op::Slice(items) => view(inputs[0].layout().slice("slice", items)?),
+        Op::Broadcast(shape) => view(inputs[0].layout().broadcast_to("broadcast_to", shape)?),
+        Op::Reshape(shape) => movement::reshape(shape, inputs[0]).map(plain),
+        Op::Custom(function) => {
+            let detached: Vec<DynTensor> = inputs.iter().map(|x| x.detach()).collect();
+            function.forward(&detached.iter().collect::<Vec<_>>()).map(|y| plain(y.detach()))
+        }
+        Op::Matmul
+        | Op::Conv2d(_)
+        | Op::Conv2dInputGrad(..)
+        | Op::Conv2dWeightGrad(..)
+        | Op::MaxPool2d(_)
+        | Op::AvgPool2d(_)
+        | Op::AvgPool2dGrad(..)
+        | Op::AdaptiveAvgPool2d(_)
+        | Op::AdaptiveAvgPool2dGrad(_)
+        | Op::Softmax(_)
+        | Op::LogSoftmax(_)
+        | Op::LogSumExp { .. }
+        | Op::LayerNorm { .. }
+        | Op::BatchNorm { .. }
+        | Op::IndexSelect(_)
+        | Op::Gather(_)
+        | Op::IndexAdd { .. }
+        | Op::ScatterAdd { .. }
+        | Op::CrossEntropy(_) => Err(Error::Argument { op: op.name(), reason: "has no kernel yet".into() }),
+    }
+}
+
+/// Operands of two types where one is needed.
+pub(crate) fn mixed(op: &'static str, expected: DType, got: DType) -> Error {
+    Error::DType { op, got, expected: format!("the other operand is {expected}; cast one of them").into() }
+}
+
+/// An operation that a type does not have.
+pub(crate) fn unsupported(op: &'static str, got: DType, expected: &'static str) -> Error {
+    Error::DType { op, got, expected: expected.into() }
+}

@@ -1,0 +1,210 @@
+//! Operations that move elements: copies, casts, joins, borders.
+
+use super::isa::isa;
+use super::mixed;
+use super::operand::{BLOCK, Source};
+use crate::dyn_tensor::checked_size;
+use crate::parallel::{for_each_piece, piece_size};
+use crate::storage::Buffer;
+use crate::DynTensor;
+use trueno_core::{Collapsed, DType, Dims, Element, Error, Layout, Result, SliceItem, dispatch_dtype};
+use trueno_kernels::{Operand, elementwise as kernel};
+
+/// A row-major copy in memory of its own.
+pub(crate) fn copy(op: &'static str, x: &DynTensor) -> Result<DynTensor> {
+    let size = x.size();
+    dispatch_dtype!(x.dtype(), all T => {
+        let mut buffer = Buffer::new(op, T::DTYPE, size)?;
+        if size > 0 {
+            let source = Source::<T>::new(x, x.layout());
+            let inner = Collapsed::new([x.layout()]).inner();
+            let piece = piece_size(size, 2);
+            for_each_piece(buffer.as_mut_slice::<T>(), piece, 2, |index, part| {
+                let start = index * piece;
+                source.gather(start / inner, start % inner, part);
+            });
+        }
+        Ok(DynTensor::from_buffer(buffer, x.shape()))
+    })
+}
+
+/// The tensor itself if it is row-major, else a copy that is.
+pub(crate) fn contiguous(x: &DynTensor) -> Result<DynTensor> {
+    if x.layout().is_contiguous() { Ok(x.detach()) } else { copy("contiguous", x) }
+}
+
+/// The same elements in another shape: a view where strides allow, else a copy.
+pub(crate) fn reshape(shape: &[usize], x: &DynTensor) -> Result<DynTensor> {
+    if x.size() != checked_size("reshape", shape)? {
+        let reason = format!("({} elements) cannot become {shape:?}", x.size());
+        return Err(Error::Shape { op: "reshape", got: x.shape().into(), reason: reason.into() });
+    }
+    match x.layout().reshape(shape) {
+        Some(layout) => Ok(x.view(layout)),
+        None => Ok(copy("reshape", x)?.view(Layout::contiguous(shape))),
+    }
+}
+
+/// The same elements in another type.
+pub(crate) fn cast(x: &DynTensor, dtype: DType) -> Result<DynTensor> {
+    if x.dtype() == dtype {
+        return Ok(x.detach());
+    }
+    let mut buffer = Buffer::new("cast", dtype, x.size())?;
+    if x.size() > 0 {
+        dispatch_dtype!(x.dtype(), all T => dispatch_dtype!(dtype, all U => {
+            convert::<T, U>(x, buffer.as_mut_slice::<U>());
+        }));
+    }
+    Ok(DynTensor::from_buffer(buffer, x.shape()))
+}
+
+fn convert<T: Element, U: Element>(x: &DynTensor, out: &mut [U]) {
+    let source = Source::<T>::new(x, x.layout());
+    let piece = piece_size(out.len(), 2);
+    for_each_piece(out, piece, 2, |index, part| {
+        let mut scratch = [T::default(); BLOCK];
+        let start = index * piece;
+        for (block, out) in part.chunks_mut(BLOCK).enumerate() {
+            match source.block(start + block * BLOCK, out.len(), &mut scratch) {
+                Operand::Slice(elements) => kernel::convert(isa(), elements, out),
+                Operand::Scalar(value) => {
+                    kernel::convert(isa(), &[value], &mut out[..1]);
+                    let value = out[0];
+                    out.fill(value);
+                }
+                Operand::InPlace => unreachable!("a source has elements of its own"),
+            }
+        }
+    });
+}
+
+/// Writes `x` into the part of `out`, of row-major shape, that `window` lays out.
+fn write_window<T: Element>(out: &mut [T], window: &Layout, x: &DynTensor) {
+    if x.size() == 0 {
+        return;
+    }
+    let walk = Collapsed::new([window, x.layout()]);
+    let elements = x.storage().as_slice::<T>();
+    let [to_step, from_step] = walk.inner_strides();
+    for [to, from] in walk.runs(0) {
+        if (to_step, from_step) == (1, 1) {
+            out[to..to + walk.inner()].copy_from_slice(&elements[from..from + walk.inner()]);
+        } else {
+            for i in 0..walk.inner() as isize {
+                out[to.wrapping_add_signed(i * to_step)] = elements[from.wrapping_add_signed(i * from_step)];
+            }
+        }
+    }
+}
+
+/// Tensors joined along an axis.
+pub(crate) fn concat(axis: usize, inputs: &[&DynTensor]) -> Result<DynTensor> {
+    let first = inputs[0];
+    let mut shape = Dims::from_slice(first.shape());
+    for x in &inputs[1..] {
+        let fits = x.rank() == first.rank()
+            && (0..x.rank()).all(|i| i == axis || x.shape()[i] == first.shape()[i]);
+        if !fits {
+            let reason = format!("all axes but {axis} must be equal").into();
+            return Err(Error::ShapePair { op: "concat", lhs: first.shape().into(), rhs: x.shape().into(), reason });
+        }
+        if x.dtype() != first.dtype() {
+            return Err(mixed("concat", first.dtype(), x.dtype()));
+        }
+        shape[axis] += x.shape()[axis];
+    }
+    let whole = Layout::contiguous(&shape);
+    let mut buffer = Buffer::new("concat", first.dtype(), checked_size("concat", &shape)?)?;
+    dispatch_dtype!(first.dtype(), all T => {
+        let mut start = 0;
+        for x in inputs {
+            let window = whole.narrow("concat", axis as isize, start, x.shape()[axis])?;
+            write_window::<T>(buffer.as_mut_slice::<T>(), &window, x);
+            start += x.shape()[axis];
+        }
+    });
+    Ok(DynTensor::from_buffer(buffer, &shape))
+}
+
+/// A border of a constant.
+pub(crate) fn pad(widths: &[[usize; 2]], value: f64, x: &DynTensor) -> Result<DynTensor> {
+    if widths.len() != x.rank() {
+        let reason = format!("{} pairs of widths for shape {:?}; one pair per axis is needed", widths.len(), x.shape());
+        return Err(Error::Argument { op: "pad", reason: reason.into() });
+    }
+    let sum = |size: usize, [before, after]: [usize; 2]| size.checked_add(before)?.checked_add(after);
+    let sizes = x.shape().iter().zip(widths).map(|(&size, &width)| sum(size, width));
+    let shape: Dims = sizes.collect::<Option<_>>().ok_or(Error::OutOfMemory { op: "pad", bytes: usize::MAX })?;
+    let mut window = Layout::contiguous(&shape);
+    for (axis, [before, _]) in widths.iter().enumerate() {
+        window = window.narrow("pad", axis as isize, *before, x.shape()[axis])?;
+    }
+    let mut buffer = Buffer::new("pad", x.dtype(), checked_size("pad", &shape)?)?;
+    dispatch_dtype!(x.dtype(), all T => {
+        let out = buffer.as_mut_slice::<T>();
+        out.fill(T::from_f64(value));
+        write_window::<T>(out, &window, x);
+    });
+    Ok(DynTensor::from_buffer(buffer, &shape))
+}
+
+/// Zeros of `shape`, with the part that `items` select replaced by `x`.
+pub(crate) fn slice_scatter(shape: &[usize], items: &[SliceItem], x: &DynTensor) -> Result<DynTensor> {
+    let window = Layout::contiguous(shape).slice("slice_scatter", items)?;
+    if window.shape() != x.shape() {
+        let reason = "the slice and the value must have one shape".into();
+        let (lhs, rhs) = (window.shape().into(), x.shape().into());
+        return Err(Error::ShapePair { op: "slice_scatter", lhs, rhs, reason });
+    }
+    let mut buffer = Buffer::zeros("slice_scatter", x.dtype(), checked_size("slice_scatter", shape)?)?;
+    dispatch_dtype!(x.dtype(), all T => write_window::<T>(buffer.as_mut_slice::<T>(), &window, x));
+    Ok(DynTensor::from_buffer(buffer, shape))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ramp(shape: &[usize]) -> DynTensor {
+        let size: usize = shape.iter().product();
+        DynTensor::from_slice(&(0..size).map(|i| i as i64).collect::<Vec<_>>(), shape).unwrap()
+    }
+
+    #[test]
+    fn copies_follow_strides() {
+        let x = ramp(&[2, 3]).transpose().unwrap();
+        assert_eq!(copy("test", &x).unwrap().to_vec::<i64>().unwrap(), [0, 3, 1, 4, 2, 5]);
+        let flipped = ramp(&[2, 3]).flip(&[1]).unwrap();
+        assert_eq!(flipped.to_vec::<i64>().unwrap(), [2, 1, 0, 5, 4, 3]);
+    }
+
+    #[test]
+    fn casts_round_truncate_and_test() {
+        let x = DynTensor::from_slice(&[0.0_f64, 1.9, -1.9, 300.0], &[4]).unwrap();
+        assert_eq!(cast(&x, DType::I32).unwrap().to_vec::<i32>().unwrap(), [0, 1, -1, 300]);
+        assert_eq!(cast(&x, DType::Bool).unwrap().to_vec::<bool>().unwrap(), [false, true, true, true]);
+        let wide = x.unsqueeze(0).unwrap().broadcast_to(&[3, 4]).unwrap().transpose().unwrap();
+        assert_eq!(cast(&wide, DType::F32).unwrap().to_vec::<f32>().unwrap()[3..6], [1.9; 3]);
+        let big = DynTensor::from_slice(&[(1_i64 << 53) + 1], &[1]).unwrap();
+        assert_eq!(cast(&big, DType::I64).unwrap().to_vec::<i64>().unwrap(), [(1 << 53) + 1]);
+    }
+
+    #[test]
+    fn joins_and_borders_place_their_operands() {
+        let (a, b) = (ramp(&[2, 1]), ramp(&[2, 2]).transpose().unwrap());
+        let joined = concat(1, &[&a, &b]).unwrap();
+        assert_eq!(joined.to_vec::<i64>().unwrap(), [0, 0, 2, 1, 1, 3]);
+        let padded = pad(&[[1, 0], [0, 2]], 9.0, &ramp(&[1, 2])).unwrap();
+        assert_eq!(padded.to_vec::<i64>().unwrap(), [9, 9, 9, 9, 0, 1, 9, 9]);
+        assert!(concat(0, &[&a, &b]).is_err());
+    }
+
+    #[test]
+    fn slice_scatter_undoes_slice() {
+        let items = [SliceItem::Range { start: None, stop: None, step: -2 }];
+        let part = ramp(&[5]).slice(&items).unwrap();
+        let back = slice_scatter(&[5], &items, &part).unwrap();
+        assert_eq!(back.to_vec::<i64>().unwrap(), [0, 0, 2, 0, 4]);
+    }
+}

@@ -1,0 +1,40 @@
+//! N-dimensional arrays: [`Tensor<T, N>`](Tensor) with element type and rank known at compile time, over one
+//! dynamic engine, [`DynTensor`].
+//!
+//! It is for array work as NumPy does it. It is not for training by itself: gradients come from
+//! `trueno-autograd`, layers from `trueno-nn`; this crate only leaves the seam ([`Recorder`]).
+//!
+//! A tensor is a value: operations make new tensors, views (transpose, slice, broadcast, ...) share memory, and a
+//! write through one handle never shows through another.
+//!
+//! ```
+//! use trueno_tensor::DynTensor;
+//! use trueno_core::table::BinaryOp;
+//! let a = DynTensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0], &[2, 2])?;
+//! let b = a.binary(BinaryOp::Add, &a.transpose()?)?;
+//! assert_eq!(b.to_vec::<f32>()?, [2.0, 5.0, 5.0, 8.0]);
+//! # Ok::<(), trueno_core::Error>(())
+//! ```
+#![deny(unsafe_code)]
+
+mod device;
+mod dyn_tensor;
+mod engine;
+mod exec;
+mod op;
+mod parallel;
+mod record;
+#[expect(unsafe_code, reason = "typed access to raw memory; the only module that may")]
+mod storage;
+
+pub use device::Device;
+pub use dyn_tensor::DynTensor;
+pub use engine::{apply, apply_owned};
+pub use exec::backward;
+pub use op::{
+    Axes, Conv2dConfig, CrossEntropyConfig, DropoutConfig, Extreme, Function, Op, Pool2dConfig, Reduction,
+};
+pub use parallel::{num_threads, with_num_threads};
+pub use record::{Recorder, Saved};
+pub use storage::{PoolStats, pool_stats, release_pooled_memory};
+pub use trueno_core as core;

@@ -1,0 +1,285 @@
+//! Operations as values: what the engine executes, the tape records and bindings name.
+
+use crate::DynTensor;
+use smallvec::SmallVec;
+use std::fmt::Debug;
+use std::sync::Arc;
+use trueno_core::table::{BinaryOp, CompareOp, Family, ReduceOp, TernaryOp, UnaryOp};
+use trueno_core::{DType, Dims, Result, SliceItem};
+
+/// Axes by index, all non-negative.
+pub type Axes = SmallVec<[usize; 6]>;
+
+/// One operation with its parameters. Axes are non-negative and shapes resolved; the operands come separately.
+///
+/// There is no catch-all: code that matches on operations lists them all, so that a new one cannot be forgotten.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// A row of the unary table with its scalar parameters: `[x]`.
+    Unary(UnaryOp, [f64; 2]),
+    /// A row of the binary table: `[a, b]`.
+    Binary(BinaryOp),
+    /// A row of the comparison table: `[a, b]`, gives `bool`.
+    Compare(CompareOp),
+    /// A row of the ternary table: `[a, b, c]`.
+    Ternary(TernaryOp),
+    /// A row of the reduction table: `[x]`.
+    Reduce(Reduction),
+    /// Position of an extreme along an axis: `[x]`, gives `i64`.
+    ArgReduce {
+        /// Largest or smallest.
+        extreme: Extreme,
+        /// The axis.
+        axis: usize,
+        /// Whether the axis stays, with size 1.
+        keep_dims: bool,
+    },
+    /// `[mask, a, b]`, broadcast together.
+    Where,
+    /// `[a, b]`, both of rank 2 or more.
+    Matmul,
+    /// `[x, weight]` or `[x, weight, bias]`.
+    Conv2d(Conv2dConfig),
+    /// `[g, weight]`: the gradient of a convolution by its input, which has this shape.
+    Conv2dInputGrad(Conv2dConfig, [usize; 4]),
+    /// `[g, x]`: the gradient of a convolution by its weight, which has this shape.
+    Conv2dWeightGrad(Conv2dConfig, [usize; 4]),
+    /// `[x]`.
+    MaxPool2d(Pool2dConfig),
+    /// `[x]`.
+    AvgPool2d(Pool2dConfig),
+    /// `[g]`: the gradient of average pooling by its input, which has this shape.
+    AvgPool2dGrad(Pool2dConfig, [usize; 4]),
+    /// `[x]`, with the height and width of the result.
+    AdaptiveAvgPool2d([usize; 2]),
+    /// `[g]`: the gradient of adaptive pooling by its input, which has this shape.
+    AdaptiveAvgPool2dGrad([usize; 4]),
+    /// `[x]` along an axis.
+    Softmax(usize),
+    /// `[x]` along an axis.
+    LogSoftmax(usize),
+    /// `[x]` along an axis, which stays with size 1 if `keep_dims`.
+    LogSumExp {
+        /// The axis.
+        axis: usize,
+        /// Whether the axis stays, with size 1.
+        keep_dims: bool,
+    },
+    /// `[x]` or `[x, weight, bias]` over the trailing `axes` axes.
+    LayerNorm {
+        /// How many trailing axes are normalised together.
+        axes: usize,
+        /// Added to the variance.
+        eps: f64,
+    },
+    /// `[x, weight, bias]` by the statistics of the batch, or `[x, weight, bias, mean, var]` by given ones.
+    BatchNorm {
+        /// Added to the variance.
+        eps: f64,
+    },
+    /// `[x, index]`: slices of `axis` at positions of rank 1.
+    IndexSelect(usize),
+    /// `[x, index]`: elements along `axis` at positions of the same rank.
+    Gather(usize),
+    /// `[g, index]`: slices added into zeros whose `axis` has `size`.
+    IndexAdd {
+        /// The axis.
+        axis: usize,
+        /// Its size in the result.
+        size: usize,
+    },
+    /// `[g, index]`: elements added into zeros whose `axis` has `size`.
+    ScatterAdd {
+        /// The axis.
+        axis: usize,
+        /// The shape of the result.
+        shape: Dims,
+    },
+    /// Any number of operands joined along an axis.
+    Concat(usize),
+    /// `[x]` with a border of a constant.
+    Pad {
+        /// Elements before and after, per axis.
+        widths: SmallVec<[[usize; 2]; 6]>,
+        /// What they hold.
+        value: f64,
+    },
+    /// `[x]` along an axis.
+    CumSum(usize),
+    /// `[x]`.
+    Dropout(DropoutConfig),
+    /// `[logits, labels]` of shapes `[N, C]` and `[N]`.
+    CrossEntropy(CrossEntropyConfig),
+    /// `[x]` in another type.
+    Cast(DType),
+    /// `[x]` in row-major order.
+    Contiguous,
+    /// `[x]` with axes reordered.
+    Permute(Axes),
+    /// `[x]` in another shape.
+    Reshape(Dims),
+    /// `[x]` indexed.
+    Slice(SmallVec<[SliceItem; 6]>),
+    /// `[g]`: zeros of a shape, with the part that the items select replaced.
+    SliceScatter(Dims, SmallVec<[SliceItem; 6]>),
+    /// `[x]` with axes of size 1 repeated.
+    Broadcast(Dims),
+    /// `[x]` with axes reversed.
+    Flip(Axes),
+    /// A user's function.
+    Custom(Arc<dyn Function>),
+}
+
+/// A reduction with its axes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reduction {
+    /// The row.
+    pub op: ReduceOp,
+    /// The reduced axes, ascending.
+    pub axes: Axes,
+    /// Whether they stay, with size 1.
+    pub keep_dims: bool,
+    /// What is taken off the count (NumPy's `ddof`); only `var` and `std` look at it.
+    pub correction: f64,
+}
+
+/// Which element a position is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extreme {
+    /// The largest.
+    Max,
+    /// The smallest.
+    Min,
+}
+
+/// Geometry of a two-dimensional convolution, per axis (height, width).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2dConfig {
+    /// Distance between windows.
+    pub stride: [usize; 2],
+    /// Zeros added on both sides.
+    pub padding: [usize; 2],
+    /// Distance between the elements of a window.
+    pub dilation: [usize; 2],
+    /// Channels are split into this many groups that do not mix.
+    pub groups: usize,
+}
+
+impl Default for Conv2dConfig {
+    fn default() -> Self {
+        Conv2dConfig { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 }
+    }
+}
+
+/// Geometry of two-dimensional pooling, per axis (height, width).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool2dConfig {
+    /// Size of a window.
+    pub kernel: [usize; 2],
+    /// Distance between windows.
+    pub stride: [usize; 2],
+    /// Border on both sides: minus infinity for the maximum, zeros for the mean.
+    pub padding: [usize; 2],
+}
+
+/// Which elements a dropout drops: a pure function of these.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DropoutConfig {
+    /// Probability of dropping an element, in `[0, 1)`.
+    pub p: f64,
+    /// Seed of the random stream.
+    pub seed: u64,
+    /// Number of the call: a stream of its own.
+    pub call: u64,
+}
+
+/// What cross-entropy does with the losses of the rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CrossEntropyConfig {
+    /// Mean over the rows that count, or sum.
+    pub mean: bool,
+    /// Rows with this label count for nothing.
+    pub ignore_index: Option<i64>,
+    /// Share of the target that is spread over all classes.
+    pub label_smoothing: f64,
+}
+
+impl Default for CrossEntropyConfig {
+    fn default() -> Self {
+        CrossEntropyConfig { mean: true, ignore_index: None, label_smoothing: 0.0 }
+    }
+}
+
+/// A function with a gradient of its own (PyTorch's `autograd.Function`).
+pub trait Function: Debug + Send + Sync {
+    /// Its name, for messages.
+    fn name(&self) -> &'static str;
+
+    /// The value. Called without recording.
+    ///
+    /// # Errors
+    /// Whatever the function refuses.
+    fn forward(&self, inputs: &[&DynTensor]) -> Result<DynTensor>;
+
+    /// The gradients by the inputs, `None` where there is none, from the gradient by the output.
+    ///
+    /// # Errors
+    /// Whatever the function refuses.
+    fn backward(&self, inputs: &[&DynTensor], output: &DynTensor, grad: &DynTensor) -> Result<Vec<Option<DynTensor>>>;
+}
+
+impl Op {
+    /// The operation's name, as in the table.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::Unary(op, _) => op.name(),
+            Op::Binary(op) => op.name(),
+            Op::Compare(op) => op.name(),
+            Op::Ternary(op) => op.name(),
+            Op::Reduce(reduction) => reduction.op.name(),
+            Op::Custom(function) => function.name(),
+            _ => self.family().map_or("", Family::name),
+        }
+    }
+
+    /// The row of the family table, or `None` for an operation of the formula tables.
+    pub fn family(&self) -> Option<Family> {
+        Some(match self {
+            Op::Unary(..) | Op::Binary(_) | Op::Compare(_) | Op::Ternary(_) | Op::Reduce(_) => return None,
+            Op::ArgReduce { .. } => Family::ArgReduce,
+            Op::Where => Family::Where,
+            Op::Matmul => Family::Matmul,
+            Op::Conv2d(_) => Family::Conv2d,
+            Op::Conv2dInputGrad(..) => Family::Conv2dInputGrad,
+            Op::Conv2dWeightGrad(..) => Family::Conv2dWeightGrad,
+            Op::MaxPool2d(_) => Family::MaxPool2d,
+            Op::AvgPool2d(_) => Family::AvgPool2d,
+            Op::AvgPool2dGrad(..) => Family::AvgPool2dGrad,
+            Op::AdaptiveAvgPool2d(_) => Family::AdaptiveAvgPool2d,
+            Op::AdaptiveAvgPool2dGrad(_) => Family::AdaptiveAvgPool2dGrad,
+            Op::Softmax(_) => Family::Softmax,
+            Op::LogSoftmax(_) => Family::LogSoftmax,
+            Op::LogSumExp { .. } => Family::LogSumExp,
+            Op::LayerNorm { .. } => Family::LayerNorm,
+            Op::BatchNorm { .. } => Family::BatchNorm,
+            Op::IndexSelect(_) => Family::IndexSelect,
+            Op::Gather(_) => Family::Gather,
+            Op::IndexAdd { .. } => Family::IndexAdd,
+            Op::ScatterAdd { .. } => Family::ScatterAdd,
+            Op::Concat(_) => Family::Concat,
+            Op::Pad { .. } => Family::Pad,
+            Op::CumSum(_) => Family::CumSum,
+            Op::Dropout(_) => Family::Dropout,
+            Op::CrossEntropy(_) => Family::CrossEntropy,
+            Op::Cast(_) => Family::Cast,
+            Op::Contiguous => Family::Contiguous,
+            Op::Permute(_) => Family::Permute,
+            Op::Reshape(_) => Family::Reshape,
+            Op::Slice(_) => Family::Slice,
+            Op::SliceScatter(..) => Family::SliceScatter,
+            Op::Broadcast(_) => Family::Broadcast,
+            Op::Flip(_) => Family::Flip,
+            Op::Custom(_) => Family::Custom,
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! Threads: one pool for the process, an override for a scope, and splitting by cost.
+//!
+//! Work is always cut into the same pieces, and partial results join in a fixed order; how many threads there
+//! are decides only who computes a piece. So results never depend on the number of threads.
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::cell::RefCell;
+use std::sync::{Arc, OnceLock};
+
+/// Cost units (about one element of a simple loop, a quarter of a nanosecond) that a piece should have to be worth
+/// handing to another thread.
+const PIECE: usize = 1 << 16;
+
+thread_local! {
+    static OVERRIDE: RefCell<Option<Pool>> = const { RefCell::new(None) };
+}
+
+#[derive(Clone)]
+struct Pool {
+    threads: usize,
+    /// `None` with one thread.
+    workers: Option<Arc<ThreadPool>>,
+}
+
+impl Pool {
+    fn new(threads: usize) -> Pool {
+        let threads = threads.max(1);
+        let build = || ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("trueno-{i}")).build();
+        // If the system refuses threads, the work still gets done, on this one.
+        let workers = if threads > 1 { build().ok().map(Arc::new) } else { None };
+        Pool { threads: if workers.is_some() { threads } else { 1 }, workers }
+    }
+
+    fn current() -> Pool {
+        static DEFAULT: OnceLock<Pool> = OnceLock::new();
+        let scoped = OVERRIDE.with_borrow(Clone::clone);
+        scoped.unwrap_or_else(|| DEFAULT.get_or_init(|| Pool::new(default_threads())).clone())
+    }
+}
+
+/// `TRUENO_NUM_THREADS`, or the number of processors.
+fn default_threads() -> usize {
+    let wanted = std::env::var("TRUENO_NUM_THREADS").ok().and_then(|text| text.parse().ok());
+    wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// How many threads operations of this thread use: `TRUENO_NUM_THREADS`, by default one per processor.
+pub fn num_threads() -> usize {
+    Pool::current().threads
+}
+
+/// Runs `work` with operations on this thread limited to `threads` threads. Results are the same for any number.
+///
+/// ```
+/// use trueno_tensor::{num_threads, with_num_threads};
+/// assert_eq!(with_num_threads(3, num_threads), 3);
+/// ```
+pub fn with_num_threads<R>(threads: usize, work: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Pool>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            OVERRIDE.set(self.0.take());
+        }
+    }
+    let _restore = Restore(OVERRIDE.replace(Some(Pool::new(threads))));
+    work()
+}
+
+/// Calls `work(i)` for each `i` below `count`, on several threads if `count * cost` is worth it.
+pub(crate) fn for_each_index(count: usize, cost: usize, work: impl Fn(usize) + Sync + Send) {
+    match parallel_pool(count, cost) {
+        Some(pool) => pool.install(|| (0..count).into_par_iter().for_each(work)),
+        None => (0..count).for_each(work),
+    }
+}
+
+/// Cuts `out` into pieces of `size` elements (the last may be shorter) and calls `work(index, piece)` on each, on several
+/// threads if `out.len() * cost` is worth it. `cost` is in units of a simple elementwise step.
+pub(crate) fn for_each_piece<T: Send>(
+    out: &mut [T],
+    size: usize,
+    cost: usize,
+    work: impl Fn(usize, &mut [T]) + Sync + Send,
+) {
+    let size = size.max(1);
+    let pieces = out.len().div_ceil(size);
+    match parallel_pool(pieces, size.saturating_mul(cost)) {
+        Some(pool) => pool.install(|| out.par_chunks_mut(size).enumerate().for_each(|(i, piece)| work(i, piece))),
+        None => out.chunks_mut(size).enumerate().for_each(|(i, piece)| work(i, piece)),
+    }
+}
+
+/// As [`for_each_piece`], over two outputs cut in step.
+pub(crate) fn for_each_piece_pair<A: Send, B: Send>(
+    outs: (&mut [A], usize),
+    others: (&mut [B], usize),
+    cost: usize,
+    work: impl Fn(usize, &mut [A], &mut [B]) + Sync + Send,
+) {
+    let ((a, size_a), (b, size_b)) = (outs, others);
+    let (size_a, size_b) = (size_a.max(1), size_b.max(1));
+    match parallel_pool(a.len().div_ceil(size_a), size_a.saturating_mul(cost)) {
+        Some(pool) => pool.install(|| {
+            let pairs = a.par_chunks_mut(size_a).zip(b.par_chunks_mut(size_b)).enumerate();
+            pairs.for_each(|(i, (a, b))| work(i, a, b));
+        }),
+        None => a.chunks_mut(size_a).zip(b.chunks_mut(size_b)).enumerate().for_each(|(i, (a, b))| work(i, a, b)),
+    }
+}
+
+/// The pool, if `count` pieces of `cost` each are worth more than one thread.
+fn parallel_pool(count: usize, cost: usize) -> Option<Arc<ThreadPool>> {
+    if count < 2 || count.saturating_mul(cost) < 2 * PIECE || rayon::current_thread_index().is_some() {
+        return None;
+    }
+    Pool::current().workers
+}
+
+/// A piece size for `len` elements of `cost` each: large enough to be worth a thread, small enough to balance. It
+/// depends on the problem alone.
+pub(crate) fn piece_size(len: usize, cost: usize) -> usize {
+    (PIECE / cost.max(1)).max(len.div_ceil(64)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_piece_is_visited_once_on_any_number_of_threads() {
+        for threads in [1, 2, 7] {
+            let mut out = vec![0_u32; 1_000_003];
+            with_num_threads(threads, || {
+                for_each_piece(&mut out, 65_536, 1, |index, piece| {
+                    for (i, value) in piece.iter_mut().enumerate() {
+                        *value += (index * 65_536 + i) as u32;
+                    }
+                });
+            });
+            assert!(out.iter().enumerate().all(|(i, &v)| v == i as u32), "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn the_override_ends_with_its_scope() {
+        let before = num_threads();
+        with_num_threads(5, || assert_eq!(num_threads(), 5));
+        assert_eq!(num_threads(), before);
+    }
+}

@@ -1,0 +1,149 @@
+//! Memory of tensors: aligned, pooled, typed by a [`DType`]. The only `unsafe` code of this crate.
+
+mod pool;
+
+pub use pool::{PoolStats, pool_stats, release_pooled_memory};
+
+use pool::Block;
+use std::sync::Arc;
+use trueno_core::{DType, Element, Error, Result};
+
+/// Elements of one type in one allocation, shared by every view of them.
+pub type Storage = Arc<Buffer>;
+
+/// A zero- or pool-initialised run of elements, aligned to a cache line.
+///
+/// Its memory is always initialised: fresh memory is zeroed, and memory from the pool holds what an earlier
+/// buffer left. That is a value of every type but `bool`, which is zeroed again.
+#[derive(Debug)]
+pub struct Buffer {
+    block: Block,
+    dtype: DType,
+    len: usize,
+}
+
+impl Buffer {
+    /// Room for `len` elements. What they hold is unspecified (but initialised); write them all.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], naming `op`.
+    pub fn new(op: &'static str, dtype: DType, len: usize) -> Result<Buffer> {
+        let bytes = len.checked_mul(dtype.size()).ok_or(Error::OutOfMemory { op, bytes: usize::MAX })?;
+        let block = Block::take(bytes).ok_or(Error::OutOfMemory { op, bytes })?;
+        let mut buffer = Buffer { block, dtype, len };
+        if dtype == DType::Bool {
+            buffer.block.bytes_mut()[..bytes].fill(0);
+        }
+        Ok(buffer)
+    }
+
+    /// Room for `len` elements, all 0.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], naming `op`.
+    pub fn zeros(op: &'static str, dtype: DType, len: usize) -> Result<Buffer> {
+        let mut buffer = Buffer::new(op, dtype, len)?;
+        buffer.bytes_mut().fill(0);
+        Ok(buffer)
+    }
+
+    /// A copy of a slice.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], naming `op`.
+    pub fn from_slice<T: Element>(op: &'static str, elements: &[T]) -> Result<Buffer> {
+        let mut buffer = Buffer::new(op, T::DTYPE, elements.len())?;
+        buffer.as_mut_slice::<T>().copy_from_slice(elements);
+        Ok(buffer)
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The elements.
+    ///
+    /// # Panics
+    /// If `T` is not the buffer's type. (`u8` may also read `bool`.)
+    pub fn as_slice<T: Element>(&self) -> &[T] {
+        let readable = T::DTYPE == self.dtype || (T::DTYPE == DType::U8 && self.dtype == DType::Bool);
+        assert!(readable, "a buffer of {} read as {}", self.dtype, T::DTYPE);
+        // SAFETY: `Block` is aligned to 64 bytes and holds at least `len * size_of::<T>()` initialised bytes
+        // (`new` asked for them; both types have one size). Every bit pattern is a value of the numeric types; a
+        // `Bool` buffer was zeroed and is written only through `&mut [bool]` or `bytes_mut`, which refuses it.
+        // The lifetime is that of the borrow of `self`, and no `&mut` can exist beside it.
+        unsafe { std::slice::from_raw_parts(self.block.as_ptr().cast::<T>(), self.len) }
+    }
+
+    /// The elements, to write.
+    ///
+    /// # Panics
+    /// If `T` is not the buffer's type.
+    pub fn as_mut_slice<T: Element>(&mut self) -> &mut [T] {
+        assert!(T::DTYPE == self.dtype, "a buffer of {} written as {}", self.dtype, T::DTYPE);
+        // SAFETY: as in `as_slice`; `&mut self` makes the borrow unique, and a `&mut [bool]` can only be given bools.
+        unsafe { std::slice::from_raw_parts_mut(self.block.as_mut_ptr().cast::<T>(), self.len) }
+    }
+
+    /// The elements' bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.block.bytes()[..self.len * self.dtype.size()]
+    }
+
+    /// The elements' bytes, to fill with zeros. Private, since it could make bools that are neither 0 nor 1.
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        let bytes = self.len * self.dtype.size();
+        &mut self.block.bytes_mut()[..bytes]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_are_aligned_typed_and_reused() {
+        let mut buffer = Buffer::new("test", DType::F32, 1000).unwrap();
+        buffer.as_mut_slice::<f32>().fill(1.5);
+        assert_eq!(buffer.bytes().as_ptr() as usize % 64, 0);
+        assert!(buffer.as_slice::<f32>().iter().all(|&x| x == 1.5));
+        drop(buffer);
+        let zeros = Buffer::zeros("test", DType::F32, 1000).unwrap();
+        assert!(zeros.as_slice::<f32>().iter().all(|&x| x == 0.0));
+    }
+
+    #[test]
+    fn bools_are_always_valid() {
+        let mut junk = Buffer::new("test", DType::U8, 4096).unwrap();
+        junk.as_mut_slice::<u8>().fill(0xAB);
+        drop(junk);
+        let bools = Buffer::new("test", DType::Bool, 4096).unwrap();
+        assert!(bools.as_slice::<bool>().iter().all(|b| !b));
+        assert!(bools.as_slice::<u8>().iter().all(|&b| b == 0));
+    }
+
+    #[test]
+    fn impossible_sizes_are_errors() {
+        let error = Buffer::new("zeros", DType::F64, usize::MAX / 2).unwrap_err();
+        assert!(matches!(error, Error::OutOfMemory { op: "zeros", .. }));
+        let error = Buffer::new("zeros", DType::U8, isize::MAX as usize - 4096).unwrap_err();
+        assert!(matches!(error, Error::OutOfMemory { .. }));
+    }
+
+    #[test]
+    #[should_panic(expected = "a buffer of float32 read as float64")]
+    fn a_wrong_type_is_caught() {
+        Buffer::new("test", DType::F32, 4).unwrap().as_slice::<f64>();
+    }
+}
