@@ -23,3 +23,6 @@ pub mod matmul;
 pub mod simd;
 
 pub use isa::{Isa, Level};
+pub mod elementwise;
+pub mod reduce;
+pub use elementwise::Operand;
