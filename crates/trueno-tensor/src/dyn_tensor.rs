@@ -190,7 +190,9 @@ impl DynTensor {
     pub fn item<T: Element>(&self) -> Result<T> {
         match self.to_vec::<T>()?.as_slice() {
             [value] => Ok(*value),
-            _ => Err(Error::Shape { op: "item", got: self.shape().into(), reason: "has not exactly one element".into() }),
+            _ => {
+                Err(Error::Shape { op: "item", got: self.shape().into(), reason: "has not exactly one element".into() })
+            }
         }
     }
 

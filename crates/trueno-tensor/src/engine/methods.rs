@@ -1,9 +1,7 @@
 //! A method per operation: resolves axes and shapes, then goes through [`apply`].
 
 use super::apply;
-use crate::{
-    Axes, Conv2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Op, Pool2dConfig, Reduction,
-};
+use crate::{Axes, Conv2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Op, Pool2dConfig, Reduction};
 use smallvec::SmallVec;
 use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
 use trueno_core::{DType, Dims, Error, Result, dispatch_dtype};

@@ -8,9 +8,7 @@ use crate::storage::Buffer;
 use crate::{DropoutConfig, DynTensor, Op};
 use smallvec::SmallVec;
 use trueno_core::table::{BinaryOp, CompareOp, TernaryOp, UnaryOp};
-use trueno_core::{
-    DType, Dims, Element, Error, Layout, Philox, Result, broadcast_shapes, dispatch_dtype,
-};
+use trueno_core::{DType, Dims, Element, Error, Layout, Philox, Result, broadcast_shapes, dispatch_dtype};
 use trueno_kernels::{Operand, elementwise as kernel};
 
 /// Rough cost of one element of an operation, in units of an addition.
@@ -237,7 +235,7 @@ pub(crate) fn dropout(config: &DropoutConfig, x: &DynTensor) -> Result<DynTensor
                 let words = stream.block((start / 4 + block) as u64);
                 let input = &input[start + block * 4..];
                 for ((out, &value), word) in out.iter_mut().zip(input).zip(words) {
-                    *out = if f64::from(word) < keep { value * scale } else { T::ZERO };
+                    *out = if f64::from(word) < keep { value * scale } else { T::default() };
                 }
             }
         });
@@ -300,9 +298,9 @@ mod tests {
     #[test]
     fn a_unique_operand_is_reused_and_a_shared_one_is_not() {
         let x = ramp(&[1000]);
-        let address = x.storage().bytes().as_ptr();
+        let address = x.storage().as_slice::<f32>().as_ptr();
         let y = crate::engine::apply_owned(&Op::Unary(UnaryOp::Exp, [0.0; 2]), x, &[]).unwrap();
-        assert_eq!(y.storage().bytes().as_ptr(), address);
+        assert_eq!(y.storage().as_slice::<f32>().as_ptr(), address);
         let kept = y.clone();
         let z = crate::engine::apply_owned(&Op::Binary(BinaryOp::Add), y, &[&kept]).unwrap();
         assert!(!std::ptr::eq(z.storage(), kept.storage()));
@@ -312,7 +310,10 @@ mod tests {
     fn errors_name_operation_shapes_and_axis() {
         let error = binary(BinaryOp::Add, &ramp(&[2, 3]), &ramp(&[4, 2])).unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("add") && text.contains("[2, 3]") && text.contains("[4, 2]") && text.contains("axis -1"), "{text}");
+        assert!(
+            text.contains("add") && text.contains("[2, 3]") && text.contains("[4, 2]") && text.contains("axis -1"),
+            "{text}"
+        );
         let ints = DynTensor::from_slice(&[1_i32], &[1]).unwrap();
         assert!(unary(UnaryOp::Exp, [0.0; 2], &ints).unwrap_err().to_string().contains("int32"));
         assert!(binary(BinaryOp::Add, &ramp(&[1]), &ints).is_err());

@@ -3,10 +3,10 @@
 use super::isa::isa;
 use super::mixed;
 use super::operand::{BLOCK, Source};
+use crate::DynTensor;
 use crate::dyn_tensor::checked_size;
 use crate::parallel::{for_each_piece, piece_size};
 use crate::storage::Buffer;
-use crate::DynTensor;
 use trueno_core::{Collapsed, DType, Dims, Element, Error, Layout, Result, SliceItem, dispatch_dtype};
 use trueno_kernels::{Operand, elementwise as kernel};
 
@@ -103,8 +103,7 @@ pub(crate) fn concat(axis: usize, inputs: &[&DynTensor]) -> Result<DynTensor> {
     let first = inputs[0];
     let mut shape = Dims::from_slice(first.shape());
     for x in &inputs[1..] {
-        let fits = x.rank() == first.rank()
-            && (0..x.rank()).all(|i| i == axis || x.shape()[i] == first.shape()[i]);
+        let fits = x.rank() == first.rank() && (0..x.rank()).all(|i| i == axis || x.shape()[i] == first.shape()[i]);
         if !fits {
             let reason = format!("all axes but {axis} must be equal").into();
             return Err(Error::ShapePair { op: "concat", lhs: first.shape().into(), rhs: x.shape().into(), reason });

@@ -6,7 +6,7 @@ use crate::parallel::{for_each_piece, piece_size};
 use crate::storage::Buffer;
 use crate::{DynTensor, Extreme, Reduction};
 use trueno_core::table::ReduceOp;
-use trueno_core::{DType, Dims, Error, Result, dispatch_dtype};
+use trueno_core::{DType, Dims, Element, Error, Result, dispatch_dtype};
 use trueno_kernels::reduce as kernel;
 use trueno_kernels::simd::Real;
 
@@ -23,7 +23,8 @@ impl Frame {
     /// Moves the reduced axes together (by a copy if they are not already) and drops or keeps them in the result's shape.
     fn new(x: &DynTensor, axes: &[usize], keep_dims: bool) -> Result<Frame> {
         let reduced = |axis: &usize| axes.contains(axis);
-        let shape = (0..x.rank()).filter(|a| keep_dims || !reduced(a)).map(|a| if reduced(&a) { 1 } else { x.shape()[a] });
+        let shape =
+            (0..x.rank()).filter(|a| keep_dims || !reduced(a)).map(|a| if reduced(&a) { 1 } else { x.shape()[a] });
         let shape: Dims = shape.collect();
         let adjacent = axes.windows(2).all(|pair| pair[1] == pair[0] + 1);
         let product = |axes: std::ops::Range<usize>| x.shape()[axes].iter().product::<usize>();

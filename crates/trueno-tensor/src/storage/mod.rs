@@ -67,11 +67,6 @@ impl Buffer {
         self.len
     }
 
-    /// True if there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// The elements.
     ///
     /// # Panics
@@ -96,11 +91,6 @@ impl Buffer {
         unsafe { std::slice::from_raw_parts_mut(self.block.as_mut_ptr().cast::<T>(), self.len) }
     }
 
-    /// The elements' bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.block.bytes()[..self.len * self.dtype.size()]
-    }
-
     /// The elements' bytes, to fill with zeros. Private, since it could make bools that are neither 0 nor 1.
     fn bytes_mut(&mut self) -> &mut [u8] {
         let bytes = self.len * self.dtype.size();
@@ -116,7 +106,7 @@ mod tests {
     fn buffers_are_aligned_typed_and_reused() {
         let mut buffer = Buffer::new("test", DType::F32, 1000).unwrap();
         buffer.as_mut_slice::<f32>().fill(1.5);
-        assert_eq!(buffer.bytes().as_ptr() as usize % 64, 0);
+        assert_eq!(buffer.as_slice::<f32>().as_ptr() as usize % 64, 0);
         assert!(buffer.as_slice::<f32>().iter().all(|&x| x == 1.5));
         drop(buffer);
         let zeros = Buffer::zeros("test", DType::F32, 1000).unwrap();

@@ -138,13 +138,8 @@ impl Block {
         self.pointer.as_ptr()
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
-        // SAFETY: the block owns `class_size` bytes, zeroed when they came and only overwritten since.
-        unsafe { std::slice::from_raw_parts(self.as_ptr(), class_size(self.class)) }
-    }
-
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as in `bytes`, and `&mut self` is unique.
+        // SAFETY: the block owns `class_size` bytes, zeroed when they came and only overwritten since, and `&mut self` is unique.
         unsafe { std::slice::from_raw_parts_mut(self.as_mut_ptr(), class_size(self.class)) }
     }
 }
