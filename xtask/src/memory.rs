@@ -37,10 +37,14 @@ pub fn valgrind(workspace: &Workspace) -> Result<Verdict> {
     {
         return Ok(Verdict::Skipped(why));
     }
+    // Full optimisation hoists branches on values that are not set yet and then does not care which way they went;
+    // Valgrind reports such branches, and cannot know that nothing depends on them.
+    let plain = "profile.dev.package.trueno-kernels.opt-level=1";
     let mut count = 0;
     for package in existing(workspace)? {
-        let list = ["test", "--quiet", "--lib", "--no-run", "--message-format=json", "--package", package];
-        for binary in binaries::of_tests(&capture(&mut cargo(workspace, list))?, package)? {
+        let mut list = cargo(workspace, ["test", "--quiet", "--lib", "--no-run", "--message-format=json"]);
+        list.args(["--config", plain, "--package", package]);
+        for binary in binaries::of_tests(&capture(&mut list)?, package)? {
             let mut check = Command::new("valgrind");
             check.args(["--quiet", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
             check.arg(binary).arg("--test-threads=1").current_dir(workspace.path("crates").join(package));
