@@ -18,10 +18,20 @@
 #[cfg(test)]
 extern crate std;
 
+mod axis;
+mod elementary;
+pub mod gather;
 mod isa;
+mod lanes;
+pub mod loss;
 pub mod matmul;
+pub mod norm;
+pub mod pool;
 pub mod simd;
+pub mod softmax;
 
+pub use axis::AxisBlocks;
+pub use gather::IndexError;
 pub use isa::{Isa, Level};
 pub mod elementwise;
 pub mod reduce;

@@ -1,0 +1,132 @@
+//! Slices as vectors, their ends included: what the kernels that walk over rows share.
+
+use crate::simd::{Real, RealVector};
+use trueno_core::Element;
+
+/// The vector at `x[from..]`, zeros after its end.
+#[inline(always)]
+pub(crate) fn read<V: RealVector>(simd: V::Token, x: &[V::Elem], from: usize) -> V {
+    let rest = &x[from..];
+    // SAFETY: `rest` has `LANES` values in the first case, and the count in the second.
+    unsafe {
+        if rest.len() >= V::LANES {
+            V::load(simd, rest.as_ptr())
+        } else {
+            V::load_partial(simd, rest.as_ptr(), rest.len())
+        }
+    }
+}
+
+/// Writes to `out[from..]` the lanes that it has room for.
+#[inline(always)]
+pub(crate) fn write<V: RealVector>(value: V, out: &mut [V::Elem], from: usize) {
+    let rest = &mut out[from..];
+    // SAFETY: `rest` has `LANES` values in the first case, and the count in the second.
+    unsafe {
+        if rest.len() >= V::LANES {
+            value.store(rest.as_mut_ptr());
+        } else {
+            value.store_partial(rest.as_mut_ptr(), rest.len());
+        }
+    }
+}
+
+/// The first `count` lanes, zeros after them.
+#[inline(always)]
+pub(crate) fn keep_first<V: RealVector>(value: V, count: usize) -> V {
+    if count >= V::LANES {
+        return value;
+    }
+    let lanes = value.to_lanes();
+    // SAFETY: `count < LANES <= MAX_LANES`, the length of `lanes`.
+    unsafe { V::load_partial(value.token(), lanes.as_ptr(), count) }
+}
+
+/// The largest element, -inf of none. NaN may or may not win.
+#[inline(always)]
+pub(crate) fn largest<V: RealVector>(simd: V::Token, x: &[V::Elem]) -> V::Elem {
+    let lowest = V::splat(simd, -V::Elem::INFINITY);
+    let mut best = [lowest; 4];
+    let mut from = 0;
+    while from + 4 * V::LANES <= x.len() {
+        for (i, best) in best.iter_mut().enumerate() {
+            *best = read::<V>(simd, x, from + i * V::LANES).max(*best);
+        }
+        from += 4 * V::LANES;
+    }
+    while from + V::LANES <= x.len() {
+        best[0] = read::<V>(simd, x, from).max(best[0]);
+        from += V::LANES;
+    }
+    let lanes = best[0].max(best[1]).max(best[2].max(best[3])).to_lanes();
+    let mut largest = -V::Elem::INFINITY;
+    for &lane in lanes[..V::LANES].iter().chain(&x[from..]) {
+        if lane > largest {
+            largest = lane;
+        }
+    }
+    largest
+}
+
+/// Vectors that are summed in lanes before the sum moves on to `f64`.
+const CHUNK: usize = 256;
+
+/// A sum of terms made from the vectors of a row: in lanes for a chunk of the row, in `f64` from there. Close to
+/// exact whatever the length, and the same on every call.
+pub(crate) struct Sum<V: RealVector> {
+    lanes: [V; 2],
+    chunk: usize,
+    total: f64,
+}
+
+impl<V: RealVector> Sum<V> {
+    /// 0.
+    #[inline(always)]
+    pub fn new(simd: V::Token) -> Self {
+        Sum { lanes: [V::splat(simd, V::Elem::ZERO); 2], chunk: 0, total: 0.0 }
+    }
+
+    /// Adds every lane of `term`.
+    #[inline(always)]
+    pub fn add(&mut self, term: V) {
+        let [next, last] = self.lanes;
+        self.lanes = [last, next.add(term)];
+        self.count();
+    }
+
+    /// Adds every lane of `x * y`.
+    #[inline(always)]
+    pub fn add_product(&mut self, x: V, y: V) {
+        let [next, last] = self.lanes;
+        self.lanes = [last, x.mul_add(y, next)];
+        self.count();
+    }
+
+    #[inline(always)]
+    fn count(&mut self) {
+        self.chunk += 1;
+        if self.chunk == CHUNK {
+            self.flush();
+        }
+    }
+
+    #[inline(always)]
+    fn flush(&mut self) {
+        let [a, b] = self.lanes;
+        for lanes in [a, b] {
+            for lane in &lanes.to_lanes()[..V::LANES] {
+                self.total += lane.to_f64();
+            }
+        }
+        let zero = V::splat(a.token(), V::Elem::ZERO);
+        self.lanes = [zero; 2];
+        self.chunk = 0;
+    }
+
+    /// The sum.
+    #[inline(always)]
+    pub fn finish(mut self) -> f64 {
+        self.flush();
+        self.total
+    }
+}
