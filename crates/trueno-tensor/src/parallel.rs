@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
+use trueno_core::Result;
 
 /// Cost units (about one element of a simple loop, a quarter of a nanosecond) that a piece should have to be worth
 /// handing to another thread.
@@ -89,6 +90,23 @@ pub(crate) fn for_each_piece<T: Send>(
         Some(pool) => pool.install(|| out.par_chunks_mut(size).enumerate().for_each(|(i, piece)| work(i, piece))),
         None => out.chunks_mut(size).enumerate().for_each(|(i, piece)| work(i, piece)),
     }
+}
+
+/// As [`for_each_piece`] for work that can fail. Every piece is visited all the same; one of the errors comes back.
+pub(crate) fn try_for_each_piece<T: Send>(
+    out: &mut [T],
+    size: usize,
+    cost: usize,
+    work: impl Fn(usize, &mut [T]) -> Result<()> + Sync + Send,
+) -> Result<()> {
+    let failure = OnceLock::new();
+    for_each_piece(out, size, cost, |index, piece| {
+        if let Err(error) = work(index, piece) {
+            // Only the first error is kept.
+            let _ = failure.set(error);
+        }
+    });
+    failure.into_inner().map_or(Ok(()), Err)
 }
 
 /// As [`for_each_piece`], over two outputs cut in step.

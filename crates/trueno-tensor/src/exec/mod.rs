@@ -6,6 +6,7 @@
 pub mod backward;
 pub(crate) mod elementwise;
 mod isa;
+mod matmul;
 pub(crate) mod movement;
 mod operand;
 mod reduce;
@@ -126,8 +127,8 @@ fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
             let detached: Vec<DynTensor> = inputs.iter().map(|x| x.detach()).collect();
             function.forward(&detached.iter().collect::<Vec<_>>()).map(|y| plain(y.detach()))
         }
-        Op::Matmul
-        | Op::Conv2d(_)
+        Op::Matmul => matmul::matmul(inputs[0], inputs[1]).map(plain),
+        Op::Conv2d(_)
         | Op::Conv2dInputGrad(..)
         | Op::Conv2dWeightGrad(..)
         | Op::MaxPool2d(_)

@@ -1,0 +1,388 @@
+//! Matrix products: batch axes broadcast without copies, strides go straight to the packing.
+
+use super::isa::isa;
+use super::{mixed, unsupported};
+use crate::DynTensor;
+use crate::dyn_tensor::checked_size;
+use crate::parallel::{for_each_piece, try_for_each_piece};
+use crate::storage::Buffer;
+use std::ops::{Add, Mul, Range};
+use trueno_core::math::Int;
+use trueno_core::{DType, Dims, Element, Error, Layout, Result, Strides, broadcast_shapes, dispatch_dtype};
+use trueno_kernels::matmul::{Epilogue, MatMut, MatRef, PackedB, Plan, gemm, gemm_packed_b};
+use trueno_kernels::simd::Real;
+
+/// Multiply-adds that are worth a thread of their own.
+const JOB: usize = 1 << 20;
+/// Multiply-adds from which one product of a batch is itself cut among threads.
+const LARGE: usize = 1 << 22;
+/// Columns of the right operand that are packed as one piece.
+const PACKED_COLUMNS: usize = 512;
+/// Pieces that a matrix is cut into at most, along one axis.
+const PIECES: usize = 32;
+
+/// One operand: its elements and how its matrices lie in them.
+#[derive(Clone, Copy)]
+struct Factor<'a, T> {
+    elements: &'a [T],
+    first: usize,
+    size: [usize; 2],
+    steps: [isize; 2],
+}
+
+impl<T> Factor<'_, T> {
+    fn matrix(&self, offset: isize) -> MatRef<'_, T> {
+        MatRef::new(self.elements, self.first.wrapping_add_signed(offset), self.size, self.steps)
+    }
+}
+
+/// The product over the last two axes; leading axes broadcast.
+pub(crate) fn matmul(a: &DynTensor, b: &DynTensor) -> Result<DynTensor> {
+    let problem = Problem::new(a, b)?;
+    if a.dtype() != b.dtype() {
+        return Err(mixed("matmul", a.dtype(), b.dtype()));
+    }
+    let mut buffer = Buffer::new("matmul", a.dtype(), checked_size("matmul", &problem.shape)?)?;
+    if buffer.len() > 0 {
+        dispatch_dtype!(a.dtype(), real T => {
+            problem.run::<T>(buffer.as_mut_slice::<T>())?;
+        }, else dispatch_dtype!(a.dtype(), int T => {
+            problem.run_int::<T>(buffer.as_mut_slice::<T>());
+        }, else return Err(unsupported("matmul", a.dtype(), "it takes numbers; cast it first"))));
+    }
+    Ok(DynTensor::from_buffer(buffer, &problem.shape))
+}
+
+/// A batch of products `[m, k] x [k, n]`.
+struct Problem {
+    a: DynTensor,
+    b: DynTensor,
+    shape: Dims,
+    batch: Dims,
+    strides: [Strides; 2],
+    m: usize,
+    n: usize,
+    k: usize,
+}
+
+impl Problem {
+    fn new(a: &DynTensor, b: &DynTensor) -> Result<Problem> {
+        let (lhs, rhs) = (a.shape(), b.shape());
+        let refuse = |reason| Error::ShapePair { op: "matmul", lhs: lhs.into(), rhs: rhs.into(), reason };
+        let ([lead_a @ .., m, k], [lead_b @ .., rows, n]) = (lhs, rhs) else {
+            return Err(refuse("both need at least two axes".into()));
+        };
+        if k != rows {
+            return Err(refuse(format!("axis -1 of the left is {k}, axis -2 of the right is {rows}").into()));
+        }
+        let batch = broadcast_shapes("matmul", lead_a, lead_b).map_err(|error| match error {
+            Error::Broadcast { op, axis, .. } => {
+                Error::Broadcast { op, lhs: lhs.into(), rhs: rhs.into(), axis: axis - 2 }
+            }
+            other => other,
+        })?;
+        let mut shape = batch.clone();
+        shape.extend([*m, *n]);
+        let (m, n, k) = (*m, *n, *k);
+        if let Some([a, b]) = stacked(a, b) {
+            return Ok(Problem { shape, ..Problem::new(&a, &b)? });
+        }
+        let strides = [a, b].map(|x| batch_strides(x.layout(), &batch));
+        Ok(Problem { a: a.detach(), b: b.detach(), shape, batch, strides, m, n, k })
+    }
+
+    /// Elements from the first matrix of each operand to the one at position `index` of the batch.
+    fn offsets(&self, index: usize) -> [isize; 2] {
+        let (mut rest, mut offsets) = (index, [0; 2]);
+        for axis in (0..self.batch.len()).rev() {
+            let position = (rest % self.batch[axis]) as isize;
+            rest /= self.batch[axis];
+            for (offset, strides) in offsets.iter_mut().zip(&self.strides) {
+                *offset += position * strides[axis];
+            }
+        }
+        offsets
+    }
+
+    fn factors<T: Element>(&self) -> [Factor<'_, T>; 2] {
+        [(&self.a, [self.m, self.k]), (&self.b, [self.k, self.n])].map(|(x, size)| {
+            let strides = x.layout().strides();
+            let steps = [strides[strides.len() - 2], strides[strides.len() - 1]];
+            Factor { elements: x.storage().as_slice::<T>(), first: x.layout().offset(), size, steps }
+        })
+    }
+
+    fn run<T: Real>(&self, out: &mut [T]) -> Result<()> {
+        let (m, n, k) = (self.m, self.n, self.k);
+        let [a, b] = self.factors::<T>();
+        let cost = (m * n).saturating_mul(k);
+        if cost >= LARGE {
+            for (index, out) in out.chunks_mut(m * n).enumerate() {
+                let [skip_a, skip_b] = self.offsets(index);
+                product(a.matrix(skip_a), b.matrix(skip_b), MatMut::row_major(out, m, n))?;
+            }
+            return Ok(());
+        }
+        let plan = Plan::new::<T>(isa(), m, n, k);
+        let together = (JOB / cost.max(1)).max(1);
+        try_for_each_piece(out, together * m * n, k.max(1), |piece, out| {
+            let mut scratch = Buffer::new("matmul", T::DTYPE, plan.scratch_len())?;
+            for (i, out) in out.chunks_mut(m * n).enumerate() {
+                let [skip_a, skip_b] = self.offsets(piece * together + i);
+                let c = MatMut::row_major(out, m, n);
+                let scratch = scratch.as_mut_slice::<T>();
+                gemm(isa(), &plan, a.matrix(skip_a), b.matrix(skip_b), c, &Epilogue::STORE, scratch);
+            }
+            Ok(())
+        })
+    }
+
+    /// Row by row, wrapping on overflow as NumPy does.
+    fn run_int<T: Element>(&self, out: &mut [T])
+    where
+        Int<T>: Add<Output = Int<T>> + Mul<Output = Int<T>>,
+    {
+        let [a, b] = self.factors::<T>();
+        for_each_piece(out, self.n, self.k.max(1), |row, out| {
+            let [skip_a, skip_b] = self.offsets(row / self.m);
+            out.fill(T::default());
+            for step in 0..self.k {
+                let at = skip_a + (row % self.m) as isize * a.steps[0] + step as isize * a.steps[1];
+                let left = Int(a.elements[a.first.wrapping_add_signed(at)]);
+                let start = b.first.wrapping_add_signed(skip_b + step as isize * b.steps[0]);
+                for (col, out) in out.iter_mut().enumerate() {
+                    let right = Int(b.elements[start.wrapping_add_signed(col as isize * b.steps[1])]);
+                    *out = (Int(*out) + left * right).0;
+                }
+            }
+        });
+    }
+}
+
+/// Both operands as single matrices, if all matrices of `a` meet the same one of `b` and lie so that they stack: one
+/// large product packs `b` once.
+fn stacked(a: &DynTensor, b: &DynTensor) -> Option<[DynTensor; 2]> {
+    let (lead, matrix) = b.shape().split_at(b.rank() - 2);
+    if a.rank() == 2 || b.rank() > a.rank() || lead.iter().any(|&size| size != 1) {
+        return None;
+    }
+    let (rows, cols) = a.shape().split_at(a.rank() - 1);
+    let a = a.view(a.layout().reshape(&[rows.iter().product(), cols[0]])?);
+    Some([a, b.view(b.layout().reshape(matrix)?)])
+}
+
+/// Steps of a layout's leading axes when they are broadcast to `batch`.
+fn batch_strides(layout: &Layout, batch: &[usize]) -> Strides {
+    let lead = layout.rank() - 2;
+    let missing = batch.len() - lead;
+    let step = |axis: usize| match axis.checked_sub(missing) {
+        Some(own) if layout.shape()[own] != 1 => layout.strides()[own],
+        _ => 0,
+    };
+    (0..batch.len()).map(step).collect()
+}
+
+/// Equal cuts of `length` into at most [`PIECES`] parts of whole units, of which each is worth `JOB / cost` elements.
+fn cuts(length: usize, unit: usize, cost: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+    let least = length.div_ceil(PIECES).max(JOB / cost.max(1)).max(1);
+    let size = least.next_multiple_of(unit.max(1));
+    (0..length).step_by(size).map(move |start| start..length.min(start + size))
+}
+
+/// One product, cut among threads. Each cut computes what the whole would, bit for bit, by the contract of [`Plan`].
+pub(super) fn product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, c: MatMut<'_, T>) -> Result<()> {
+    let (m, n, k) = (a.rows(), b.cols(), a.cols());
+    let plan = Plan::new::<T>(isa(), m, n, k);
+    if n == 1 || m >= 8 && (m * n).saturating_mul(k) < LARGE {
+        let mut jobs = rows_of(c, cuts(m, plan.row_unit(), n * k));
+        return run_jobs(&mut jobs, JOB, |(rows, c)| {
+            with_scratch(&plan, |scratch| {
+                gemm(isa(), &plan, a.block(rows.clone(), 0..k), b, c.reborrow(), &Epilogue::STORE, scratch);
+            })
+        });
+    }
+    if m < 8 {
+        let mut jobs = cols_of(c, cuts(n, plan.col_unit(), m * k));
+        return run_jobs(&mut jobs, JOB, |(cols, c)| {
+            with_scratch(&plan, |scratch| {
+                gemm(isa(), &plan, a, b.block(0..k, cols.clone()), c.reborrow(), &Epilogue::STORE, scratch);
+            })
+        });
+    }
+    packed_product(&plan, a, b, c)
+}
+
+/// A large product: the right operand is packed once, by all threads, and read by all.
+fn packed_product<T: Real>(plan: &Plan, a: MatRef<'_, T>, b: MatRef<'_, T>, c: MatMut<'_, T>) -> Result<()> {
+    let (m, n, k) = (a.rows(), b.cols(), a.cols());
+    let width = n.div_ceil(n.div_ceil(PACKED_COLUMNS)).next_multiple_of(plan.col_unit());
+    let columns: Vec<Range<usize>> = (0..n).step_by(width).map(|start| start..n.min(start + width)).collect();
+    let panel = PackedB::<T>::len(isa(), k, width);
+    let mut packed = Buffer::new("matmul", T::DTYPE, panel * columns.len())?;
+    let mut panels: Vec<Option<PackedB<'_, T>>> = vec![None; columns.len()];
+    let places = packed.as_mut_slice::<T>().chunks_mut(panel);
+    let mut packing: Vec<_> = panels.iter_mut().zip(places).map(|(panel, place)| (panel, Some(place))).collect();
+    for_each_piece(&mut packing, 1, width * k, |index, job| {
+        for (panel, place) in job {
+            **panel = place.take().map(|place| PackedB::pack(isa(), b.block(0..k, columns[index].clone()), place));
+        }
+    });
+    let mut jobs = Vec::new();
+    for (panel, (_, c)) in panels.iter().flatten().zip(cols_of(c, columns.iter().cloned())) {
+        let rows = cuts(m, plan.row_unit(), panel.cols() * k);
+        jobs.extend(rows_of(c, rows).into_iter().map(|(rows, c)| (panel, rows, c)));
+    }
+    run_jobs(&mut jobs, JOB, |(panel, rows, c)| {
+        with_scratch(plan, |scratch| {
+            let a = a.block(rows.clone(), 0..k);
+            gemm_packed_b(isa(), plan, a, panel, c.reborrow(), &Epilogue::STORE, scratch);
+        })
+    })
+}
+
+/// A matrix cut into blocks of consecutive rows.
+fn rows_of<T>(c: MatMut<'_, T>, cuts: impl Iterator<Item = Range<usize>>) -> Vec<(Range<usize>, MatMut<'_, T>)> {
+    let mut rest = c;
+    let mut blocks = Vec::new();
+    for rows in cuts {
+        let (block, below) = rest.split_at_row(rows.len());
+        blocks.push((rows, block));
+        rest = below;
+    }
+    blocks
+}
+
+/// A matrix cut into blocks of consecutive columns.
+fn cols_of<T>(c: MatMut<'_, T>, cuts: impl Iterator<Item = Range<usize>>) -> Vec<(Range<usize>, MatMut<'_, T>)> {
+    let mut rest = c;
+    let mut blocks = Vec::new();
+    for cols in cuts {
+        let (block, right) = rest.split_at_col(cols.len());
+        blocks.push((cols, block));
+        rest = right;
+    }
+    blocks
+}
+
+fn run_jobs<J: Send>(jobs: &mut [J], cost: usize, work: impl Fn(&mut J) -> Result<()> + Sync + Send) -> Result<()> {
+    try_for_each_piece(jobs, 1, cost, |_, job| job.iter_mut().try_for_each(&work))
+}
+
+/// Runs `work` with scratch for `plan`, from the pool.
+fn with_scratch<T: Real>(plan: &Plan, work: impl FnOnce(&mut [T])) -> Result<()> {
+    let mut scratch = Buffer::new("matmul", T::DTYPE, plan.scratch_len())?;
+    work(scratch.as_mut_slice::<T>());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::with_num_threads;
+
+    /// Values that are exact in `f32` and differ by position.
+    fn numbers(shape: &[usize]) -> DynTensor {
+        let size: usize = shape.iter().product();
+        let elements: Vec<f64> = (0..size).map(|i| ((i * 37 + 11) % 101) as f64 / 16.0 - 3.0).collect();
+        DynTensor::from_slice(&elements, shape).unwrap()
+    }
+
+    /// Element by element over operands copied to the whole batch.
+    fn naive(a: &DynTensor, b: &DynTensor) -> Vec<f64> {
+        let (lead_a, lead_b) = (&a.shape()[..a.rank() - 2], &b.shape()[..b.rank() - 2]);
+        let batch = broadcast_shapes("test", lead_a, lead_b).unwrap();
+        let wide = |x: &DynTensor| {
+            let shape: Vec<usize> = batch.iter().chain(&x.shape()[x.rank() - 2..]).copied().collect();
+            x.broadcast_to(&shape).unwrap().to_vec::<f64>().unwrap()
+        };
+        let (m, k, n) = (a.shape()[a.rank() - 2], a.shape()[a.rank() - 1], b.shape()[b.rank() - 1]);
+        let (a, b) = (wide(a), wide(b));
+        let at = |i: usize| {
+            let (matrix, row, col) = (i / (m * n), i / n % m, i % n);
+            (0..k).map(|step| a[(matrix * m + row) * k + step] * b[(matrix * k + step) * n + col]).sum()
+        };
+        (0..batch.iter().product::<usize>() * m * n).map(at).collect()
+    }
+
+    fn close(got: &DynTensor, want: &[f64]) {
+        let got = got.cast(DType::F64).unwrap().to_vec::<f64>().unwrap();
+        assert_eq!(got.len(), want.len());
+        for (got, want) in got.iter().zip(want) {
+            assert!((got - want).abs() <= 1e-5 * (1.0 + want.abs()), "{got} {want}");
+        }
+    }
+
+    #[test]
+    fn any_strides_and_batches_agree_with_sums() {
+        let cases = [
+            (numbers(&[3, 4]), numbers(&[4, 5])),
+            (numbers(&[1, 1]), numbers(&[1, 1])),
+            (numbers(&[4, 3]).transpose().unwrap(), numbers(&[5, 4]).transpose().unwrap()),
+            (numbers(&[7, 33]).flip(&[0, 1]).unwrap(), numbers(&[33, 2])),
+            (numbers(&[65, 70]), numbers(&[70, 67])),
+            (numbers(&[6, 2, 3, 4]), numbers(&[2, 4, 5])),
+            (numbers(&[1, 3, 4]), numbers(&[6, 4, 5])),
+            (numbers(&[6, 1, 3, 4]), numbers(&[1, 5, 4, 2])),
+            (numbers(&[2, 3, 4]), numbers(&[4, 5])),
+            (numbers(&[3, 2, 4]).permute(&[1, 0, 2]).unwrap(), numbers(&[1, 4, 5])),
+            (numbers(&[5, 1]).broadcast_to(&[5, 6]).unwrap(), numbers(&[6, 3])),
+            (numbers(&[40, 1, 50]), numbers(&[40, 50, 3])),
+        ];
+        for (a, b) in cases {
+            let want = naive(&a, &b);
+            close(&matmul(&a, &b).unwrap(), &want);
+            let narrow = [&a, &b].map(|x| crate::exec::movement::cast(x, DType::F32).unwrap());
+            close(&matmul(&narrow[0], &narrow[1]).unwrap(), &want);
+        }
+    }
+
+    #[test]
+    fn sums_of_nothing_are_zero_and_empty_stays_empty() {
+        let zeros = matmul(&numbers(&[2, 3, 0]), &numbers(&[0, 4])).unwrap();
+        assert_eq!(zeros.shape(), [2, 3, 4]);
+        assert_eq!(zeros.to_vec::<f64>().unwrap(), [0.0; 24]);
+        assert_eq!(matmul(&numbers(&[0, 3]), &numbers(&[3, 4])).unwrap().shape(), [0, 4]);
+        assert_eq!(matmul(&numbers(&[0, 2, 3]), &numbers(&[3, 4])).unwrap().shape(), [0, 2, 4]);
+        assert_eq!(matmul(&numbers(&[5, 2, 3]), &numbers(&[5, 3, 0])).unwrap().shape(), [5, 2, 0]);
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_no_bit() {
+        let cases = [
+            (numbers(&[300, 301]), numbers(&[301, 1030])),
+            (numbers(&[3, 1000]), numbers(&[1000, 3000])),
+            (numbers(&[5000, 900]), numbers(&[900, 1])),
+            (numbers(&[70, 64, 65]), numbers(&[70, 65, 66])),
+            (numbers(&[3, 200, 160]), numbers(&[160, 200])),
+        ];
+        for (a, b) in cases {
+            let run = |threads| with_num_threads(threads, || matmul(&a, &b).unwrap().to_vec::<f64>().unwrap());
+            let one = run(1);
+            assert!(one == run(2) && one == run(7), "{a:?} {b:?}");
+            if a.shape()[0] == 300 {
+                let c = matmul(&a, &b).unwrap();
+                close(&c.narrow(0, 299, 1).unwrap(), &naive(&a.narrow(0, 299, 1).unwrap(), &b));
+            }
+        }
+    }
+
+    #[test]
+    fn integers_wrap_as_in_numpy() {
+        let a = DynTensor::from_slice(&[200_u8, 100, 1, 2], &[2, 2]).unwrap();
+        let product = matmul(&a, &a.transpose().unwrap()).unwrap();
+        assert_eq!(product.to_vec::<u8>().unwrap(), [80, 144, 144, 5]);
+        let a = DynTensor::from_slice(&[1_i64, -2, 3], &[1, 3]).unwrap();
+        assert_eq!(matmul(&a, &a.transpose().unwrap()).unwrap().to_vec::<i64>().unwrap(), [14]);
+    }
+
+    #[test]
+    fn errors_name_both_shapes_and_the_axis() {
+        let error = matmul(&numbers(&[2, 3]), &numbers(&[4, 5])).unwrap_err().to_string();
+        assert!(error.contains("[2, 3]") && error.contains("[4, 5]") && error.contains("axis -1"), "{error}");
+        let error = matmul(&numbers(&[2, 3, 4]), &numbers(&[5, 4, 3])).unwrap_err().to_string();
+        assert!(error.contains("[2, 3, 4]") && error.contains("axis -3"), "{error}");
+        let ints = DynTensor::from_slice(&[1_i32], &[1, 1]).unwrap();
+        assert!(matmul(&numbers(&[1, 1]), &ints).is_err());
+        assert!(matmul(&numbers(&[1]), &ints).is_err());
+    }
+}
