@@ -26,6 +26,7 @@ mod lanes;
 pub mod loss;
 pub mod matmul;
 pub mod norm;
+pub mod optim;
 pub mod pool;
 pub mod simd;
 pub mod softmax;
