@@ -35,6 +35,12 @@ pub fn of_libraries(messages: &str, packages: &[&str]) -> Result<Vec<(String, Pa
     Ok(found)
 }
 
+/// The program that a binary target called `name` became, in a stream of `--message-format=json`.
+pub fn of_program(messages: &str, name: &str) -> Result<Option<PathBuf>> {
+    let executable = |message: &Value| message["executable"].as_str().map(PathBuf::from);
+    Ok(parse(messages)?.iter().filter(|message| message["target"]["name"] == name).find_map(executable))
+}
+
 fn parse(messages: &str) -> Result<Vec<Value>> {
     let objects = messages.lines().filter(|line| line.starts_with('{'));
     objects.map(serde_json::from_str).collect::<Result<_, _>>().context("cargo printed something that is not JSON")
@@ -74,5 +80,12 @@ mod tests {
         ];
         let found = of_libraries(&stream.join("\n"), &["trueno-core"]).unwrap();
         assert_eq!(found, [("trueno_core".to_string(), PathBuf::from("/t/libtrueno_core.rlib"))]);
+    }
+
+    #[test]
+    fn a_program_is_found_by_name() {
+        let stream = r#"{"target":{"name":"trueno-benches"},"executable":"/t/trueno-benches"}"#;
+        assert_eq!(of_program(stream, "trueno-benches").unwrap(), Some(PathBuf::from("/t/trueno-benches")));
+        assert_eq!(of_program(stream, "other").unwrap(), None);
     }
 }

@@ -3,6 +3,7 @@
 //! It is not part of the library and is never published. Run `cargo xtask help` for the commands.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod binaries;
 mod coverage;
 mod gates;
@@ -55,6 +56,18 @@ enum Task {
         #[arg(long)]
         pmat: bool,
     },
+    /// Times Trueno and writes the results and docs/performance.md
+    Bench {
+        /// Time NumPy and PyTorch beside it
+        #[arg(long)]
+        peers: bool,
+        /// Run every row once and write nothing
+        #[arg(long)]
+        check: bool,
+        /// An interpreter that has NumPy and PyTorch; without it a virtual environment is made
+        #[arg(long, value_name = "PATH")]
+        python: Option<PathBuf>,
+    },
     /// Makes the fixtures that say what NumPy and PyTorch answer
     Oracle {
         /// Compare the committed fixtures instead of writing them
@@ -79,6 +92,7 @@ fn main() -> ExitCode {
         Task::Tier1 => tiers::tier1(&workspace),
         Task::Tier2 { only } => tiers::tier2(&workspace, only.as_deref()),
         Task::Tier3 { only, mutant_minutes, pmat } => tiers::tier3(&workspace, only.as_deref(), mutant_minutes, pmat),
+        Task::Bench { peers, check, python } => bench::bench(&workspace, bench::Options { peers, check, python }),
         Task::Oracle { check, python } => oracle::oracle(&workspace, check, python),
         Task::Ops { check } => table::page(&workspace, check).map(|verdict| println!("ops: {verdict}")),
         Task::Tidy => tidy::gate(&workspace).map(|verdict| println!("tidy: {verdict}")),

@@ -47,6 +47,11 @@ pub fn gate(workspace: &Workspace) -> Result<Verdict> {
     Ok(Verdict::passed())
 }
 
+/// The interpreter of the virtual environment with NumPy and PyTorch, made if need be.
+pub fn python(workspace: &Workspace) -> Result<PathBuf> {
+    Environment::of(workspace).ensure()
+}
+
 fn generate(workspace: &Workspace, check: bool, python: &Path) -> Result<()> {
     let exported = workspace.target().join("oracle-table.json");
     fs::create_dir_all(workspace.target())?;

@@ -6,7 +6,7 @@ use crate::coverage::TestBuild;
 use crate::isa::{self, Level};
 use crate::report::{Gate, run_all};
 use crate::workspace::Workspace;
-use crate::{gates, memory, mutants, no_std, oracle, table, tidy};
+use crate::{bench, gates, memory, mutants, no_std, oracle, table, tidy};
 
 /// Seconds: what to run after every few lines.
 pub fn tier1(workspace: &Workspace) -> Result<()> {
@@ -37,6 +37,7 @@ pub fn tier2(workspace: &Workspace, only: Option<&str>) -> Result<()> {
         Gate::new("documentation", || gates::documentation(workspace)),
         Gate::new("oracle fixtures", || oracle::gate(workspace)),
         Gate::new("docs/ops.md", || table::page(workspace, true)),
+        Gate::new("docs/performance.md", || bench::page_gate(workspace)),
         Gate::new("no_std link", || no_std::link(workspace)),
         Gate::new("dependencies", || gates::deny(workspace)),
         Gate::new("advisories", || gates::advisories(workspace)),
@@ -52,6 +53,7 @@ pub fn tier3(workspace: &Workspace, only: Option<&str>, mutant_minutes: u64, pma
         Gate::new("miri", || memory::miri(workspace)),
         Gate::new("mutants of trueno-core", || mutants::gate(workspace, "trueno-core", mutant_minutes)),
         Gate::new("mutants of trueno-autograd", || mutants::gate(workspace, "trueno-autograd", mutant_minutes)),
+        Gate::new("benches", || bench::gate(workspace)),
         Gate::new("pmat", || gates::pmat(workspace, pmat)),
     ];
     run_all(selected(gates, only)?)

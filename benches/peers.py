@@ -1,0 +1,117 @@
+"""The peers' side of the timings: answers the name of a row with the microseconds that one call takes.
+
+Usage: peers.py numpy|torch. The number of threads comes in THREADS. Rows, shapes and arithmetic are those of
+src/rows.rs and src/train.rs.
+"""
+
+import os
+import sys
+import time
+
+import numpy as np
+
+SAMPLE = 0.05
+THREADS = int(os.environ["THREADS"])
+random = np.random.default_rng(1)
+
+
+def operand(*shape):
+    return random.uniform(-2, 2, shape).astype(np.float32)
+
+
+def numpy_rows():
+    def softmax(x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        e /= e.sum(axis=1, keepdims=True)
+        return e
+
+    def matmul(n):
+        a, b = operand(n, n), operand(n, n)
+        return lambda: a @ b
+
+    def unary(f, *shape):
+        x = operand(*shape)
+        return lambda: f(x)
+
+    def binary(f, *shape):
+        a, b = operand(*shape), operand(*shape)
+        return lambda: f(a, b)
+
+    return {
+        "add 1M": lambda: binary(np.add, 1 << 20),
+        "mul 1M": lambda: binary(np.multiply, 1 << 20),
+        "exp 1M": lambda: unary(np.exp, 1 << 20),
+        "tanh 1M": lambda: unary(np.tanh, 1 << 20),
+        "sum 1M": lambda: unary(np.sum, 1 << 20),
+        "softmax 1024x1024": lambda: unary(softmax, 1024, 1024),
+        "matmul 256": lambda: matmul(256),
+        "matmul 1024": lambda: matmul(1024),
+    }
+
+
+def torch_rows():
+    import torch
+
+    torch.set_num_threads(THREADS)
+
+    def tensor(*shape):
+        return torch.from_numpy(operand(*shape))
+
+    def silent(f):
+        def call():
+            with torch.no_grad():
+                return f()
+
+        return call
+
+    def unary(f, *shape):
+        x = tensor(*shape)
+        return silent(lambda: f(x))
+
+    def binary(f, *shape):
+        a, b = tensor(*shape), tensor(*shape)
+        return silent(lambda: f(a, b))
+
+    def matmul(n):
+        return binary(torch.matmul, n, n)
+
+    def conv2d():
+        x, w = tensor(8, 64, 56, 56), tensor(64, 64, 3, 3)
+        return silent(lambda: torch.nn.functional.conv2d(x, w, padding=1))
+
+    return {
+        "add 1M": lambda: binary(torch.add, 1 << 20),
+        "mul 1M": lambda: binary(torch.mul, 1 << 20),
+        "exp 1M": lambda: unary(torch.exp, 1 << 20),
+        "tanh 1M": lambda: unary(torch.tanh, 1 << 20),
+        "sum 1M": lambda: unary(torch.sum, 1 << 20),
+        "softmax 1024x1024": lambda: unary(lambda x: torch.softmax(x, 1), 1024, 1024),
+        "matmul 256": lambda: matmul(256),
+        "matmul 1024": lambda: matmul(1024),
+        "conv2d 8x64x56x56 k64 3x3": conv2d,
+    }
+
+
+def sample(work):
+    """Mean microseconds per call."""
+    start = time.perf_counter()
+    calls = 0
+    while time.perf_counter() - start < SAMPLE:
+        work()
+        calls += 1
+    return (time.perf_counter() - start) * 1e6 / calls
+
+
+def main():
+    rows = {"numpy": numpy_rows, "torch": torch_rows}[sys.argv[1]]()
+    name, work = None, None
+    for line in sys.stdin:
+        # A row is prepared when it is first asked for, and dropped when the next one is.
+        if line.strip() != name:
+            name = line.strip()
+            work = rows[name]() if name in rows else None
+        print("absent" if work is None else f"{sample(work):.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

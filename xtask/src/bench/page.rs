@@ -1,0 +1,108 @@
+//! `docs/performance.md`, written from the committed results.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+
+use super::record::{Record, Timing};
+use crate::report::Verdict;
+use crate::workspace::Workspace;
+
+const PAGE: &str = "docs/performance.md";
+
+/// Sides other than Trueno, in the order of the columns.
+const PEERS: [&str; 2] = ["NumPy", "PyTorch"];
+
+/// Writes the page.
+pub fn write(workspace: &Workspace) -> Result<()> {
+    let text = markdown(&super::committed(workspace)?);
+    fs::write(workspace.path(PAGE), text).with_context(|| format!("could not write {PAGE}"))
+}
+
+/// The page says what the results say.
+pub fn check(workspace: &Workspace) -> Result<Verdict> {
+    let records = super::committed(workspace)?;
+    let found = fs::read_to_string(workspace.path(PAGE)).with_context(|| format!("could not read {PAGE}"))?;
+    if found != markdown(&records) {
+        bail!("{PAGE} is not what {} says: it is written by `cargo xtask bench`", super::RESULTS);
+    }
+    Ok(Verdict::Passed(format!("{} machines", records.len())))
+}
+
+fn markdown(records: &[Record]) -> String {
+    let mut text = String::from(
+        "# Performance\n\nWritten by `cargo xtask bench --peers` from [benches/results](../benches/results); do not \
+         edit. How a figure is\nmade is told in [benches](../benches/README.md). A ratio is the peer's time over \
+         Trueno's: above 1, Trueno is faster.\n",
+    );
+    for record in records {
+        let machine = &record.machine;
+        text += &format!("\n## {}, {} cores\n\n{}.\n", machine.processor, machine.cores, machine.describe());
+        let mut counts: Vec<_> = record.timings.iter().map(|timing| timing.threads).collect();
+        counts.dedup();
+        for threads in counts {
+            let plural = if threads == 1 { "" } else { "s" };
+            text += &format!("\n### {threads} thread{plural}\n\n| row | Trueno |");
+            text += &PEERS.map(|peer| format!(" {peer} | ratio |")).concat();
+            text += &format!("\n| --- | ---: |{}\n", " ---: | ---: |".repeat(PEERS.len()));
+            for timing in record.timings.iter().filter(|timing| timing.threads == threads) {
+                text += &line(timing);
+            }
+        }
+    }
+    text
+}
+
+fn line(timing: &Timing) -> String {
+    let time = |side| timing.of(side).map_or(String::new(), duration);
+    let ratio = |side| timing.ratio(side).map_or(String::new(), |ratio| format!("{ratio:.2}"));
+    let peers = PEERS.map(|peer| format!(" {} | {} |", time(peer), ratio(peer)));
+    format!("| {} | {} |{}\n", timing.row, time("Trueno"), peers.concat())
+}
+
+/// Microseconds with a unit and three digits that mean something.
+fn duration(microseconds: f64) -> String {
+    let (value, unit) = if microseconds >= 1000.0 { (microseconds / 1000.0, "ms") } else { (microseconds, "µs") };
+    let decimals = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.decimals$} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::tests::example;
+    use super::*;
+
+    #[test]
+    fn the_page_has_a_line_per_row_and_leaves_out_what_a_peer_lacks() {
+        let page = markdown(&[example()]);
+        assert!(page.contains("## Some CPU (R) @ 2 GHz, 2 cores\n"), "{page}");
+        assert!(page.contains("### 1 thread\n"), "{page}");
+        assert!(page.contains("| add 1M | 3.00 µs | 6.00 µs | 2.00 |  |  |\n"), "{page}");
+    }
+
+    #[test]
+    fn durations_keep_three_digits() {
+        assert_eq!(duration(1.2345), "1.23 µs");
+        assert_eq!(duration(12.345), "12.3 µs");
+        assert_eq!(duration(123.45), "123 µs");
+        assert_eq!(duration(12345.0), "12.3 ms");
+    }
+
+    #[test]
+    fn a_page_that_is_not_current_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        let workspace = Workspace::at(root.path());
+        example().save(&workspace.path(super::super::RESULTS)).unwrap();
+        fs::create_dir(workspace.path("docs")).unwrap();
+        write(&workspace).unwrap();
+        assert!(check(&workspace).is_ok());
+        fs::write(workspace.path(PAGE), "# Performance\n").unwrap();
+        assert!(check(&workspace).is_err());
+    }
+}

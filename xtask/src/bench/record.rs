@@ -1,0 +1,186 @@
+//! The figures of one run, with what they were taken on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::process::capture;
+use crate::workspace::Workspace;
+
+/// One run of all rows.
+#[derive(Serialize, Deserialize)]
+pub struct Record {
+    pub machine: Machine,
+    pub timings: Vec<Timing>,
+}
+
+/// What a run was made on and with.
+#[derive(Serialize, Deserialize)]
+pub struct Machine {
+    /// As the processor calls itself.
+    pub processor: String,
+    /// How many of its cores this system has.
+    pub cores: usize,
+    /// Day of the run.
+    pub date: String,
+    /// The commit that was timed.
+    pub commit: String,
+    /// rustc, and the peers if they ran.
+    pub versions: Vec<String>,
+    /// Processes that wanted a core in the minute before the run. Above 0 something else was running.
+    pub load: f64,
+}
+
+/// The answers of every side for one row.
+#[derive(Serialize, Deserialize)]
+pub struct Timing {
+    pub row: String,
+    pub threads: usize,
+    /// Side, and its microseconds per call in the order of the rounds.
+    pub answers: Vec<(String, Vec<f64>)>,
+}
+
+impl Timing {
+    /// The median of a side's answers.
+    pub fn of(&self, side: &str) -> Option<f64> {
+        let (_, answers) = self.answers.iter().find(|(name, _)| name == side)?;
+        let mut sorted = answers.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(sorted.len() / 2).copied()
+    }
+
+    /// How many times longer `side` takes than Trueno.
+    pub fn ratio(&self, side: &str) -> Option<f64> {
+        Some(self.of(side)? / self.of("Trueno")?)
+    }
+
+    /// One line for the log.
+    pub fn describe(&self) -> String {
+        let sides = self.answers.iter().map(|(name, _)| match (self.of(name), self.ratio(name)) {
+            (Some(time), Some(ratio)) if name != "Trueno" => format!("{name} {time:.1} us ({ratio:.2}x)"),
+            (Some(time), _) => format!("{name} {time:.1} us"),
+            (None, _) => String::new(),
+        });
+        format!("{} threads, {}: {}", self.threads, self.row, sides.collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl Machine {
+    /// This machine, now.
+    pub fn here(workspace: &Workspace, python: Option<&Path>) -> Result<Self> {
+        let line = |command: &mut Command| Ok::<_, anyhow::Error>(capture(command)?.trim().to_string());
+        let mut versions = vec![line(Command::new("rustc").arg("--version"))?];
+        if let Some(python) = python {
+            let script = "import numpy, torch; print(f'NumPy {numpy.__version__}, PyTorch {torch.__version__}')";
+            versions.push(line(Command::new(python).args(["-c", script]))?);
+        }
+        let git = ["describe", "--always", "--dirty"];
+        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        Ok(Self {
+            processor: processor(),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            date: line(Command::new("date").args(["-u", "+%Y-%m-%d"]))?,
+            commit: line(Command::new("git").args(git).current_dir(workspace.root()))?,
+            versions,
+            load: load.split_whitespace().next().and_then(|load| load.parse().ok()).unwrap_or(0.0),
+        })
+    }
+
+    /// One line for the log and the page.
+    pub fn describe(&self) -> String {
+        format!(
+            "{}, {} cores; {}; load before the run {}; commit {}, {}",
+            self.processor,
+            self.cores,
+            self.versions.join(", "),
+            self.load,
+            self.commit,
+            self.date
+        )
+    }
+
+    /// A file name for the results of this machine.
+    fn file_name(&self) -> String {
+        let words = self.processor.to_lowercase();
+        let words = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        format!("{}-{}-cores.json", words.collect::<Vec<_>>().join("-"), self.cores)
+    }
+}
+
+/// The processor's name for itself, or the architecture where the system does not say.
+fn processor() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        let line = info.lines().find(|line| line.starts_with(name))?;
+        Some(line.split_once(':')?.1.trim().to_string())
+    };
+    match field("model name").filter(|name| name != "unknown") {
+        Some(name) => name,
+        None => match (field("vendor_id"), field("cpu family"), field("model")) {
+            (Some(vendor), Some(family), Some(model)) => format!("{vendor} family {family} model {model}"),
+            _ => std::env::consts::ARCH.to_string(),
+        },
+    }
+}
+
+impl Record {
+    /// Writes the record under its machine's name, over an older one.
+    pub fn save(&self, folder: &Path) -> Result<PathBuf> {
+        fs::create_dir_all(folder)?;
+        let path = folder.join(self.machine.file_name());
+        fs::write(&path, serde_json::to_string_pretty(self)? + "\n")
+            .with_context(|| format!("could not write {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// Reads a record back.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{} is not a record of timings", path.display()))
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A record with one row on two sides.
+    pub fn example() -> Record {
+        Record {
+            machine: Machine {
+                processor: "Some CPU (R) @ 2 GHz".into(),
+                cores: 2,
+                date: "2026-11-22".into(),
+                commit: "abc1234".into(),
+                versions: vec!["rustc 1.95".into()],
+                load: 0.1,
+            },
+            timings: vec![Timing {
+                row: "add 1M".into(),
+                threads: 1,
+                answers: vec![("Trueno".into(), vec![9.0, 2.0, 3.0]), ("NumPy".into(), vec![6.0, 60.0, 5.0])],
+            }],
+        }
+    }
+
+    #[test]
+    fn the_figure_is_the_median() {
+        let timing = &example().timings[0];
+        assert_eq!(timing.of("Trueno"), Some(3.0));
+        assert_eq!(timing.ratio("NumPy"), Some(2.0));
+        assert_eq!(timing.of("PyTorch"), None);
+        assert_eq!(timing.describe(), "1 threads, add 1M: Trueno 3.0 us, NumPy 6.0 us (2.00x)");
+    }
+
+    #[test]
+    fn records_read_back_under_their_machines_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = example().save(folder.path()).unwrap();
+        assert!(path.ends_with("some-cpu-r-2-ghz-2-cores.json"), "{}", path.display());
+        assert_eq!(Record::load(&path).unwrap().timings[0].of("NumPy"), Some(6.0));
+        assert!(Record::load(&folder.path().join("absent.json")).is_err());
+    }
+}
