@@ -11,14 +11,26 @@ use crate::report::Verdict;
 use crate::table;
 use crate::workspace::Workspace;
 
-/// The committed fixtures.
-const FIXTURES: &str = "crates/trueno/tests/fixtures";
+/// The scripts that ask NumPy and PyTorch, and where what they are told is committed.
+const SCRIPTS: [Script; 2] = [
+    Script { path: "xtask/oracle/generate.py", out: "crates/trueno/tests/fixtures", reads_table: true },
+    Script {
+        path: "xtask/oracle/mnist_curve.py",
+        out: "crates/trueno-optim/tests/fixtures/mnist_curve.safetensors",
+        reads_table: false,
+    },
+];
 
 /// The versions that the fixtures are made with.
 const REQUIREMENTS: &str = "xtask/oracle/requirements.txt";
 
-/// The script that asks NumPy and PyTorch.
-const SCRIPT: &str = "xtask/oracle/generate.py";
+struct Script {
+    path: &'static str,
+    /// A file or a folder.
+    out: &'static str,
+    /// Whether it wants the operation table.
+    reads_table: bool,
+}
 
 /// Makes the fixtures, or with `check` compares the committed ones with what the libraries answer now.
 ///
@@ -34,9 +46,6 @@ pub fn oracle(workspace: &Workspace, check: bool, python: Option<PathBuf>) -> Re
 /// The fixtures are what the libraries say. Skipped where the libraries are not installed yet: they are 2.5 GB, and
 /// the tests compare with the committed fixtures anyway.
 pub fn gate(workspace: &Workspace) -> Result<Verdict> {
-    if !workspace.path(SCRIPT).is_file() {
-        return Ok(Verdict::skipped("there is no script that makes fixtures yet"));
-    }
     let environment = Environment::of(workspace);
     if !environment.is_ready() {
         return Ok(Verdict::skipped(
@@ -57,12 +66,18 @@ fn generate(workspace: &Workspace, check: bool, python: &Path) -> Result<()> {
     fs::create_dir_all(workspace.target())?;
     fs::write(&exported, serde_json::to_string_pretty(&table::json())?)
         .with_context(|| format!("could not write {}", exported.display()))?;
-    let mut script = Command::new(python);
-    script.current_dir(workspace.root()).arg(SCRIPT).arg("--table").arg(&exported).args(["--out", FIXTURES]);
-    if check {
-        script.arg("--check");
+    for Script { path, out, reads_table } in SCRIPTS {
+        let mut script = Command::new(python);
+        script.current_dir(workspace.root()).arg(path).args(["--out", out]);
+        if reads_table {
+            script.arg("--table").arg(&exported);
+        }
+        if check {
+            script.arg("--check");
+        }
+        run(&mut script)?;
     }
-    run(&mut script)
+    Ok(())
 }
 
 /// A virtual environment under the build folder, kept until the requirements change.
