@@ -19,6 +19,7 @@
 extern crate std;
 
 mod axis;
+pub mod conv;
 mod elementary;
 pub mod gather;
 mod isa;

@@ -39,9 +39,11 @@ mod vector;
 mod view;
 
 pub use epilogue::{Activation, Bias, Epilogue};
-use packed::packed_product;
+pub(crate) use pack::PanelSource;
+pub(crate) use packed::packed_product;
 pub use plan::{CacheSizes, Plan};
 pub use prepacked::{PackedB, gemm_packed_b};
+pub(crate) use tile::{cols as tile_cols, load_some};
 pub use view::{MatMut, MatRef};
 
 use crate::Isa;

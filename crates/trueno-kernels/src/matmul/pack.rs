@@ -14,7 +14,7 @@ pub(crate) trait PanelSource<T: Real> {
     /// The panels of the given steps of the summed axis and of the given columns, which start at a multiple of the
     /// tile's; made in `scratch` if they are not there yet.
     ///
-    /// The slice has `cols.len()` rounded up to the tile, times `steps.len()`, elements; `scratch` has as many.
+    /// The slice has at least `cols.len()` rounded up to the tile, times `steps.len()`, elements; so has `scratch`.
     fn panels<'s>(&'s self, isa: Isa, steps: Range<usize>, cols: Range<usize>, scratch: &'s mut [T]) -> &'s [T];
 }
 

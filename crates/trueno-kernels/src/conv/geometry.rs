@@ -1,0 +1,237 @@
+//! Where the element lies that a weight meets at a pixel.
+//!
+//! The channels of a group are copied once, with their padding, and with the columns of a row sorted by their remainder
+//! modulo the stride. Then the elements that one weight meets along a row of the result are adjacent, whatever stride, padding
+//! and dilation: element `tap(k) + pixel(oy, ox)` belongs to weight `k` and pixel `[oy, ox]`, and everything that
+//! follows needs to know no more. Without padding and with stride 1 the image has that form already and is not copied.
+
+use core::ops::Range;
+
+use super::Conv2dShape;
+use crate::simd::Real;
+
+/// The arrangement of one group of one image.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Geometry {
+    channels: usize,
+    size: [usize; 2],
+    kernel: [usize; 2],
+    dilation: [usize; 2],
+    padding: [usize; 2],
+    output: [usize; 2],
+    /// Remainders modulo the stride of the columns, and columns of each.
+    phases: usize,
+    phase_len: usize,
+    /// Elements of a row, of a channel, and from one row of the result to the next.
+    row: usize,
+    plane: usize,
+    pixel_row: usize,
+}
+
+/// Adjacent pixels of one row of the result, from the `at`-th of a range, whose elements start at `source`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Run {
+    pub at: usize,
+    pub source: usize,
+    pub len: usize,
+}
+
+impl Geometry {
+    pub fn new(shape: &Conv2dShape) -> Geometry {
+        let phases = shape.stride[1];
+        let phase_len = (shape.width + 2 * shape.padding[1]).div_ceil(phases);
+        let row = phases * phase_len;
+        Geometry {
+            channels: shape.in_channels / shape.groups,
+            size: [shape.height, shape.width],
+            kernel: shape.kernel,
+            dilation: shape.dilation,
+            padding: shape.padding,
+            output: shape.output(),
+            phases,
+            phase_len,
+            row,
+            plane: (shape.height + 2 * shape.padding[0]) * row,
+            pixel_row: shape.stride[0] * row,
+        }
+    }
+
+    /// Whether the image itself has this arrangement.
+    pub fn is_image(&self) -> bool {
+        self.phases == 1 && self.padding == [0, 0]
+    }
+
+    /// Elements of the arranged group.
+    pub fn len(&self) -> usize {
+        self.channels * self.plane
+    }
+
+    /// Elements to be set aside for the arranged group.
+    pub fn buffer_len(&self) -> usize {
+        if self.is_image() { 0 } else { self.len() }
+    }
+
+    /// Weights of one output channel.
+    pub fn taps(&self) -> usize {
+        self.channels * self.kernel[0] * self.kernel[1]
+    }
+
+    /// Rows and columns of the result.
+    pub fn output(&self) -> [usize; 2] {
+        self.output
+    }
+
+    /// Pixels of the result.
+    pub fn pixels(&self) -> usize {
+        self.output[0] * self.output[1]
+    }
+
+    /// Where the elements of weight `k` start.
+    #[inline(always)]
+    pub fn tap(&self, k: usize) -> usize {
+        let (channel, rest) = (k / (self.kernel[0] * self.kernel[1]), k % (self.kernel[0] * self.kernel[1]));
+        let (row, col) = (rest / self.kernel[1] * self.dilation[0], rest % self.kernel[1] * self.dilation[1]);
+        channel * self.plane + row * self.row + col % self.phases * self.phase_len + col / self.phases
+    }
+
+    /// How far the elements of row `oy` of the result are from its first.
+    #[inline(always)]
+    pub fn pixel_row(&self, oy: usize) -> usize {
+        oy * self.pixel_row
+    }
+
+    /// The rows of the result that `pixels` touches.
+    #[inline(always)]
+    pub fn runs(&self, pixels: Range<usize>) -> Runs {
+        let cols = self.output[1].max(1);
+        Runs {
+            at: 0,
+            row: pixels.start / cols,
+            col: pixels.start % cols,
+            left: pixels.len(),
+            cols,
+            pixel_row: self.pixel_row,
+        }
+    }
+
+    /// The elements of the group in `image`, arranged: `image` itself or a copy in `buffer`.
+    pub fn arrange<'a, T: Real>(&self, image: &'a [T], buffer: &'a mut [T]) -> &'a [T] {
+        assert_eq!(image.len(), self.channels * self.size[0] * self.size[1]);
+        if self.is_image() {
+            return image;
+        }
+        let buffer = &mut buffer[..self.len()];
+        buffer.fill(T::ZERO);
+        self.each_row(|inside, arranged, phase, first| {
+            let row = &image[inside];
+            for (value, &element) in buffer[arranged].iter_mut().zip(row[first..].iter().step_by(phase)) {
+                *value = element;
+            }
+        });
+        buffer
+    }
+
+    /// The inverse of [`Geometry::arrange`], without the padding.
+    pub fn restore<T: Real>(&self, buffer: &[T], image: &mut [T]) {
+        assert_eq!(image.len(), self.channels * self.size[0] * self.size[1]);
+        self.each_row(|inside, arranged, phase, first| {
+            let row = &mut image[inside];
+            for (&value, element) in buffer[arranged].iter().zip(row[first..].iter_mut().step_by(phase)) {
+                *element = value;
+            }
+        });
+    }
+
+    /// Calls `f` for every row of the image and every remainder with: where the row lies in the image, where its elements of that remainder
+    /// lie in the arranged group, the stride and the first of those elements in the row.
+    fn each_row(&self, mut f: impl FnMut(Range<usize>, Range<usize>, usize, usize)) {
+        let ([height, width], [above, left]) = (self.size, self.padding);
+        for row in 0..self.channels * height {
+            let start = row / height * self.plane + (row % height + above) * self.row;
+            for phase in 0..self.phases {
+                // The first column of this remainder at or after the left padding.
+                let first = (phase + self.phases - left % self.phases) % self.phases;
+                let count = width.saturating_sub(first).div_ceil(self.phases);
+                let arranged = start + phase * self.phase_len + (left + first) / self.phases;
+                if count > 0 {
+                    f(row * width..(row + 1) * width, arranged..arranged + count, self.phases, first);
+                }
+            }
+        }
+    }
+}
+
+/// See [`Geometry::runs`].
+#[derive(Clone, Debug)]
+pub(super) struct Runs {
+    at: usize,
+    row: usize,
+    col: usize,
+    left: usize,
+    cols: usize,
+    pixel_row: usize,
+}
+
+impl Iterator for Runs {
+    type Item = Run;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Run> {
+        if self.left == 0 {
+            return None;
+        }
+        let len = (self.cols - self.col).min(self.left);
+        let run = Run { at: self.at, source: self.row * self.pixel_row + self.col, len };
+        self.at += len;
+        self.left -= len;
+        self.row += 1;
+        self.col = 0;
+        Some(run)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    #[test]
+    fn every_weight_finds_its_element_at_every_pixel() {
+        for stride in 1..4 {
+            for padding in 0..3 {
+                for dilation in 1..3 {
+                    let shape = Conv2dShape {
+                        in_channels: 2,
+                        height: 7,
+                        width: 8,
+                        kernel: [2, 3],
+                        stride: [stride, stride],
+                        padding: [padding, padding],
+                        dilation: [dilation, dilation],
+                        ..Conv2dShape::UNIT
+                    };
+                    let geometry = Geometry::new(&shape);
+                    let image: Vec<f32> = (1..=112).map(|v| v as f32).collect();
+                    let mut buffer = vec![-1.0; geometry.buffer_len()];
+                    let arranged = geometry.arrange(&image, &mut buffer);
+                    for k in 0..geometry.taps() {
+                        for run in geometry.runs(0..geometry.pixels()) {
+                            for i in 0..run.len {
+                                let (oy, ox) =
+                                    ((run.at + i) / geometry.output()[1], (run.at + i) % geometry.output()[1]);
+                                let y = (oy * stride + k % 6 / 3 * dilation).wrapping_sub(padding);
+                                let x = (ox * stride + k % 3 * dilation).wrapping_sub(padding);
+                                let want = if y < 7 && x < 8 { image[k / 6 * 56 + y * 8 + x] } else { 0.0 };
+                                assert_eq!(arranged[geometry.tap(k) + run.source + i], want, "{shape:?} {k} {oy} {ox}");
+                            }
+                        }
+                    }
+                    let mut back = vec![0.0; image.len()];
+                    geometry.restore(arranged, &mut back);
+                    assert_eq!(back, image);
+                }
+            }
+        }
+    }
+}

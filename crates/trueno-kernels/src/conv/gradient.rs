@@ -1,0 +1,155 @@
+//! The gradients of a convolution by its images and by its weights.
+
+use super::Conv2dShape;
+use super::depthwise;
+use super::geometry::Geometry;
+use super::panels::Patches;
+use crate::Isa;
+use crate::lanes::{read, write};
+use crate::matmul::{Epilogue, MatMut, MatRef, Plan, gemm, packed_product};
+use crate::simd::{Real, RealVector, kernel};
+
+/// Weights and pixels whose products are in scratch at a time: enough of both to make packing cheap, few enough for the cache.
+const BLOCK: [usize; 2] = [112, 512];
+
+/// The plan and the size of the blocks of the gradient by the images.
+fn input_plan<T: Real>(isa: Isa, shape: &Conv2dShape) -> (Plan, [usize; 2]) {
+    let [rows, cols] = shape.output();
+    let block = [BLOCK[0].min(shape.taps()), BLOCK[1].min(rows * cols)];
+    (Plan::packed::<T>(isa, block[0], block[1], shape.out_channels / shape.groups), block)
+}
+
+/// Elements of scratch for the gradient by the images, besides the arranged image.
+pub(super) fn input_scratch_len<T: Real>(isa: Isa, shape: &Conv2dShape) -> usize {
+    let (plan, [taps, pixels]) = input_plan::<T>(isa, shape);
+    let [rows, cols] = shape.output();
+    let pointwise = Plan::packed::<T>(isa, shape.taps(), rows * cols, shape.out_channels / shape.groups);
+    pointwise.scratch_len().max(plan.scratch_len() + taps * pixels)
+}
+
+/// The gradient by the images, from the gradient `g` of the result. Overwrites `d_input`.
+///
+/// # Panics
+/// As [`conv2d`](super::conv2d).
+pub fn conv2d_input_gradient<T: Real>(
+    isa: Isa,
+    shape: &Conv2dShape,
+    weight: &[T],
+    g: &[T],
+    d_input: &mut [T],
+    scratch: &mut [T],
+) {
+    shape.check(d_input, weight, g);
+    d_input.fill(T::ZERO);
+    if g.is_empty() || d_input.is_empty() {
+        return;
+    }
+    let geometry = Geometry::new(shape);
+    let (buffer, scratch) = scratch.split_at_mut(geometry.buffer_len());
+    let (outs, taps, pixels) = (shape.out_channels / shape.groups, geometry.taps(), geometry.pixels());
+    let group_in = shape.image_elements() / shape.groups;
+    let groups = d_input.chunks_exact_mut(group_in).zip(g.chunks_exact(outs * pixels));
+    for (index, (d_image, g)) in groups.enumerate() {
+        let weight = &weight[index % shape.groups * outs * taps..][..outs * taps];
+        if shape.is_pointwise() && !shape.is_depthwise() {
+            let plan = Plan::packed::<T>(isa, taps, pixels, outs);
+            let weight = MatRef::row_major(weight, outs, taps).transposed();
+            let (g, d_image) = (MatRef::row_major(g, outs, pixels), MatMut::row_major(d_image, taps, pixels));
+            gemm(isa, &plan, weight, g, d_image, &Epilogue::STORE, scratch);
+            continue;
+        }
+        let arranged = if geometry.is_image() { &mut *d_image } else { &mut *buffer };
+        arranged.fill(T::ZERO);
+        if shape.is_depthwise() {
+            depthwise::input_gradient(isa, &geometry, weight, g, arranged);
+        } else {
+            spread_blocks(isa, shape, &geometry, weight, g, arranged, scratch);
+        }
+        if !geometry.is_image() {
+            geometry.restore(buffer, d_image);
+        }
+    }
+}
+
+/// Adds to every element of the arranged image what it gives to the result, block by block: a product of the
+/// transposed weights and `g`, whose rows are added to the elements that a weight meets.
+fn spread_blocks<T: Real>(
+    isa: Isa,
+    shape: &Conv2dShape,
+    geometry: &Geometry,
+    weight: &[T],
+    g: &[T],
+    arranged: &mut [T],
+    scratch: &mut [T],
+) {
+    let (plan, block) = input_plan::<T>(isa, shape);
+    let (taps, pixels) = (geometry.taps(), geometry.pixels());
+    let outs = weight.len() / taps;
+    let (products, scratch) = scratch.split_at_mut(block[0] * block[1]);
+    let weight = MatRef::row_major(weight, outs, taps).transposed();
+    let g = MatRef::row_major(g, outs, pixels);
+    for first_tap in (0..taps).step_by(block[0]) {
+        let tap_range = first_tap..taps.min(first_tap + block[0]);
+        for first_pixel in (0..pixels).step_by(block[1]) {
+            let pixel_range = first_pixel..pixels.min(first_pixel + block[1]);
+            let product = MatMut::row_major(products, tap_range.len(), pixel_range.len());
+            let (rows, cols) = (weight.block(tap_range.clone(), 0..outs), g.block(0..outs, pixel_range.clone()));
+            gemm(isa, &plan, rows, cols, product, &Epilogue::STORE, scratch);
+            for (k, row) in tap_range.clone().zip(products.chunks_exact(pixel_range.len())) {
+                for run in geometry.runs(pixel_range.clone()) {
+                    let target = &mut arranged[geometry.tap(k) + run.source..][..run.len];
+                    add_to(isa, &row[run.at..][..run.len], target);
+                }
+            }
+        }
+    }
+}
+
+kernel! {
+    /// `out += x`.
+    fn add_to<T: Real>(simd: S, x: &[T], out: &mut [T]) {
+        for from in (0..out.len()).step_by(T::Vector::<S>::LANES) {
+            write(read::<T::Vector<S>>(simd, x, from).add(read::<T::Vector<S>>(simd, out, from)), out, from);
+        }
+    }
+}
+
+/// Adds the gradient by the weights, from the images and the gradient `g` of the result, to `d_weight`, image by image.
+///
+/// # Panics
+/// As [`conv2d`](super::conv2d).
+pub fn conv2d_weight_gradient<T: Real>(
+    isa: Isa,
+    shape: &Conv2dShape,
+    input: &[T],
+    g: &[T],
+    d_weight: &mut [T],
+    scratch: &mut [T],
+) {
+    shape.check(input, d_weight, g);
+    if g.is_empty() || d_weight.is_empty() {
+        return;
+    }
+    let geometry = Geometry::new(shape);
+    let (buffer, scratch) = scratch.split_at_mut(geometry.buffer_len());
+    let (outs, taps, pixels) = (shape.out_channels / shape.groups, geometry.taps(), geometry.pixels());
+    let plan = Plan::packed::<T>(isa, outs, taps, pixels);
+    let group_in = shape.image_elements() / shape.groups;
+    for (index, g) in g.chunks_exact(outs * pixels).enumerate() {
+        let image = geometry.arrange(&input[index * group_in..][..group_in], buffer);
+        let d_weight = &mut d_weight[index % shape.groups * outs * taps..][..outs * taps];
+        if shape.is_depthwise() {
+            depthwise::weight_gradient(isa, &geometry, image, g, d_weight);
+            continue;
+        }
+        let g = MatRef::row_major(g, outs, pixels);
+        let mut d_weight = MatMut::row_major(d_weight, outs, taps);
+        if shape.is_pointwise() {
+            let image = MatRef::row_major(image, taps, pixels).transposed();
+            gemm(isa, &plan, g, image, d_weight, &Epilogue::ADD, scratch);
+        } else {
+            let patches = Patches { image, geometry: &geometry };
+            packed_product(isa, &plan, g, &patches, &mut d_weight, &Epilogue::ADD, scratch);
+        }
+    }
+}
