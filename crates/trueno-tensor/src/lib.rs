@@ -31,6 +31,7 @@ pub use device::Device;
 pub use dyn_tensor::DynTensor;
 pub use engine::{apply, apply_owned};
 pub use exec::backward;
+pub use exec::isa::isa;
 pub use op::{Axes, Conv2dConfig, CrossEntropyConfig, DropoutConfig, Extreme, Function, Op, Pool2dConfig, Reduction};
 pub use parallel::{num_threads, with_num_threads};
 pub use record::{Recorder, Saved};

@@ -75,10 +75,10 @@ impl Layout {
     /// True if the elements lie in row-major order without gaps.
     pub fn is_contiguous(&self) -> bool {
         let mut step = 1_isize;
+        if self.shape.contains(&0) {
+            return true;
+        }
         for (&size, &stride) in self.shape.iter().zip(&self.strides).rev() {
-            if size == 0 {
-                return true;
-            }
             if size != 1 && stride != step {
                 return false;
             }
@@ -142,3 +142,6 @@ pub fn broadcast_shapes(op: &'static str, lhs: &[usize], rhs: &[usize]) -> Resul
     }
     Ok(shape)
 }
+
+#[cfg(test)]
+mod tests;

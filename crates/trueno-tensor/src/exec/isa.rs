@@ -8,7 +8,7 @@ use trueno_kernels::{Isa, Level};
 /// # Panics
 /// If `TRUENO_ISA` names a level that does not exist or that the machine lacks: silently taking another
 /// would make a test of that level worthless.
-pub(crate) fn isa() -> Isa {
+pub fn isa() -> Isa {
     static ISA: OnceLock<Isa> = OnceLock::new();
     *ISA.get_or_init(|| match std::env::var("TRUENO_ISA") {
         Err(_) => Isa::best(),

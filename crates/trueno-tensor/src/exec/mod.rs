@@ -5,7 +5,7 @@
 
 pub mod backward;
 pub(crate) mod elementwise;
-mod isa;
+pub(crate) mod isa;
 mod matmul;
 pub(crate) mod movement;
 mod operand;
