@@ -20,21 +20,21 @@ extern crate std;
 
 mod axis;
 pub mod conv;
-mod elementary;
+pub mod elementwise;
 pub mod gather;
 mod isa;
 mod lanes;
 pub mod loss;
+mod math;
 pub mod matmul;
 pub mod norm;
 pub mod optim;
 pub mod pool;
+pub mod reduce;
 pub mod simd;
 pub mod softmax;
 
 pub use axis::AxisBlocks;
+pub use elementwise::Operand;
 pub use gather::IndexError;
 pub use isa::{Isa, Level};
-pub mod elementwise;
-pub mod reduce;
-pub use elementwise::Operand;

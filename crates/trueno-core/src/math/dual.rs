@@ -108,6 +108,14 @@ fn tie_splitting<M: Math>(a: Dual<M>, b: Dual<M>, value: M, a_wins: M::Mask) -> 
     Dual { value, derivative: M::select(a.value.eq(b.value), mean, winner) }
 }
 
+/// `direction * slope`, but 0 along a direction of 0, which must not pick up a NaN from the slope
+/// (the logarithm of a negative base with a constant exponent).
+#[inline(always)]
+fn along<M: Math>(direction: M, slope: M) -> M {
+    let zero = direction.lit(0.0);
+    M::select(direction.eq(zero), zero, direction * slope)
+}
+
 impl<M: Math> Math for Dual<M> {
     #[inline(always)]
     fn mul_add(self, factor: Self, term: Self) -> Self {
@@ -227,9 +235,6 @@ impl<M: Math> Math for Dual<M> {
         let by_base = M::select(n.eq(zero), zero, n * x.pow(n - 1.0));
         let flat = x.eq(zero) & n.ge(zero);
         let by_exponent = M::select(flat, zero, value * x.ln());
-        // A direction that is exactly 0 must not pick up a NaN from the slope of the other operand
-        // (the logarithm of a negative base with a constant exponent).
-        let along = |direction: M, slope: M| M::select(direction.eq(zero), zero, direction * slope);
         Dual { value, derivative: along(self.derivative, by_base) + along(exponent.derivative, by_exponent) }
     }
 }

@@ -55,14 +55,17 @@ pub trait Arith:
     /// `self == other`.
     fn eq(self, other: Self) -> Self::Mask;
     /// `self != other`; true when either is NaN.
+    #[inline(always)]
     fn ne(self, other: Self) -> Self::Mask {
         !self.eq(other)
     }
     /// `self > other`.
+    #[inline(always)]
     fn gt(self, other: Self) -> Self::Mask {
         other.lt(self)
     }
     /// `self >= other`.
+    #[inline(always)]
     fn ge(self, other: Self) -> Self::Mask {
         other.le(self)
     }

@@ -395,7 +395,8 @@ macro_rules! define {
     (@grad dual [$($param:ident)*]) => {
         #[inline(always)]
         fn grad<M: Math>(saved: M, g: M, parameters: [M; 2]) -> M {
-            g * Self::value(Dual::variable(saved), parameters.map(Dual::constant)).derivative
+            let [first, second] = parameters;
+            g * Self::value(Dual::variable(saved), [Dual::constant(first), Dual::constant(second)]).derivative
         }
     };
     (@grad zero [$($param:ident)*]) => {

@@ -19,8 +19,8 @@ mod tests;
 use trueno_core::Element;
 
 use crate::IndexError;
-use crate::elementary::{exp, ln};
 use crate::lanes::{Sum, keep_first, largest, read, write};
+use crate::math::{exp, ln_of_one as ln};
 use crate::simd::{Real, RealVector, kernel};
 use crate::softmax::sum_of_exp;
 

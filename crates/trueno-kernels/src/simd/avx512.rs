@@ -129,6 +129,7 @@ impl RealVector for F32x16 {
         and(other) = _mm512_and_ps;
         or(other) = _mm512_or_ps;
         xor(other) = _mm512_xor_ps;
+        scale(exponent) = _mm512_scalef_ps;
     }
     forward_bits! {
         _mm512_castps_si512, _mm512_castsi512_ps:
@@ -180,6 +181,7 @@ impl RealVector for F64x8 {
         and(other) = _mm512_and_pd;
         or(other) = _mm512_or_pd;
         xor(other) = _mm512_xor_pd;
+        scale(exponent) = _mm512_scalef_pd;
     }
     forward_bits! {
         _mm512_castpd_si512, _mm512_castsi512_pd:

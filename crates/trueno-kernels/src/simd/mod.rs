@@ -11,6 +11,7 @@ mod avx2;
 mod avx512;
 mod emulate;
 mod entry;
+mod lanes;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
@@ -20,10 +21,12 @@ mod x86;
 use core::fmt::Debug;
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
-use trueno_core::Float;
 use trueno_core::math::Mask;
+use trueno_core::{Element, Float};
 
 use crate::Level;
+use crate::elementwise::RealKernels;
+use crate::math::Tables;
 
 #[cfg(target_arch = "x86_64")]
 pub use avx2::{Avx2, F32x8, F64x4};
@@ -33,6 +36,7 @@ pub use avx512::{Avx512, F32x16, F64x8};
 pub use sse2::{F32x4, F64x2, Sse2};
 
 pub(crate) use entry::{AnyToken, kernel};
+pub use lanes::Lanes;
 pub use scalar::{F32x1, F64x1, Scalar};
 
 /// The most lanes that a vector of any instruction set has.
@@ -57,7 +61,15 @@ pub trait Simd: Copy + Debug + Send + Sync + Sealed + 'static {
 
 /// `f32` or `f64`: what vectors are made of.
 pub trait Real:
-    Float + Sealed + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
+    Float
+    + Sealed
+    + Tables
+    + RealKernels
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
 {
     /// The vector of this type under the instruction set `S`.
     type Vector<S: Simd>: RealVector<Elem = Self, Token = S>;
@@ -133,6 +145,12 @@ pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
     /// `value` in every lane.
     fn splat(token: Self::Token, value: Self::Elem) -> Self;
 
+    /// `value` in every lane, rounded to the type of a lane.
+    #[inline(always)]
+    fn lit(self, value: f64) -> Self {
+        Self::splat(self.token(), Self::Elem::from_f64(value))
+    }
+
     /// Reads `LANES` values, at any alignment.
     ///
     /// # Safety
@@ -169,6 +187,19 @@ pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
         let lanes = self.to_lanes();
         // SAFETY: the caller vouches for `target`; `lanes` has `MAX_LANES >= LANES >= count` values.
         unsafe { core::ptr::copy_nonoverlapping(lanes.as_ptr(), target, count) }
+    }
+
+    /// The vector of the first `LANES` values.
+    #[inline(always)]
+    fn from_lanes(token: Self::Token, lanes: &[Self::Elem; MAX_LANES]) -> Self {
+        // SAFETY: the array has `MAX_LANES >= LANES` values.
+        unsafe { Self::load(token, lanes.as_ptr()) }
+    }
+
+    /// The first lane.
+    #[inline(always)]
+    fn first(self) -> Self::Elem {
+        self.to_lanes()[0]
     }
 
     /// The lanes, followed by zeros.
@@ -244,6 +275,17 @@ pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
     fn shift_into_exponent(self) -> Self;
     /// The representation shifted right by `MANTISSA_BITS`, zeros coming in: exponent and sign become a small integer.
     fn shift_out_exponent(self) -> Self;
+
+    /// `self * 2^exponent` for an integral `exponent` of at most twice the range of the type.
+    #[inline(always)]
+    fn scale(self, exponent: Self) -> Self {
+        // In two steps, for 2^exponent may overflow or be subnormal where the result is not.
+        let half = exponent.mul(exponent.lit(0.5)).floor();
+        let one = Self::splat(exponent.token(), Self::Elem::EXPONENT_ONE);
+        let first = half.add(one).shift_into_exponent();
+        let second = exponent.sub(half).add(one).shift_into_exponent();
+        self.mul(first).mul(second)
+    }
 
     /// The magnitude of `self` with the sign bit of `sign`.
     #[inline(always)]

@@ -2,8 +2,8 @@
 //!
 //! `x` is `[len, inner]` throughout.
 
-use crate::elementary::{exp, ln_lanes};
 use crate::lanes::{read, write};
+use crate::math::{exp, ln};
 use crate::simd::{Real, RealVector};
 
 /// The rows of `[len, inner]`, cut to the lanes from `col`.
@@ -52,7 +52,7 @@ pub(super) fn softmax<V: RealVector>(simd: V::Token, x: &[V::Elem], inner: usize
 pub(super) fn log_softmax<V: RealVector>(simd: V::Token, x: &[V::Elem], inner: usize, out: &mut [V::Elem]) {
     for col in (0..inner).step_by(V::LANES) {
         let shift = largest::<V>(simd, x, inner, col);
-        let log = ln_lanes(sum_of_exp(simd, x, inner, col, shift));
+        let log = ln(sum_of_exp(simd, x, inner, col, shift));
         for (x, out) in x.chunks_exact(inner).zip(out.chunks_exact_mut(inner)) {
             write(read::<V>(simd, x, col).sub(shift).sub(log), out, col);
         }
@@ -67,7 +67,7 @@ pub(super) fn logsumexp<V: RealVector>(simd: V::Token, x: &[V::Elem], out: &mut 
         // An infinite shift would make NaN of infinite elements.
         let finite = largest.abs().lt(V::splat(simd, V::Elem::INFINITY));
         let shift = V::select(finite, largest, V::splat(simd, V::Elem::ZERO));
-        write(ln_lanes(sum_of_exp(simd, x, inner, col, shift)).add(shift), out, col);
+        write(ln(sum_of_exp(simd, x, inner, col, shift)).add(shift), out, col);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use trueno_core::Element;
 
-use crate::elementary::{exp, ln};
 use crate::lanes::{Sum, keep_first, largest, read, write};
+use crate::math::{exp, ln_of_one as ln};
 use crate::simd::{Real, RealVector};
 
 /// The sum of `exp(x - shift)`.

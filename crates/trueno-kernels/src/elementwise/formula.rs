@@ -1,0 +1,101 @@
+//! Rows of the table, their values and gradients, as functions of vectors.
+
+use core::marker::PhantomData;
+
+use trueno_core::table::{BinaryRow, ReduceRow, TernaryRow, UnaryRow};
+
+use super::job::{Job, MAX_OPERANDS};
+use crate::simd::{Lanes, Real, RealVector, kernel};
+
+/// A function of up to four vectors, lane by lane.
+pub(super) trait Formula: Copy {
+    /// How many of the operands it uses.
+    const OPERANDS: usize;
+    /// The function.
+    fn apply<V: RealVector>(self, operands: [Lanes<V>; MAX_OPERANDS]) -> Lanes<V>;
+}
+
+kernel! {
+    /// Applies a formula to whole blocks of elements.
+    pub(super) fn map<T: Real, F: Formula>(simd: S, formula: F, job: Job<'_, T>) {
+        let mut at = 0;
+        while at < job.length() {
+            // SAFETY: the length is a multiple of the lanes.
+            unsafe {
+                let [a, b, c, d] = job.load::<T::Vector<S>>(simd, F::OPERANDS, at);
+                let Lanes(result) = formula.apply([Lanes(a), Lanes(b), Lanes(c), Lanes(d)]);
+                job.store(at, result);
+            }
+            at += T::Vector::<S>::LANES;
+        }
+    }
+}
+
+macro_rules! formula {
+    (
+        $(#[$doc:meta])* $name:ident<$row:ident> { $($field:ident: $ty:ty),* }
+        $operands:literal ($self:ident, $($operand:pat),+) $body:expr
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(super) struct $name<R> {
+            $(pub $field: $ty,)*
+            pub row: PhantomData<R>,
+        }
+
+        impl<R: $row> Formula for $name<R> {
+            const OPERANDS: usize = $operands;
+            #[inline(always)]
+            fn apply<V: RealVector>($self, [$($operand),+, ..]: [Lanes<V>; MAX_OPERANDS]) -> Lanes<V> {
+                $body
+            }
+        }
+    };
+}
+
+/// The parameters of a row as vectors.
+#[inline(always)]
+fn vectors<V: RealVector>(like: Lanes<V>, [first, second]: [f64; 2]) -> [Lanes<V>; 2] {
+    [Lanes(like.0.lit(first)), Lanes(like.0.lit(second))]
+}
+
+formula!(
+    /// The value of a unary row.
+    UnaryValue<UnaryRow> { parameters: [f64; 2] }
+    1 (self, x) R::value(x, vectors(x, self.parameters))
+);
+formula!(
+    /// The gradient of a unary row: of the value saved and the incoming gradient.
+    UnaryGrad<UnaryRow> { parameters: [f64; 2] }
+    2 (self, saved, g) R::grad(saved, g, vectors(g, self.parameters))
+);
+formula!(
+    /// The value of a binary row.
+    BinaryValue<BinaryRow> {}
+    2 (self, a, b) R::value(a, b)
+);
+formula!(
+    /// The gradient of a binary row by its left operand: of both operands and the incoming gradient.
+    BinaryLeft<BinaryRow> {}
+    3 (self, a, b, g) R::left(a, b, g)
+);
+formula!(
+    /// The gradient of a binary row by its right operand.
+    BinaryRight<BinaryRow> {}
+    3 (self, a, b, g) R::right(a, b, g)
+);
+formula!(
+    /// The value of a ternary row.
+    TernaryValue<TernaryRow> {}
+    3 (self, a, b, c) R::value(a, b, c)
+);
+formula!(
+    /// The gradient of a ternary row by operand `side`.
+    TernaryGrad<TernaryRow> { side: usize }
+    4 (self, a, b, c, g) R::grad(self.side, [a, b, c], g)
+);
+formula!(
+    /// The gradient of a reduction by an element: of the element, the mean, the result and the incoming gradient.
+    ReduceGradient<ReduceRow> { count: f64 }
+    4 (self, x, center, y, g) R::grad(x, center, y, g, Lanes(g.0.lit(self.count)))
+);

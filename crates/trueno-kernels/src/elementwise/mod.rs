@@ -1,0 +1,181 @@
+//! The rows of the operation table over slices.
+//!
+//! Each operand is a slice as long as the result, one value for all elements, or what the result's slice
+//! holds before the call. Rows of floats run on vectors; rows of integers are loops that the compiler vectorises for each
+//! instruction set.
+
+mod compare;
+mod convert;
+mod formula;
+mod integer;
+mod job;
+mod real;
+mod select;
+
+use trueno_core::Element;
+use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
+
+use crate::Isa;
+use crate::simd::Real;
+
+pub use compare::ElementKernels;
+pub use convert::convert;
+pub use integer::{Integer, binary_int, unary_int};
+pub use real::RealKernels;
+
+/// Where a kernel finds an operand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Operand<'a, T> {
+    /// A slice as long as the result.
+    Slice(&'a [T]),
+    /// The same value for every element.
+    Scalar(T),
+    /// What the slice of the result holds before the call.
+    InPlace,
+}
+
+impl<T: Copy> Operand<'_, T> {
+    /// # Panics
+    /// If the operand is a slice of another length than `length`.
+    fn check(&self, length: usize) {
+        if let Operand::Slice(values) = self {
+            assert_eq!(values.len(), length, "an operand is as long as the result");
+        }
+    }
+}
+
+/// `out[i] = op(x[i])`, with the row's parameters (see [`UnaryOp::default_parameters`]).
+///
+/// ```
+/// use trueno_core::table::UnaryOp;
+/// use trueno_kernels::{Isa, elementwise::{Operand, unary}};
+///
+/// let mut out = [1.0_f32, 4.0, 9.0];
+/// unary(Isa::best(), UnaryOp::Sqrt, [0.0; 2], Operand::InPlace, &mut out);
+/// assert_eq!(out, [1.0, 2.0, 3.0]);
+/// ```
+///
+/// # Panics
+/// If a slice has another length than `out`.
+pub fn unary<T: Real>(isa: Isa, op: UnaryOp, parameters: [f64; 2], x: Operand<'_, T>, out: &mut [T]) {
+    T::unary(isa, op, parameters, x, out);
+}
+
+/// `out[i]` is the gradient by the operand of [`unary`], from the gradient `grad` by its result.
+///
+/// `saved` is the operand or the result, as [`UnaryOp::saves`] says; where that is nothing, any operand will do.
+///
+/// # Panics
+/// If a slice has another length than `out`.
+pub fn unary_grad<T: Real>(
+    isa: Isa,
+    op: UnaryOp,
+    parameters: [f64; 2],
+    saved: Operand<'_, T>,
+    grad: Operand<'_, T>,
+    out: &mut [T],
+) {
+    T::unary_grad(isa, op, parameters, [saved, grad], out);
+}
+
+/// `out[i] = op(a[i], b[i])`.
+///
+/// # Panics
+/// If a slice has another length than `out`.
+pub fn binary<T: Real>(isa: Isa, op: BinaryOp, a: Operand<'_, T>, b: Operand<'_, T>, out: &mut [T]) {
+    T::binary(isa, op, [a, b], out);
+}
+
+/// `out[i]` is the gradient by operand `side` (0 or 1) of [`binary`], from the gradient `grad` by its result.
+///
+/// Where [`BinaryOp::saves`] is nothing, any operands will do.
+///
+/// # Panics
+/// If a slice has another length than `out`.
+pub fn binary_grad<T: Real>(
+    isa: Isa,
+    op: BinaryOp,
+    side: usize,
+    operands: [Operand<'_, T>; 2],
+    grad: Operand<'_, T>,
+    out: &mut [T],
+) {
+    let [a, b] = operands;
+    T::binary_grad(isa, op, side, [a, b, grad], out);
+}
+
+/// `out[i] = op(a[i], b[i], c[i])`.
+///
+/// # Panics
+/// If a slice has another length than `out`.
+pub fn ternary<T: Real>(
+    isa: Isa,
+    op: TernaryOp,
+    a: Operand<'_, T>,
+    b: Operand<'_, T>,
+    c: Operand<'_, T>,
+    out: &mut [T],
+) {
+    T::ternary(isa, op, [a, b, c], out);
+}
+
+/// `out[i]` is the gradient by operand `side` (0, 1 or 2) of [`ternary`], from the gradient `grad` by its result.
+///
+/// # Panics
+/// If a slice has another length than `out`.
+pub fn ternary_grad<T: Real>(
+    isa: Isa,
+    op: TernaryOp,
+    side: usize,
+    operands: [Operand<'_, T>; 3],
+    grad: Operand<'_, T>,
+    out: &mut [T],
+) {
+    let [a, b, c] = operands;
+    T::ternary_grad(isa, op, side, [a, b, c, grad], out);
+}
+
+/// `out[i]` is the gradient by an element of a reduction whose gradient is elementwise
+/// ([`ReduceRow::grad`](trueno_core::table::ReduceRow::grad)): `operands` are the element, the mean (where the row is
+/// centered), the result and the gradient by the result; `count` is the number of elements less the correction.
+///
+/// # Panics
+/// If a slice has another length than `out`.
+pub fn reduce_grad<T: Real>(isa: Isa, op: ReduceOp, operands: [Operand<'_, T>; 4], count: f64, out: &mut [T]) {
+    T::reduce_grad(isa, op, operands, count, out);
+}
+
+/// `out[i] = op(a[i], b[i])`, for elements of any type; `bool` counts as 0 and 1.
+///
+/// # Panics
+/// If a slice has another length than `out`, or an operand is [`Operand::InPlace`].
+pub fn compare<T: ElementKernels>(isa: Isa, op: CompareOp, a: Operand<'_, T>, b: Operand<'_, T>, out: &mut [bool]) {
+    for operand in [a, b] {
+        operand.check(out.len());
+        assert!(operand != Operand::InPlace, "truth values are no operand of a comparison");
+    }
+    T::compare(isa, op, a, b, out);
+}
+
+/// `out[i] = if mask[i] { yes[i] } else { no[i] }`: NumPy's and PyTorch's `where`.
+///
+/// # Panics
+/// If a slice has another length than `out`, or the mask is [`Operand::InPlace`].
+pub fn select<T: ElementKernels>(
+    isa: Isa,
+    mask: Operand<'_, bool>,
+    yes: Operand<'_, T>,
+    no: Operand<'_, T>,
+    out: &mut [T],
+) {
+    assert!(mask != Operand::InPlace, "a result is no mask");
+    T::select(isa, mask, yes, no, out);
+}
+
+/// `out[i] = value`.
+pub fn fill<T: Element>(value: T, out: &mut [T]) {
+    out.fill(value);
+}
+
+#[cfg(test)]
+mod tests;

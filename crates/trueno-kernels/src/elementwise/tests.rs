@@ -1,0 +1,244 @@
+//! Every row on every instruction set against the oracle: body and tail, every kind of operand.
+
+use std::vec::Vec;
+
+use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, Saves, TernaryOp, UnaryOp};
+
+use super::*;
+use crate::simd::MAX_LANES;
+
+/// Lengths around the sizes of vectors and of the blocks that kernels work in.
+const LENGTHS: [usize; 12] = [0, 1, 2, 3, 5, 8, 15, 16, 17, 33, 3 * MAX_LANES + 1, 300];
+
+/// `count` values spread over `low..=high`, in no particular order.
+fn spread<T: Real>(count: usize, [low, high]: [f64; 2], salt: usize) -> Vec<T> {
+    (0..count).map(|i| T::from_f64(low + (high - low) * ((i * 67 + salt * 31 + 11) % 101) as f64 / 100.0)).collect()
+}
+
+/// Asserts that `got` is within the row's tolerance (with a margin for the oracle's argument) of `want`.
+fn assert_close<T: Real>(got: T, want: f64, tolerance: [f64; 2], context: &str) {
+    let tolerance = if T::MANTISSA_BITS < 32 { tolerance[0] } else { tolerance[1] };
+    let (got, rounded) = (got.to_f64(), T::from_f64(want).to_f64());
+    let close =
+        got == rounded || (got.is_nan() && want.is_nan()) || (got - want).abs() <= tolerance * want.abs().max(1.0);
+    assert!(close, "{context}: {got:e}, not {want:e}");
+}
+
+fn check_unary<T: Real>() {
+    for &op in UnaryOp::ALL {
+        let parameters = op.default_parameters();
+        let info = op.info();
+        for (isa, length) in combinations() {
+            let x = spread::<T>(length, info.domain[0], 0);
+            let g = spread::<T>(length, [-2.0, 2.0], 1);
+            let mut out = x.clone();
+            unary(isa, op, parameters, Operand::InPlace, &mut out);
+            let mut grads = g.clone();
+            let saved = if op.saves() == Saves::Output { &out } else { &x };
+            unary_grad(isa, op, parameters, Operand::Slice(saved), Operand::InPlace, &mut grads);
+            for i in 0..length {
+                let context = std::format!("{} of {:?}, element {i} of {length}, {}", op.name(), x[i], isa.level());
+                let (want, slope) = op.eval_with_derivative(x[i].to_f64(), parameters);
+                assert_close(out[i], want, info.tolerance, &context);
+                // A gradient sums and multiplies several rounded parts.
+                let loose = [1e-5, 1e-12];
+                if !info.kinks.iter().any(|kink| (kink - x[i].to_f64()).abs() < 1e-6) {
+                    assert_close(grads[i], slope * g[i].to_f64(), loose, &context);
+                }
+            }
+        }
+    }
+}
+
+fn combinations() -> impl Iterator<Item = (Isa, usize)> {
+    Isa::available().flat_map(|isa| LENGTHS.map(|length| (isa, length)))
+}
+
+#[test]
+fn unary_rows_match_the_oracle_in_f32() {
+    check_unary::<f32>();
+}
+
+#[test]
+fn unary_rows_match_the_oracle_in_f64() {
+    check_unary::<f64>();
+}
+
+fn check_binary<T: Real>() {
+    for &op in BinaryOp::ALL {
+        let info = op.info();
+        for (isa, length) in combinations() {
+            let a = spread::<T>(length, info.domain[0], 0);
+            let b = spread::<T>(length, info.domain[1], 1);
+            let g = spread::<T>(length, [-2.0, 2.0], 2);
+            let scalar = T::from_f64(1.25);
+            let (mut both, mut left, mut right) = (std::vec![T::ZERO; length], b.clone(), a.clone());
+            binary(isa, op, Operand::Slice(&a), Operand::Slice(&b), &mut both);
+            binary(isa, op, Operand::Scalar(scalar), Operand::InPlace, &mut left);
+            binary(isa, op, Operand::InPlace, Operand::Scalar(scalar), &mut right);
+            let mut grads = [g.clone(), g.clone()];
+            for (side, grads) in grads.iter_mut().enumerate() {
+                binary_grad(isa, op, side, [Operand::Slice(&a), Operand::Slice(&b)], Operand::InPlace, grads);
+            }
+            for i in 0..length {
+                let context = std::format!("{}, element {i} of {length}, {}", op.name(), isa.level());
+                let (x, y, c) = (a[i].to_f64(), b[i].to_f64(), 1.25);
+                assert_close(both[i], op.eval(x, y), info.tolerance, &context);
+                assert_close(left[i], op.eval(c, y), info.tolerance, &context);
+                assert_close(right[i], op.eval(x, c), info.tolerance, &context);
+                let slopes = op.eval_gradients(x, y);
+                for (grad, slope) in [(grads[0][i], slopes.0), (grads[1][i], slopes.1)] {
+                    assert_close(grad, slope * g[i].to_f64(), [1e-5, 1e-12], &context);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn binary_rows_match_the_oracle() {
+    check_binary::<f32>();
+    check_binary::<f64>();
+}
+
+fn check_ternary<T: Real>() {
+    for &op in TernaryOp::ALL {
+        for (isa, length) in combinations() {
+            let [a, b, c] = [0, 1, 2].map(|salt| spread::<T>(length, [-2.0, 2.0], salt));
+            let mut out = b.clone();
+            ternary(isa, op, Operand::Slice(&a), Operand::InPlace, Operand::Slice(&c), &mut out);
+            let mut by_first = std::vec![T::ONE; length];
+            let operands = [Operand::Slice(&a[..]), Operand::Slice(&b), Operand::Slice(&c)];
+            ternary_grad(isa, op, 0, operands, Operand::InPlace, &mut by_first);
+            for i in 0..length {
+                let context = std::format!("{}, element {i} of {length}, {}", op.name(), isa.level());
+                let [x, y, z] = [a[i], b[i], c[i]].map(T::to_f64);
+                assert_close(out[i], op.eval(x, y, z), op.info().tolerance, &context);
+                let slope = (op.eval(x + 1e-3, y, z) - op.eval(x - 1e-3, y, z)) / 2e-3;
+                assert_close(by_first[i], slope, [1e-5, 1e-9], &context);
+            }
+        }
+    }
+}
+
+#[test]
+fn ternary_rows_match_the_oracle() {
+    check_ternary::<f32>();
+    check_ternary::<f64>();
+}
+
+#[test]
+fn the_gradient_of_a_reduction_is_elementwise() {
+    for isa in Isa::available() {
+        let x = [1.0_f64, -2.0, 4.0];
+        let mut out = [0.0; 3];
+        let operands = [Operand::Slice(&x[..]), Operand::Scalar(1.0), Operand::Scalar(0.0), Operand::Scalar(0.5)];
+        reduce_grad(isa, ReduceOp::Var, operands, 2.0, &mut out);
+        assert_eq!(out, [0.0, -1.5, 1.5], "{}", isa.level());
+    }
+}
+
+#[test]
+fn rows_treat_nan_and_infinity_as_numpy_does() {
+    const NAN: f64 = f64::NAN;
+    const INF: f64 = f64::INFINITY;
+    let cases = [
+        (UnaryOp::Relu, NAN, NAN),
+        (UnaryOp::Relu, -INF, 0.0),
+        (UnaryOp::Clamp, NAN, NAN),
+        (UnaryOp::Sign, NAN, NAN),
+        (UnaryOp::Sigmoid, -INF, 0.0),
+        (UnaryOp::Sigmoid, INF, 1.0),
+        (UnaryOp::Sigmoid, NAN, NAN),
+        (UnaryOp::Softplus, INF, INF),
+        (UnaryOp::Sqrt, -1.0, NAN),
+        (UnaryOp::Recip, 0.0, INF),
+        (UnaryOp::Elu, NAN, NAN),
+        (UnaryOp::Round, 2.5, 2.0),
+        (UnaryOp::Floor, NAN, NAN),
+    ];
+    for isa in Isa::available() {
+        for (op, x, want) in cases {
+            let mut out = [0.0_f32; 19];
+            unary(isa, op, op.default_parameters(), Operand::Scalar(x as f32), &mut out);
+            let want = want as f32;
+            assert!(out.iter().all(|&y| y == want || (y.is_nan() && want.is_nan())), "{} of {x}: {out:?}", op.name());
+        }
+        for op in [BinaryOp::Maximum, BinaryOp::Minimum] {
+            for (a, b) in [(NAN, 1.0), (1.0, NAN)] {
+                let mut out = [0.0_f64; 19];
+                binary(isa, op, Operand::Scalar(a), Operand::Scalar(b), &mut out);
+                assert!(out.iter().all(|y| y.is_nan()), "{} of {a} and {b}", op.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn comparisons_match_the_oracle_for_every_type() {
+    fn check<T: ElementKernels>() {
+        let values: Vec<T> = [0.0, 1.0, 2.0, 3.0, f64::NAN].map(T::from_f64).into();
+        for (isa, length) in combinations() {
+            let a: Vec<T> = (0..length).map(|i| values[i % 5]).collect();
+            let b: Vec<T> = (0..length).map(|i| values[i / 5 % 5]).collect();
+            for &op in CompareOp::ALL {
+                let mut out = std::vec![true; length];
+                compare(isa, op, Operand::Slice(&a), Operand::Slice(&b), &mut out);
+                let mut against_one = std::vec![true; length];
+                compare(isa, op, Operand::Slice(&a), Operand::Scalar(values[1]), &mut against_one);
+                for i in 0..length {
+                    let context = std::format!("{} of {:?}, {:?}, {}", op.name(), a[i], b[i], isa.level());
+                    assert_eq!(out[i], op.eval(a[i].to_f64(), b[i].to_f64()), "{context}");
+                    assert_eq!(against_one[i], op.eval(a[i].to_f64(), 1.0), "{context}");
+                }
+            }
+        }
+    }
+    check::<bool>();
+    check::<u8>();
+    check::<i32>();
+    check::<u32>();
+    check::<i64>();
+    check::<trueno_core::f16>();
+    check::<trueno_core::bf16>();
+    check::<f32>();
+    check::<f64>();
+}
+
+#[test]
+fn integers_wrap() {
+    for isa in Isa::available() {
+        let mut out = std::vec![250_u8; 300];
+        binary_int(isa, BinaryOp::Add, Operand::InPlace, Operand::Scalar(10), &mut out);
+        assert!(out.iter().all(|&value| value == 4));
+        let x: Vec<i64> = (-150..150).collect();
+        let mut out = std::vec![0_i64; 300];
+        unary_int(isa, UnaryOp::Relu, [0.0; 2], Operand::Slice(&x), &mut out);
+        assert!(out.iter().zip(&x).all(|(&y, &x)| y == x.max(0)));
+    }
+}
+
+#[test]
+#[should_panic(expected = "pow is for floats")]
+fn integers_lack_the_rows_of_floats() {
+    binary_int(Isa::best(), BinaryOp::Pow, Operand::InPlace, Operand::Scalar(10_i32), &mut [2]);
+}
+
+#[test]
+fn selection_takes_each_operand_in_any_form() {
+    for (isa, length) in combinations() {
+        let mask: Vec<bool> = (0..length).map(|i| i % 3 == 0).collect();
+        let yes: Vec<i32> = (0..length as i32).collect();
+        let mut out = std::vec![-1; length];
+        select(isa, Operand::Slice(&mask), Operand::Slice(&yes), Operand::InPlace, &mut out);
+        assert!((0..length).all(|i| out[i] == if i % 3 == 0 { i as i32 } else { -1 }));
+        select(isa, Operand::Scalar(true), Operand::Scalar(7), Operand::InPlace, &mut out);
+        assert!(out.iter().all(|&value| value == 7));
+    }
+}
+
+#[test]
+#[should_panic(expected = "as long as the result")]
+fn a_short_operand_is_refused() {
+    unary(Isa::best(), UnaryOp::Neg, [0.0; 2], Operand::Slice(&[1.0_f32; 3]), &mut [0.0; 4]);
+}

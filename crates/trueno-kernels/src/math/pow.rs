@@ -1,0 +1,66 @@
+//! Powers: `|x|^y = 2^(y log2 |x|)`, the logarithm and its product with `y` in double precision of the type.
+
+use super::Tables;
+use super::double::Double;
+use super::exp::exp2_of_parts;
+use super::log::split;
+use super::{clamp, polynomial};
+use crate::simd::{Real, RealVector};
+
+/// log2 of a positive finite value.
+///
+/// With `s = f / (2 + f)`, `ln(1 + f) = ln((1 + s) / (1 - s)) = 2 s + s^3 (2/3 + s^2 P(s^2))`: all but `P` is kept in
+/// two parts.
+#[inline(always)]
+fn log2_double<V: RealVector>(x: V) -> Double<V> {
+    let token = x.token();
+    let (exponent, m) = split(x);
+    let f = m.sub(x.lit(1.0));
+    let zero = x.lit(0.0);
+
+    let s = Double { hi: f, lo: zero }.divided_by(Double::ordered_sum(x.lit(2.0), f));
+    let square = s.times(s);
+    let two_thirds = Double::<V>::constant(token, V::Elem::TWO_THIRDS);
+    let series = Double::ordered_sum(two_thirds.hi, square.hi.mul(polynomial(square.hi, V::Elem::ATANH)));
+    let cubic = square.times(s).times(series.plus_small(two_thirds.lo));
+    let linear = Double { hi: s.hi.add(s.hi), lo: s.lo.add(s.lo) };
+    let natural = Double::ordered_sum(linear.hi, cubic.hi).plus_small(linear.lo.add(cubic.lo));
+    let fraction = natural.times(Double::constant(token, V::Elem::LOG2_E));
+    Double::ordered_sum(exponent, fraction.hi).plus_small(fraction.lo)
+}
+
+/// `x^y` with C99's special cases: `pow(x, 0)` and `pow(1, y)` are 1 even for NaN, the sign of a negative base
+/// survives odd integral exponents, and a fractional power of a negative finite base is NaN.
+#[inline(always)]
+pub(crate) fn pow<V: RealVector>(x: V, y: V) -> V {
+    let token = x.token();
+    let (zero, one) = (x.lit(0.0), x.lit(1.0));
+    let infinity = V::splat(token, V::Elem::INFINITY);
+    let base = x.abs();
+
+    let logarithm = log2_double(base);
+    // The ends of the range, and NaN, pass through the product with y in the high part alone.
+    let end = V::select(base.eq(zero), infinity.neg(), base);
+    let inside = zero.lt(base) & base.lt(infinity);
+    let log_hi = V::select(inside, logarithm.hi, end);
+    let log_lo = V::select(inside, logarithm.lo, zero);
+
+    let product = Double::product(y, log_hi).plus_small(y.mul(log_lo));
+    let exponent = Double::ordered_sum(product.hi, product.lo);
+    let [low, high] = V::Elem::EXP2_RANGE;
+    let moderate = exponent.hi.abs().lt(x.lit(-low));
+    let hi = clamp(V::select(moderate, exponent.hi, product.hi), low, high);
+    let lo = V::select(moderate, exponent.lo, zero);
+    let integer = hi.round();
+    let magnitude = exp2_of_parts(integer, hi.sub(integer), lo);
+
+    let integral = y.trunc().eq(y);
+    let half = y.mul(x.lit(0.5));
+    let odd = integral & !half.trunc().eq(half);
+    let sign = V::select(odd, x.and(x.lit(-0.0)), zero);
+    let invalid = x.lt(zero) & infinity.neg().lt(x) & y.eq(y) & !integral;
+    let result = V::select(invalid, V::splat(token, V::Elem::NAN), magnitude.or(sign));
+    // The base -1 with an infinite exponent is 1 as well: its logarithm times infinity is not.
+    let unit = y.eq(zero) | x.eq(one) | (base.eq(one) & y.abs().eq(infinity));
+    V::select(unit, one, result)
+}
