@@ -2,7 +2,7 @@
 
 use super::isa::isa;
 use super::operand::{BLOCK, Source, blocks};
-use super::{mixed, unsupported};
+use super::{FLOATS, mixed, unsupported};
 use crate::parallel::{for_each_piece, piece_size};
 use crate::storage::Buffer;
 use crate::{DropoutConfig, DynTensor, Op};
@@ -81,7 +81,6 @@ fn map_new<T: Element, U: Element, const N: usize>(
 }
 
 const NUMBERS: &str = "it takes numbers; cast it first";
-const FLOATS: &str = "it takes floats; cast it first";
 
 pub(crate) fn unary(op: UnaryOp, parameters: [f64; 2], x: &DynTensor) -> Result<DynTensor> {
     let (isa, cost) = (isa(), unary_cost(op));

@@ -8,7 +8,7 @@ use crate::parallel::{for_each_piece, try_for_each_piece};
 use crate::storage::Buffer;
 use std::ops::{Add, Mul, Range};
 use trueno_core::math::Int;
-use trueno_core::{DType, Dims, Element, Error, Layout, Result, Strides, broadcast_shapes, dispatch_dtype};
+use trueno_core::{Dims, Element, Error, Layout, Result, Strides, broadcast_shapes, dispatch_dtype};
 use trueno_kernels::matmul::{Epilogue, MatMut, MatRef, PackedB, Plan, gemm, gemm_packed_b};
 use trueno_kernels::simd::Real;
 
@@ -278,14 +278,7 @@ fn with_scratch<T: Real>(plan: &Plan, work: impl FnOnce(&mut [T])) -> Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::with_num_threads;
-
-    /// Values that are exact in `f32` and differ by position.
-    fn numbers(shape: &[usize]) -> DynTensor {
-        let size: usize = shape.iter().product();
-        let elements: Vec<f64> = (0..size).map(|i| ((i * 37 + 11) % 101) as f64 / 16.0 - 3.0).collect();
-        DynTensor::from_slice(&elements, shape).unwrap()
-    }
+    use crate::exec::fixtures::{assert_close, assert_refused, assert_threads_agree, numbers, single};
 
     /// Element by element over operands copied to the whole batch.
     fn naive(a: &DynTensor, b: &DynTensor) -> Vec<f64> {
@@ -302,14 +295,6 @@ mod tests {
             (0..k).map(|step| a[(matrix * m + row) * k + step] * b[(matrix * k + step) * n + col]).sum()
         };
         (0..batch.iter().product::<usize>() * m * n).map(at).collect()
-    }
-
-    fn close(got: &DynTensor, want: &[f64]) {
-        let got = got.cast(DType::F64).unwrap().to_vec::<f64>().unwrap();
-        assert_eq!(got.len(), want.len());
-        for (got, want) in got.iter().zip(want) {
-            assert!((got - want).abs() <= 1e-5 * (1.0 + want.abs()), "{got} {want}");
-        }
     }
 
     #[test]
@@ -330,9 +315,9 @@ mod tests {
         ];
         for (a, b) in cases {
             let want = naive(&a, &b);
-            close(&matmul(&a, &b).unwrap(), &want);
-            let narrow = [&a, &b].map(|x| crate::exec::movement::cast(x, DType::F32).unwrap());
-            close(&matmul(&narrow[0], &narrow[1]).unwrap(), &want);
+            assert_close(&matmul(&a, &b).unwrap(), &want, 1e-12);
+            let [a, b] = single([&a, &b]);
+            assert_close(&matmul(&a, &b).unwrap(), &want, 1e-5);
         }
     }
 
@@ -356,13 +341,11 @@ mod tests {
             (numbers(&[3, 200, 160]), numbers(&[160, 200])),
         ];
         for (a, b) in cases {
-            let run = |threads| with_num_threads(threads, || matmul(&a, &b).unwrap().to_vec::<f64>().unwrap());
-            let one = run(1);
-            assert!(one == run(2) && one == run(7), "{a:?} {b:?}");
-            if a.shape()[0] == 300 {
-                let c = matmul(&a, &b).unwrap();
-                close(&c.narrow(0, 299, 1).unwrap(), &naive(&a.narrow(0, 299, 1).unwrap(), &b));
-            }
+            assert_threads_agree(|| matmul(&a, &b).unwrap());
+            let last = a.narrow(-2, a.shape()[a.rank() - 2] - 1, 1).unwrap();
+            let product = matmul(&a, &b).unwrap();
+            let row = product.narrow(-2, product.shape()[product.rank() - 2] - 1, 1).unwrap();
+            assert_close(&row, &naive(&last, &b), 1e-12);
         }
     }
 
@@ -377,12 +360,11 @@ mod tests {
 
     #[test]
     fn errors_name_both_shapes_and_the_axis() {
-        let error = matmul(&numbers(&[2, 3]), &numbers(&[4, 5])).unwrap_err().to_string();
-        assert!(error.contains("[2, 3]") && error.contains("[4, 5]") && error.contains("axis -1"), "{error}");
-        let error = matmul(&numbers(&[2, 3, 4]), &numbers(&[5, 4, 3])).unwrap_err().to_string();
-        assert!(error.contains("[2, 3, 4]") && error.contains("axis -3"), "{error}");
+        let run = |a: &[usize], b: &[usize]| matmul(&numbers(a), &numbers(b));
+        assert_refused(run(&[2, 3], &[4, 5]), &["matmul", "[2, 3]", "[4, 5]", "axis -1"]);
+        assert_refused(run(&[2, 3, 4], &[5, 4, 3]), &["[2, 3, 4]", "[5, 4, 3]", "axis -3"]);
         let ints = DynTensor::from_slice(&[1_i32], &[1, 1]).unwrap();
-        assert!(matmul(&numbers(&[1, 1]), &ints).is_err());
-        assert!(matmul(&numbers(&[1]), &ints).is_err());
+        assert_refused(matmul(&numbers(&[1, 1]), &ints), &["float64", "int32"]);
+        assert_refused(matmul(&numbers(&[1]), &ints), &["[1]", "two axes"]);
     }
 }

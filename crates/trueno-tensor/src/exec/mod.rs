@@ -4,12 +4,18 @@
 //! `trueno-kernels`, on several threads where that pays.
 
 pub mod backward;
+mod conv;
 pub(crate) mod elementwise;
+#[cfg(test)]
+mod fixtures;
 pub(crate) mod isa;
+mod loss;
 mod matmul;
 pub(crate) mod movement;
 mod operand;
+mod pool;
 mod reduce;
+mod softmax;
 
 use crate::{DynTensor, Op, Saved};
 use smallvec::smallvec;
@@ -128,25 +134,40 @@ fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
             function.forward(&detached.iter().collect::<Vec<_>>()).map(|y| plain(y.detach()))
         }
         Op::Matmul => matmul::matmul(inputs[0], inputs[1]).map(plain),
-        Op::Conv2d(_)
-        | Op::Conv2dInputGrad(..)
-        | Op::Conv2dWeightGrad(..)
-        | Op::MaxPool2d(_)
-        | Op::AvgPool2d(_)
-        | Op::AvgPool2dGrad(..)
-        | Op::AdaptiveAvgPool2d(_)
-        | Op::AdaptiveAvgPool2dGrad(_)
-        | Op::Softmax(_)
-        | Op::LogSoftmax(_)
-        | Op::LogSumExp { .. }
-        | Op::LayerNorm { .. }
+        Op::Conv2d(config) => conv::conv2d(config, inputs).map(plain),
+        Op::Conv2dInputGrad(config, shape) => conv::input_grad(config, *shape, inputs[0], inputs[1]).map(plain),
+        Op::Conv2dWeightGrad(config, shape) => conv::weight_grad(config, *shape, inputs[0], inputs[1]).map(plain),
+        Op::MaxPool2d(config) => pool::max_pool2d(config, inputs[0]),
+        Op::AvgPool2d(config) => pool::avg_pool2d(config, inputs[0]).map(plain),
+        Op::AvgPool2dGrad(config, shape) => pool::avg_pool2d_grad(config, *shape, inputs[0]).map(plain),
+        Op::AdaptiveAvgPool2d(size) => pool::adaptive_avg_pool2d(*size, inputs[0]).map(plain),
+        Op::AdaptiveAvgPool2dGrad(shape) => pool::adaptive_avg_pool2d_grad(*shape, inputs[0]).map(plain),
+        Op::Softmax(axis) => softmax::softmax("softmax", false, *axis, inputs[0]).map(plain),
+        Op::LogSoftmax(axis) => softmax::softmax("log_softmax", true, *axis, inputs[0]).map(plain),
+        Op::LogSumExp { axis, keep_dims } => softmax::logsumexp(*axis, *keep_dims, inputs[0]).map(plain),
+        Op::CrossEntropy(config) => loss::cross_entropy(config, inputs[0], inputs[1]).map(plain),
+        Op::LayerNorm { .. }
         | Op::BatchNorm { .. }
         | Op::IndexSelect(_)
         | Op::Gather(_)
         | Op::IndexAdd { .. }
-        | Op::ScatterAdd { .. }
-        | Op::CrossEntropy(_) => Err(Error::Argument { op: op.name(), reason: "has no kernel yet".into() }),
+        | Op::ScatterAdd { .. } => Err(Error::Argument { op: op.name(), reason: "has no kernel yet".into() }),
     }
+}
+
+const FLOATS: &str = "it takes floats; cast it first";
+
+/// Two operands that do not go together.
+fn misfit(op: &'static str, lhs: &DynTensor, rhs: &DynTensor, reason: String) -> Error {
+    Error::ShapePair { op, lhs: lhs.shape().into(), rhs: rhs.shape().into(), reason: reason.into() }
+}
+
+/// Refuses operands of two shapes or types.
+fn same_shape_and_dtype(op: &'static str, a: &DynTensor, b: &DynTensor) -> Result<()> {
+    if a.dtype() != b.dtype() {
+        return Err(mixed(op, a.dtype(), b.dtype()));
+    }
+    if a.shape() != b.shape() { Err(misfit(op, a, b, "they must be equal".into())) } else { Ok(()) }
 }
 
 /// Operands of two types where one is needed.

@@ -7,6 +7,14 @@ use trueno_kernels::Operand;
 /// The largest block that is gathered from strided memory at once; small enough for the first-level cache.
 pub(crate) const BLOCK: usize = 1024;
 
+/// The elements of a row-major tensor of type `T`.
+///
+/// # Panics
+/// If it is not one: callers have just made it so.
+pub(crate) fn elements<T: Element>(x: &DynTensor) -> &[T] {
+    x.as_slice::<T>().unwrap_or_else(|| panic!("{x:?} is not a row-major tensor of {}", T::DTYPE))
+}
+
 /// One operand, broadcast to the result's shape.
 pub(crate) struct Source<'a, T> {
     elements: &'a [T],
