@@ -1,0 +1,125 @@
+//! What a module is: something whose state can be visited.
+
+mod containers;
+mod visitor;
+
+pub use visitor::{Scoped, Visitor, VisitorMut};
+
+use crate::state::{Incompatible, StateDict, load};
+use trueno_core::Result;
+use trueno_tensor::DynTensor;
+
+/// A value that holds parameters, buffers and random state, or holds modules that do.
+///
+/// `#[derive(Module)]` writes it for a struct or an enum whose fields are modules. Everything that is done to a network as
+/// a whole (optimizers, checkpoints, freezing) is a [`Visitor`] or a [`VisitorMut`], and most of it is here.
+///
+/// There is no `forward` in it and no training flag: what a network computes is a plain method of its type, or
+/// `Layer`, with the `Mode` as an argument.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a module",
+    label = "this holds no parameters that `Module` could find",
+    note = "a tensor that is trained is a `Param`, one that is only kept is a `Buffer`",
+    note = "add `#[derive(Module)]` to `{Self}`, or `#[module(skip)]` to the field if it holds no state"
+)]
+pub trait Module {
+    /// Shows every parameter, buffer and random state to a visitor, in the order of declaration.
+    fn visit(&self, visitor: &mut dyn Visitor);
+
+    /// The same, to change them. Shapes and types stay.
+    fn visit_mut(&mut self, visitor: &mut dyn VisitorMut);
+
+    /// The parameters with their names. The tensors share memory with the module's.
+    fn named_parameters(&self) -> Vec<(String, DynTensor)> {
+        struct Collect(Vec<(String, DynTensor)>);
+        impl Visitor for Collect {
+            fn parameter(&mut self, name: &str, value: &DynTensor) {
+                self.0.push((name.to_owned(), value.clone()));
+            }
+        }
+        let mut found = Collect(Vec::new());
+        self.visit(&mut found);
+        found.0
+    }
+
+    /// The parameters.
+    fn parameters(&self) -> Vec<DynTensor> {
+        self.named_parameters().into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// The buffers with their names.
+    fn named_buffers(&self) -> Vec<(String, DynTensor)> {
+        struct Collect(Vec<(String, DynTensor)>);
+        impl Visitor for Collect {
+            fn parameter(&mut self, _: &str, _: &DynTensor) {}
+            fn buffer(&mut self, name: &str, value: &DynTensor) {
+                self.0.push((name.to_owned(), value.clone()));
+            }
+        }
+        let mut found = Collect(Vec::new());
+        self.visit(&mut found);
+        found.0
+    }
+
+    /// The number of trainable values: the elements of all parameters.
+    fn num_parameters(&self) -> usize {
+        struct Count(usize);
+        impl Visitor for Count {
+            fn parameter(&mut self, _: &str, value: &DynTensor) {
+                self.0 += value.size();
+            }
+        }
+        let mut count = Count(0);
+        self.visit(&mut count);
+        count.0
+    }
+
+    /// A snapshot of parameters and buffers under PyTorch's names. It shares memory with the module until either
+    /// changes, and later training does not change it.
+    fn state_dict(&self) -> StateDict {
+        struct Collect(StateDict);
+        impl Visitor for Collect {
+            fn parameter(&mut self, name: &str, value: &DynTensor) {
+                self.0.insert(name, value.detach());
+            }
+            fn buffer(&mut self, name: &str, value: &DynTensor) {
+                self.0.insert(name, value.detach());
+            }
+        }
+        let mut found = Collect(StateDict::new());
+        self.visit(&mut found);
+        found.0
+    }
+
+    /// Takes parameters and buffers from a state dict. Floating-point values are converted to the module's types.
+    ///
+    /// All or nothing: on an error the module is as before. With `strict`, both sides must have the same names;
+    /// without, names that only one side has are left alone and returned.
+    ///
+    /// # Errors
+    /// [`Error::Argument`](trueno_core::Error::Argument) naming every missing and unexpected name (if `strict`), and
+    /// every tensor whose shape or type differs with both shapes.
+    fn load_state_dict(&mut self, dict: &StateDict, strict: bool) -> Result<Incompatible>
+    where
+        Self: Sized,
+    {
+        load::load_state_dict(self, dict, strict)
+    }
+
+    /// The state of every random stream (those of `Dropout`), for a checkpoint that continues bit for bit.
+    /// It is no part of [`state_dict`](Module::state_dict), which holds what PyTorch's holds.
+    fn rng_state_dict(&self) -> StateDict {
+        load::rng_state_dict(self)
+    }
+
+    /// Takes back what [`rng_state_dict`](Module::rng_state_dict) gave. All or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Argument`](trueno_core::Error::Argument) if names differ or a value is not a stream's state.
+    fn load_rng_state_dict(&mut self, dict: &StateDict) -> Result<()>
+    where
+        Self: Sized,
+    {
+        load::load_rng_state_dict(self, dict)
+    }
+}
