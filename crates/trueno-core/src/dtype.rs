@@ -76,6 +76,8 @@ mod sealed {
 
 /// A Rust type that can be an element of a tensor. Sealed: [`DType`] names every implementor.
 pub trait Element: sealed::Sealed + Copy + Default + Debug + PartialEq + PartialOrd + Send + Sync + 'static {
+    /// What sums and products of this type are: the type itself for floats, `i64` for the rest (as in NumPy).
+    type Sum: Number;
     /// The tag of this type.
     const DTYPE: DType;
     /// The value as `f64` (exact but for `i64` beyond 2^53). `true` is 1.
@@ -89,12 +91,13 @@ pub trait Element: sealed::Sealed + Copy + Default + Debug + PartialEq + Partial
 pub trait Number: Element {}
 
 /// A floating-point element.
-pub trait Float: Number {}
+pub trait Float: Number + Element<Sum = Self> {}
 
 macro_rules! element {
-    ($($t:ty => $tag:ident, $to:expr, $from:expr $(, $marker:ident)*;)*) => {$(
+    ($($t:ty => $tag:ident, $sum:ty, $to:expr, $from:expr $(, $marker:ident)*;)*) => {$(
         impl sealed::Sealed for $t {}
         impl Element for $t {
+            type Sum = $sum;
             const DTYPE: DType = DType::$tag;
             #[inline(always)]
             fn to_f64(self) -> f64 { ($to)(self) }
@@ -106,15 +109,15 @@ macro_rules! element {
 }
 
 element! {
-    bool => Bool, |v: bool| v as u8 as f64, |v: f64| v != 0.0;
-    u8   => U8,   |v: u8| v as f64,   |v: f64| v as u8,   Number;
-    i32  => I32,  |v: i32| v as f64,  |v: f64| v as i32,  Number;
-    u32  => U32,  |v: u32| v as f64,  |v: f64| v as u32,  Number;
-    i64  => I64,  |v: i64| v as f64,  |v: f64| v as i64,  Number;
-    f16  => F16,  f16::to_f64,        f16::from_f64,      Number, Float;
-    bf16 => BF16, bf16::to_f64,       bf16::from_f64,     Number, Float;
-    f32  => F32,  |v: f32| v as f64,  |v: f64| v as f32,  Number, Float;
-    f64  => F64,  |v: f64| v,         |v: f64| v,         Number, Float;
+    bool => Bool, i64,  |v: bool| v as u8 as f64, |v: f64| v != 0.0;
+    u8   => U8, i64,    |v: u8| v as f64,   |v: f64| v as u8,   Number;
+    i32  => I32, i64,   |v: i32| v as f64,  |v: f64| v as i32,  Number;
+    u32  => U32, i64,   |v: u32| v as f64,  |v: f64| v as u32,  Number;
+    i64  => I64, i64,   |v: i64| v as f64,  |v: f64| v as i64,  Number;
+    f16  => F16, f16,   f16::to_f64,        f16::from_f64,      Number, Float;
+    bf16 => BF16, bf16,  bf16::to_f64,       bf16::from_f64,     Number, Float;
+    f32  => F32, f32,   |v: f32| v as f64,  |v: f64| v as f32,  Number, Float;
+    f64  => F64, f64,   |v: f64| v,         |v: f64| v,         Number, Float;
 }
 
 /// Runs a block with a type alias bound to the element type that a [`DType`] names.

@@ -26,14 +26,26 @@ mod parallel;
 mod record;
 #[expect(unsafe_code, reason = "typed access to raw memory; the only module that may")]
 mod storage;
+mod tensor;
 
 pub use device::Device;
 pub use dyn_tensor::DynTensor;
-pub use engine::{apply, apply_owned};
+pub use engine::{apply, apply_in_place, apply_owned};
 pub use exec::backward;
 pub use exec::isa::isa;
 pub use op::{Axes, Conv2dConfig, CrossEntropyConfig, DropoutConfig, Extreme, Function, Op, Pool2dConfig, Reduction};
 pub use parallel::{num_threads, with_num_threads};
 pub use record::{Recorder, Saved};
 pub use storage::{PoolStats, pool_stats, release_pooled_memory};
+pub use tensor::{
+    Broadcast, Items, Lower, Lowered, Operand, Position, Product, Raise, Raised, Rank, Ranked, Tensor, concat, stack,
+    try_concat, try_stack,
+};
+#[doc(hidden)]
+pub use tensor::{Settle, SettleOther, Shell, nested};
 pub use trueno_core as core;
+
+/// What most programs need, in one import.
+pub mod prelude {
+    pub use crate::{Device, Tensor, concat, i, stack, tensor};
+}

@@ -4,7 +4,8 @@ mod methods;
 mod views;
 
 use crate::{DynTensor, Op, Saved, exec};
-use trueno_core::Result;
+use smallvec::SmallVec;
+use trueno_core::{Error, Result};
 
 /// Executes an operation, and records it if any operand is tracked. Every operation of every crate comes
 /// through here, so none can be forgotten by the tape.
@@ -33,15 +34,41 @@ fn record(op: &Op, inputs: &[&DynTensor], output: DynTensor, saved: Saved) -> Dy
 ///
 /// # Errors
 /// As [`apply`].
-pub fn apply_owned(op: &Op, first: DynTensor, rest: &[&DynTensor]) -> Result<DynTensor> {
-    let tracked = first.recorder().is_some() || rest.iter().any(|x| x.recorder().is_some());
-    let first = match tracked {
-        true => first,
-        false => match exec::elementwise::in_place(op, first, rest)? {
-            Ok(done) => return Ok(done),
-            Err(first) => first,
-        },
-    };
-    let inputs: smallvec::SmallVec<[&DynTensor; 3]> = std::iter::once(&first).chain(rest.iter().copied()).collect();
-    apply(op, &inputs)
+pub fn apply_owned(op: &Op, mut first: DynTensor, rest: &[&DynTensor]) -> Result<DynTensor> {
+    if !tracked(&first, rest) && exec::elementwise::in_place(op, &mut first, rest)? {
+        return Ok(first);
+    }
+    apply(op, &beside(&first, rest))
+}
+
+/// As [`apply`] for an elementwise operation whose result replaces its first operand: in that operand's memory
+/// if nobody else uses it, in fresh memory otherwise.
+///
+/// # Errors
+/// [`Error::Gradient`] if gradients are tracked, [`Error::ShapePair`] if the result has another shape; else as [`apply`].
+pub fn apply_in_place(op: &Op, first: &mut DynTensor, rest: &[&DynTensor]) -> Result<()> {
+    if tracked(first, rest) {
+        let reason = "gradients are tracked through this value, so it cannot be overwritten; use the form that \
+                      returns a new value, or `detach()` it first";
+        return Err(Error::Gradient { op: op.name(), reason: reason.into() });
+    }
+    if exec::elementwise::in_place(op, first, rest)? {
+        return Ok(());
+    }
+    let result = apply(op, &beside(first, rest))?;
+    if result.shape() != first.shape() {
+        let (lhs, rhs) = (first.shape().into(), result.shape().into());
+        let reason = "the operand keeps its shape, and the result has another".into();
+        return Err(Error::ShapePair { op: op.name(), lhs, rhs, reason });
+    }
+    *first = result;
+    Ok(())
+}
+
+fn tracked(first: &DynTensor, rest: &[&DynTensor]) -> bool {
+    first.recorder().is_some() || rest.iter().any(|x| x.recorder().is_some())
+}
+
+fn beside<'a>(first: &'a DynTensor, rest: &[&'a DynTensor]) -> SmallVec<[&'a DynTensor; 3]> {
+    std::iter::once(first).chain(rest.iter().copied()).collect()
 }

@@ -175,8 +175,8 @@ pub(crate) fn select(mask: &DynTensor, yes: &DynTensor, no: &DynTensor) -> Resul
 }
 
 /// Runs an elementwise operation in the memory of its first operand, if that may be done: it is row-major, nobody
-/// shares it, and it has the result's shape and type. Otherwise gives the operand back.
-pub(crate) fn in_place(op: &Op, first: DynTensor, rest: &[&DynTensor]) -> Result<Result<DynTensor, DynTensor>> {
+/// shares it, and it has the result's shape and type. Otherwise leaves the operand as it is and says `false`.
+pub(crate) fn in_place(op: &Op, first: &mut DynTensor, rest: &[&DynTensor]) -> Result<bool> {
     let dtype = first.dtype();
     let fits = matches!(dtype, DType::F32 | DType::F64)
         && first.layout().is_contiguous()
@@ -184,19 +184,15 @@ pub(crate) fn in_place(op: &Op, first: DynTensor, rest: &[&DynTensor]) -> Result
         && rest.iter().all(|x| x.dtype() == dtype)
         && rest.iter().all(|x| broadcast_shapes("", first.shape(), x.shape()).is_ok_and(|s| *s == *first.shape()));
     if !fits {
-        return Ok(Err(first));
+        return Ok(false);
     }
-    dispatch_dtype!(dtype, real T => write_in_place::<T>(op, first, rest), else Ok(Err(first)))
+    dispatch_dtype!(dtype, real T => write_in_place::<T>(op, first, rest), else Ok(false))
 }
 
-fn write_in_place<T: trueno_kernels::simd::Real>(
-    op: &Op,
-    mut first: DynTensor,
-    rest: &[&DynTensor],
-) -> Result<Result<DynTensor, DynTensor>> {
+fn write_in_place<T: trueno_kernels::simd::Real>(op: &Op, first: &mut DynTensor, rest: &[&DynTensor]) -> Result<bool> {
     let (isa, shape) = (isa(), Dims::from_slice(first.shape()));
     let Some(out) = first.as_mut_slice::<T>().filter(|out| !out.is_empty()) else {
-        return Ok(Err(first));
+        return Ok(false);
     };
     match (op, rest) {
         (Op::Unary(row, parameters), []) => map::<T, T, 0>([], &shape, out, unary_cost(*row), |[], out| {
@@ -208,9 +204,9 @@ fn write_in_place<T: trueno_kernels::simd::Real>(
         (Op::Ternary(row), [b, c]) => map::<T, T, 2>([b, c], &shape, out, 2, |[b, c], out| {
             kernel::ternary(isa, *row, Operand::InPlace, b, c, out);
         })?,
-        _ => return Ok(Err(first)),
+        _ => return Ok(false),
     }
-    Ok(Ok(first))
+    Ok(true)
 }
 
 /// Zeros where the stream says so, the rest scaled. Element `i` looks at word `i % 4` of block `i / 4`.

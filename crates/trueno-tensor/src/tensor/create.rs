@@ -1,0 +1,193 @@
+//! New tensors.
+
+use super::{Tensor, expect};
+use crate::DynTensor;
+use trueno_core::{Element, Error, Number, Result};
+
+impl<T: Element, const N: usize> Tensor<T, N> {
+    /// Every element 0 (`false`).
+    ///
+    /// # Panics
+    /// If there is no memory for it.
+    #[track_caller]
+    pub fn zeros(shape: [usize; N]) -> Self {
+        Tensor::new(expect(DynTensor::zeros(&shape, T::DTYPE)))
+    }
+
+    /// Every element 1 (`true`).
+    ///
+    /// # Panics
+    /// If there is no memory for it.
+    #[track_caller]
+    pub fn ones(shape: [usize; N]) -> Self {
+        Tensor::new(expect(DynTensor::full(&shape, T::DTYPE, 1.0)))
+    }
+
+    /// Every element `value`.
+    ///
+    /// # Panics
+    /// If there is no memory for it.
+    #[track_caller]
+    pub fn full(shape: [usize; N], value: T) -> Self {
+        let repeated = || DynTensor::scalar(value)?.broadcast_to(&shape)?.contiguous();
+        Tensor::new(expect(repeated()))
+    }
+
+    /// Zeros of the shape of `self`.
+    ///
+    /// # Panics
+    /// If there is no memory for it.
+    #[must_use]
+    #[track_caller]
+    pub fn zeros_like(&self) -> Self {
+        Tensor::zeros(self.shape())
+    }
+
+    /// Ones of the shape of `self`.
+    ///
+    /// # Panics
+    /// If there is no memory for it.
+    #[must_use]
+    #[track_caller]
+    pub fn ones_like(&self) -> Self {
+        Tensor::ones(self.shape())
+    }
+
+    /// `value` in the shape of `self`.
+    ///
+    /// # Panics
+    /// If there is no memory for it.
+    #[must_use]
+    #[track_caller]
+    pub fn full_like(&self, value: T) -> Self {
+        Tensor::full(self.shape(), value)
+    }
+
+    /// Elements in row-major order.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if their number is not that of the shape.
+    ///
+    /// ```
+    /// use trueno_tensor::prelude::*;
+    /// let x = Tensor::from_vec(vec![1, 2, 3, 4, 5, 6], [2, 3])?;
+    /// assert_eq!(x, tensor![[1, 2, 3], [4, 5, 6]]);
+    /// assert!(Tensor::from_vec(vec![1, 2, 3], [2, 2]).is_err());
+    /// # Ok::<(), trueno_tensor::core::Error>(())
+    /// ```
+    pub fn from_vec(elements: Vec<T>, shape: [usize; N]) -> Result<Self> {
+        Tensor::from_slice(&elements, shape)
+    }
+
+    /// A copy of elements in row-major order.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if their number is not that of the shape.
+    pub fn from_slice(elements: &[T], shape: [usize; N]) -> Result<Self> {
+        DynTensor::from_slice(elements, &shape).map(Tensor::new)
+    }
+
+    /// The element at each index is what `f` gives for it.
+    ///
+    /// # Panics
+    /// If there is no memory for it.
+    ///
+    /// ```
+    /// use trueno_tensor::prelude::*;
+    /// assert_eq!(Tensor::from_fn([2, 3], |[i, j]| 10 * i as i64 + j as i64), tensor![[0_i64, 1, 2], [10, 11, 12]]);
+    /// ```
+    #[track_caller]
+    pub fn from_fn(shape: [usize; N], mut f: impl FnMut([usize; N]) -> T) -> Self {
+        let size = expect(crate::dyn_tensor::checked_size("from_fn", &shape));
+        let mut index = [0; N];
+        let mut elements = Vec::with_capacity(size);
+        for _ in 0..size {
+            elements.push(f(index));
+            for axis in (0..N).rev() {
+                index[axis] += 1;
+                if index[axis] < shape[axis] {
+                    break;
+                }
+                index[axis] = 0;
+            }
+        }
+        expect(Tensor::from_vec(elements, shape))
+    }
+}
+
+impl<T: Element> Tensor<T, 0> {
+    /// A value of rank 0.
+    ///
+    /// # Panics
+    /// If there is no memory for it.
+    #[track_caller]
+    pub fn scalar(value: T) -> Self {
+        Tensor::new(expect(DynTensor::scalar(value)))
+    }
+}
+
+impl<T: Element> From<T> for Tensor<T, 0> {
+    fn from(value: T) -> Self {
+        Tensor::scalar(value)
+    }
+}
+
+impl<T: Element> From<Vec<T>> for Tensor<T, 1> {
+    fn from(elements: Vec<T>) -> Self {
+        let shape = [elements.len()];
+        expect(Tensor::from_vec(elements, shape))
+    }
+}
+
+impl<T: Number> Tensor<T, 1> {
+    /// Numbers from `start` up to, not including, `stop`, `step` apart (NumPy's `arange`).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a step of 0 or a number that is not finite.
+    ///
+    /// ```
+    /// use trueno_tensor::prelude::*;
+    /// assert_eq!(Tensor::arange(0, 10, 3)?, tensor![0, 3, 6, 9]);
+    /// assert_eq!(Tensor::arange(1.0, 0.0, -0.5)?, tensor![1.0_f64, 0.5]);
+    /// # Ok::<(), trueno_tensor::core::Error>(())
+    /// ```
+    pub fn arange(start: T, stop: T, step: T) -> Result<Self> {
+        let (first, last, by) = (start.to_f64(), stop.to_f64(), step.to_f64());
+        if by == 0.0 || ![first, last, by].iter().all(|v| v.is_finite()) {
+            let reason = format!("from {start:?} to {stop:?} by {step:?}: the step is not 0 and all are finite");
+            return Err(Error::Argument { op: "arange", reason: reason.into() });
+        }
+        let count = ((last - first) / by).ceil().max(0.0);
+        if count > isize::MAX as f64 / 8.0 {
+            return Err(Error::OutOfMemory { op: "arange", bytes: usize::MAX });
+        }
+        let elements: Vec<T> = (0..count as usize).map(|i| T::from_f64(first + i as f64 * by)).collect();
+        Tensor::from_vec(elements.clone(), [elements.len()])
+    }
+
+    /// `count` numbers evenly spaced from `start` to `stop`, both included (NumPy's `linspace`).
+    ///
+    /// # Panics
+    /// If there is no memory for it.
+    #[track_caller]
+    pub fn linspace(start: T, stop: T, count: usize) -> Self {
+        let (first, last) = (start.to_f64(), stop.to_f64());
+        let step = (last - first) / (count.max(2) - 1) as f64;
+        Tensor::from_fn([count], |[i]| match i {
+            0 => start,
+            i if i == count - 1 => stop,
+            i => T::from_f64(first + i as f64 * step),
+        })
+    }
+}
+
+impl<T: Number> Tensor<T, 2> {
+    /// The identity matrix.
+    ///
+    /// # Panics
+    /// If there is no memory for it.
+    #[track_caller]
+    pub fn eye(size: usize) -> Self {
+        Tensor::from_fn([size, size], |[i, j]| T::from_f64(f64::from(u8::from(i == j))))
+    }
+}
