@@ -1,0 +1,101 @@
+//! Gradient checkpointing: forget what the forward pass computed, compute it again for the backward pass.
+
+use crate::backward::{GradOptions, towards};
+use crate::mode;
+use crate::tensor::Autograd;
+use crate::variable::Variable;
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use trueno_core::{Error, Result};
+use trueno_tensor::{DynTensor, Function, Op, Saved};
+
+/// `f(inputs)` without its graph: the backward pass runs `f` again to get it (Chen et al., 2016). Memory for
+/// intermediate values is then needed for one such piece at a time.
+///
+/// Gradients reach the inputs and whatever tracked tensors `f` closes over, parameters above all. `f` must give the same
+/// value when called again; a random operation in it must have its own fixed seed.
+///
+/// # Errors
+/// Those of `f`.
+///
+/// ```
+/// use trueno_autograd::{Autograd, Backward, checkpoint};
+/// use trueno_core::table::{BinaryOp, UnaryOp};
+/// use trueno_tensor::DynTensor;
+/// let weight = DynTensor::scalar(3.0_f64)?.requires_grad();
+/// let x = DynTensor::scalar(0.5_f64)?; // not tracked: the weight's gradient does not depend on that
+/// let closed = weight.clone();
+/// let f = move |inputs: &[DynTensor]| inputs[0].binary(BinaryOp::Mul, &closed)?.unary(UnaryOp::Exp, [0.0; 2]);
+/// checkpoint(f, &[&x])?.backward();
+/// assert!((weight.grad().unwrap().item::<f64>()? - 0.5 * 1.5_f64.exp()).abs() < 1e-12);
+/// # Ok::<(), trueno_core::Error>(())
+/// ```
+pub fn checkpoint(
+    f: impl Fn(&[DynTensor]) -> Result<DynTensor> + Send + Sync + 'static,
+    inputs: &[&DynTensor],
+) -> Result<DynTensor> {
+    let detached: Vec<DynTensor> = inputs.iter().map(|x| x.detach()).collect();
+    let (output, reached) = mode::watch(|| f(&detached));
+    let output = output?.detach();
+    let closed_over = distinct(reached);
+    let operands: Vec<&DynTensor> = inputs.iter().copied().chain(&closed_over).collect();
+    let Some(recorder) = operands.iter().find_map(|x| x.recorder()).filter(|_| output.dtype().is_float()) else {
+        return Ok(output);
+    };
+    let op = Op::Custom(Arc::new(Checkpoint { f: Box::new(f), inputs: inputs.len() }));
+    let place = recorder.record(&op, &operands, &output, Saved::new());
+    Ok(output.with_recorder(place))
+}
+
+/// Each place in the graph once.
+fn distinct(reached: Vec<DynTensor>) -> Vec<DynTensor> {
+    let mut seen = HashSet::new();
+    reached.into_iter().filter(|x| Variable::of(x).is_some_and(|variable| seen.insert(variable.id()))).collect()
+}
+
+/// A function that is run again for its graph. Its operands are its inputs and then what it closes over.
+struct Checkpoint {
+    f: Box<dyn Fn(&[DynTensor]) -> Result<DynTensor> + Send + Sync>,
+    inputs: usize,
+}
+
+impl fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Checkpoint({} inputs)", self.inputs)
+    }
+}
+
+impl Function for Checkpoint {
+    fn name(&self) -> &'static str {
+        "checkpoint"
+    }
+
+    fn forward(&self, inputs: &[&DynTensor]) -> Result<DynTensor> {
+        let inputs: Vec<DynTensor> = inputs[..self.inputs].iter().map(|x| x.detach()).collect();
+        mode::no_grad(|| (self.f)(&inputs))
+    }
+
+    fn backward(&self, inputs: &[&DynTensor], output: &DynTensor, g: &DynTensor) -> Result<Vec<Option<DynTensor>>> {
+        let create_graph = mode::is_grad_enabled();
+        mode::recording(|| {
+            // If this pass is recorded, the inner graph continues the outer one; else it starts at leaves of its own.
+            let again = |x: &&DynTensor| match x.recorder() {
+                Some(_) if !create_graph => x.detach().requires_grad(),
+                _ => (*x).clone(),
+            };
+            let operands: Vec<DynTensor> = inputs[..self.inputs].iter().map(again).collect();
+            let result = (self.f)(&operands)?;
+            if (result.shape(), result.dtype()) != (output.shape(), output.dtype()) {
+                let reason = "the function gave another shape or type when it was called again".into();
+                return Err(Error::Gradient { op: "checkpoint", reason });
+            }
+            let operands: Vec<&DynTensor> = operands.iter().chain(inputs[self.inputs..].iter().copied()).collect();
+            let places: Vec<Option<Arc<Variable>>> = operands.iter().map(|x| Variable::of(x)).collect();
+            let targets: Vec<Arc<Variable>> = places.iter().flatten().cloned().collect();
+            let options = GradOptions { create_graph, ..GradOptions::default() };
+            let mut found = towards(&[&result], &[g], &targets, true, options)?.into_iter();
+            Ok(places.iter().map(|place| place.as_ref().and_then(|_| found.next().flatten())).collect())
+        })
+    }
+}

@@ -1,0 +1,67 @@
+//! What a backward pass gives.
+
+use crate::Autograd;
+use crate::variable::Variable;
+use crate::walk::Found;
+use std::collections::HashMap;
+use std::fmt;
+use trueno_tensor::DynTensor;
+
+/// The gradients of one backward pass, by leaf.
+///
+/// ```
+/// use trueno_autograd::{Autograd, Backward};
+/// use trueno_tensor::DynTensor;
+/// use trueno_core::table::ReduceOp;
+/// let x = DynTensor::from_slice(&[1.0_f32, 2.0, 3.0], &[3])?.requires_grad();
+/// let gradients = x.reduce(ReduceOp::Sum, &[0], false, 0.0)?.backward();
+/// assert_eq!(gradients.get(&x).unwrap().to_vec::<f32>()?, [1.0; 3]);
+/// # Ok::<(), trueno_core::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Gradients {
+    by_leaf: HashMap<u64, DynTensor>,
+}
+
+impl Gradients {
+    pub(crate) fn new(found: Found) -> Gradients {
+        Gradients { by_leaf: found.into_iter().map(|(id, (_, gradient))| (id, gradient)).collect() }
+    }
+
+    /// The gradient by a leaf; `None` if the pass did not reach it, or `leaf` is none.
+    pub fn get<X: Autograd>(&self, leaf: &X) -> Option<X> {
+        let gradient = self.by_leaf.get(&Variable::of(leaf.engine())?.id())?;
+        X::from_engine(gradient.clone()).ok()
+    }
+
+    /// As [`Gradients::get`], taking the gradient out, so that its memory is the caller's alone if no `grad()` shares it.
+    pub fn remove<X: Autograd>(&mut self, leaf: &X) -> Option<X> {
+        let gradient = self.by_leaf.remove(&Variable::of(leaf.engine())?.id())?;
+        X::from_engine(gradient).ok()
+    }
+
+    /// Puts a gradient in a leaf's place (a clipped one, say) and gives the one that was there. What is no leaf
+    /// has no place.
+    pub fn insert<X: Autograd>(&mut self, leaf: &X, gradient: &X) -> Option<X> {
+        let id = Variable::of(leaf.engine())?.id();
+        X::from_engine(self.by_leaf.insert(id, gradient.engine().clone())?).ok()
+    }
+
+    /// The number of leaves that the pass reached.
+    pub fn len(&self) -> usize {
+        self.by_leaf.len()
+    }
+
+    /// Whether the pass reached no leaf.
+    pub fn is_empty(&self) -> bool {
+        self.by_leaf.is_empty()
+    }
+}
+
+impl fmt::Debug for Gradients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut sorted: Vec<_> = self.by_leaf.iter().collect();
+        sorted.sort_by_key(|(id, _)| **id);
+        f.debug_map().entries(sorted).finish()
+    }
+}
