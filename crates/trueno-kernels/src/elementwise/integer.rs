@@ -10,6 +10,8 @@ use crate::simd::kernel;
 
 /// An element whose rows are evaluated through [`Int`]; see [`unary_int`] and [`binary_int`].
 pub trait Integer: Element {
+    /// `self + other`, wrapping on overflow.
+    fn wrapping_sum(self, other: Self) -> Self;
     /// See [`unary_int`].
     #[doc(hidden)]
     fn unary(isa: Isa, op: UnaryOp, parameters: [f64; 2], x: Operand<'_, Self>, out: &mut [Self]);
@@ -120,6 +122,9 @@ macro_rules! integer {
             }
 
             impl Integer for $t {
+                fn wrapping_sum(self, other: $t) -> $t {
+                    self.wrapping_add(other)
+                }
                 fn unary(isa: Isa, op: UnaryOp, parameters: [f64; 2], x: Operand<'_, $t>, out: &mut [$t]) {
                     let done = op.dispatch_arith(Unary { isa, parameters, x, out });
                     assert!(done.is_some(), "{} is for floats", op.name());

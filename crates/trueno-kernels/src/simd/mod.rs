@@ -27,6 +27,7 @@ use trueno_core::{Element, Float};
 use crate::Level;
 use crate::elementwise::RealKernels;
 use crate::math::Tables;
+use crate::reduce::RealReductions;
 
 #[cfg(target_arch = "x86_64")]
 pub use avx2::{Avx2, F32x8, F64x4};
@@ -65,6 +66,7 @@ pub trait Real:
     + Sealed
     + Tables
     + RealKernels
+    + RealReductions
     + Add<Output = Self>
     + Sub<Output = Self>
     + Mul<Output = Self>
