@@ -79,6 +79,31 @@ def torch_rows():
         x, w = tensor(8, 64, 56, 56), tensor(64, 64, 3, 3)
         return silent(lambda: torch.nn.functional.conv2d(x, w, padding=1))
 
+    def training_step():
+        nn = torch.nn
+        net = nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(1568, 64),
+            nn.ReLU(),
+            nn.Linear(64, 10),
+        )
+        optimizer = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9)
+        images, labels = tensor(64, 1, 28, 28), torch.arange(64) % 10
+
+        def step():
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(net(images), labels)
+            loss.backward()
+            optimizer.step()
+
+        return step
+
     return {
         "add 1M": lambda: binary(torch.add, 1 << 20),
         "mul 1M": lambda: binary(torch.mul, 1 << 20),
@@ -89,6 +114,7 @@ def torch_rows():
         "matmul 256": lambda: matmul(256),
         "matmul 1024": lambda: matmul(1024),
         "conv2d 8x64x56x56 k64 3x3": conv2d,
+        "MNIST training step, batch 64": training_step,
     }
 
 
