@@ -10,6 +10,7 @@ use crate::collate::Collate;
 use crate::dataset::Dataset;
 use crate::progress::Progress;
 use crate::random::{SampleRng, shuffled};
+use crate::stack::{Stack, Stacked};
 
 /// How a [`DataLoader`] makes batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,29 +42,40 @@ impl Default for DataLoaderConfig {
 ///
 /// ```
 /// use trueno_data::{DataLoader, DataLoaderConfig, Dataset};
+/// use trueno_tensor::Tensor;
 ///
 /// struct Squares;
 ///
 /// impl Dataset for Squares {
-///     type Item = usize;
+///     type Item = i64;
 ///     fn len(&self) -> usize { 10 }
-///     fn get(&self, index: usize) -> usize { index * index }
+///     fn get(&self, index: usize) -> i64 { (index * index) as i64 }
 /// }
 ///
 /// let config = DataLoaderConfig { batch_size: 4, shuffle: true, seed: 42, ..Default::default() };
-/// let loader = DataLoader::with_collate(Squares, |items: Vec<usize>| items, config)?;
-/// let batches: Vec<Vec<usize>> = loader.epoch(0).collect();
-/// assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 2]);
+/// let loader = DataLoader::new(Squares, config)?;
+/// let batches: Vec<Tensor<i64, 1>> = loader.epoch(0).collect();
+/// assert_eq!(batches.iter().map(Tensor::size).collect::<Vec<_>>(), [4, 4, 2]);
 ///
-/// let resumed: Vec<Vec<usize>> = loader.epoch(0).skip_to(1).collect();
+/// let resumed: Vec<Tensor<i64, 1>> = loader.epoch(0).skip_to(1).collect();
 /// assert_eq!(resumed, batches[1..]);
 /// # Ok::<(), trueno_core::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct DataLoader<D, C> {
+pub struct DataLoader<D, C = Stacked> {
     dataset: Arc<D>,
     collate: Arc<C>,
     config: DataLoaderConfig,
+}
+
+impl<D: Dataset<Item: Stack>> DataLoader<D> {
+    /// A loader whose batches are the samples stacked: see [`Stack`].
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if `batch_size` is 0.
+    pub fn new(dataset: D, config: DataLoaderConfig) -> Result<Self> {
+        DataLoader::with_collate(dataset, Stacked, config)
+    }
 }
 
 impl<D: Dataset, C: Collate<D::Item>> DataLoader<D, C> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use trueno_data::{DataLoader, DataLoaderConfig, Dataset, SampleRng};
+use trueno_data::{DataLoader, DataLoaderConfig, Dataset, ImageSet, RandomCrop, RandomHorizontalFlip, SampleRng};
 
 type Batch = Vec<(usize, u32)>;
 
@@ -165,4 +165,20 @@ fn progress_gives_the_batches_of_its_epoch() {
     let shown = loader.epoch(0).skip_to(1).progress();
     assert_eq!(shown.len(), 2);
     assert_eq!(indices(&shown.collect::<Vec<_>>()), [4, 5, 6, 7, 8, 9]);
+}
+
+#[test]
+fn augmented_images_are_the_same_from_workers_and_after_resuming() {
+    let pixels = (0..6 * 2 * 5 * 5).map(|value| (value % 251) as u8).collect();
+    let set = ImageSet::new(pixels, [2, 5, 5], vec![0, 1, 2, 0, 1, 2], 3).unwrap();
+    let batches = |workers, start| {
+        let augmented = set.clone().augment(RandomCrop { padding: 2 }).augment(RandomHorizontalFlip::default());
+        let config = DataLoaderConfig { batch_size: 4, shuffle: true, seed: 9, workers, ..Default::default() };
+        let loader = DataLoader::new(augmented, config).unwrap();
+        loader.epoch(2).skip_to(start).map(|(x, y)| (x.shape(), x.to_vec(), y.to_vec())).collect::<Vec<_>>()
+    };
+    let expected = batches(0, 0);
+    assert_eq!((expected[0].0, expected[1].0), ([4, 2, 5, 5], [2, 2, 5, 5]));
+    assert_eq!(batches(2, 0), expected);
+    assert_eq!(batches(1, 1), expected[1..]);
 }
