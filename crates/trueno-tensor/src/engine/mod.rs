@@ -5,6 +5,7 @@ mod views;
 
 use crate::{DynTensor, Op, Saved, exec};
 use smallvec::SmallVec;
+use trueno_core::table::BinaryOp;
 use trueno_core::{Error, Result};
 
 /// Executes an operation, and records it if any operand is tracked. Every operation of every crate comes
@@ -15,6 +16,37 @@ use trueno_core::{Error, Result};
 pub fn apply(op: &Op, inputs: &[&DynTensor]) -> Result<DynTensor> {
     let (output, saved) = exec::execute(op, inputs)?;
     Ok(record(op, inputs, output, saved))
+}
+
+/// As [`DynTensor::batch_norm`] by the statistics of the batch, with those statistics: the mean and the unbiased variance of
+/// each channel, which PyTorch's running statistics are made of. They carry no gradient, and cost no pass of their own.
+///
+/// The variance of a single element per channel is NaN. For operands in half precision the statistics are `f32`.
+///
+/// # Errors
+/// As [`DynTensor::batch_norm`].
+///
+/// ```
+/// use trueno_tensor::{DynTensor, batch_norm_with_stats, core::DType};
+/// let x = DynTensor::from_slice(&[1.0_f32, 3.0], &[2, 1])?;
+/// let (one, zero) = (DynTensor::full(&[1], DType::F32, 1.0)?, DynTensor::zeros(&[1], DType::F32)?);
+/// let (y, [mean, var]) = batch_norm_with_stats(&x, &one, &zero, 0.0)?;
+/// assert_eq!(y.to_vec::<f32>()?, [-1.0, 1.0]);
+/// assert_eq!((mean.to_vec::<f32>()?, var.to_vec::<f32>()?), (vec![2.0], vec![2.0]));
+/// # Ok::<(), trueno_tensor::core::Error>(())
+/// ```
+pub fn batch_norm_with_stats(
+    x: &DynTensor,
+    weight: &DynTensor,
+    bias: &DynTensor,
+    eps: f64,
+) -> Result<(DynTensor, [DynTensor; 2])> {
+    let (op, inputs) = (Op::BatchNorm { eps }, [x, weight, bias]);
+    let (output, saved) = exec::execute(&op, &inputs)?;
+    let count = x.size() as f64 / weight.size() as f64;
+    let var = saved[2].binary_scalar(BinaryOp::Mul, count / (count - 1.0))?;
+    let mean = saved[0].clone();
+    Ok((record(&op, &inputs, output, saved), [mean, var]))
 }
 
 fn record(op: &Op, inputs: &[&DynTensor], output: DynTensor, saved: Saved) -> DynTensor {

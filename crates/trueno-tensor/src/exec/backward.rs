@@ -3,21 +3,49 @@
 //! Each equals the gradient composed of recorded operations; `trueno-autograd` takes that one when it
 //! needs gradients of gradients. Operands in half precision are computed in `f32` and rounded once at the end.
 
+use super::norm::{self, Gradients};
 use super::{elementwise, loss, movement, softmax as rows};
 use crate::{CrossEntropyConfig, DynTensor};
-use smallvec::SmallVec;
 use trueno_core::table::UnaryOp;
 use trueno_core::{DType, Result};
 
+/// Operands with half precision widened to `f32`, and the type to go back to.
+struct Widened<const N: usize> {
+    operands: [DynTensor; N],
+    half: Option<DType>,
+}
+
+impl<const N: usize> Widened<N> {
+    fn new(operands: [&DynTensor; N]) -> Result<Widened<N>> {
+        let is_half = |dtype: DType| matches!(dtype, DType::F16 | DType::BF16);
+        let half = operands.iter().map(|x| x.dtype()).find(|&dtype| is_half(dtype));
+        let mut wide = operands.map(DynTensor::detach);
+        for x in wide.iter_mut().filter(|x| is_half(x.dtype())) {
+            *x = movement::cast(x, DType::F32)?;
+        }
+        Ok(Widened { operands: wide, half })
+    }
+
+    fn narrow(&self, result: DynTensor) -> Result<DynTensor> {
+        match self.half {
+            Some(half) => movement::cast(&result, half),
+            None => Ok(result),
+        }
+    }
+
+    fn narrow_all(&self, results: Gradients) -> Result<Gradients> {
+        let [a, b, c] = results.map(|result| result.map(|x| self.narrow(x)).transpose());
+        Ok([a?, b?, c?])
+    }
+}
+
 /// Runs `work` on the operands with half precision widened to `f32`, and rounds its result back.
-fn widened(operands: &[&DynTensor], work: impl FnOnce(&[&DynTensor]) -> Result<DynTensor>) -> Result<DynTensor> {
-    let is_half = |dtype: DType| matches!(dtype, DType::F16 | DType::BF16);
-    let Some(half) = operands.iter().map(|x| x.dtype()).find(|&dtype| is_half(dtype)) else {
-        return work(operands);
-    };
-    let wide = |x: &&DynTensor| if is_half(x.dtype()) { movement::cast(x, DType::F32) } else { Ok(x.detach()) };
-    let wide: SmallVec<[DynTensor; 3]> = operands.iter().map(wide).collect::<Result<_>>()?;
-    movement::cast(&work(&wide.iter().collect::<SmallVec<[&DynTensor; 3]>>())?, half)
+fn widened<const N: usize>(
+    operands: [&DynTensor; N],
+    work: impl FnOnce([&DynTensor; N]) -> Result<DynTensor>,
+) -> Result<DynTensor> {
+    let wide = Widened::new(operands)?;
+    wide.narrow(work(wide.operands.each_ref())?)
 }
 
 /// The gradient of a row of the unary table by its operand, from what the row saves
@@ -26,7 +54,7 @@ fn widened(operands: &[&DynTensor], work: impl FnOnce(&[&DynTensor]) -> Result<D
 /// # Errors
 /// As the operation itself.
 pub fn unary(op: UnaryOp, parameters: [f64; 2], saved: &DynTensor, g: &DynTensor) -> Result<DynTensor> {
-    widened(&[saved, g], |operands| elementwise::unary_grad(op, parameters, operands[0], operands[1]))
+    widened([saved, g], |operands| elementwise::unary_grad(op, parameters, operands[0], operands[1]))
 }
 
 /// The gradient of `softmax` by its operand: `y * (g - sum(g * y))` along `axis`, from the result `y` and the
@@ -36,7 +64,7 @@ pub fn unary(op: UnaryOp, parameters: [f64; 2], saved: &DynTensor, g: &DynTensor
 /// [`Error::ShapePair`](trueno_core::Error::ShapePair), [`Error::DType`](trueno_core::Error::DType) or
 /// [`Error::Axis`](trueno_core::Error::Axis).
 pub fn softmax(y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTensor> {
-    widened(&[y, g], |operands| rows::softmax_grad("softmax", false, axis, operands[0], operands[1]))
+    widened([y, g], |operands| rows::softmax_grad("softmax", false, axis, operands[0], operands[1]))
 }
 
 /// The gradient of `log_softmax` by its operand: `g - exp(y) * sum(g)` along `axis`, from the result `y` and the
@@ -45,7 +73,7 @@ pub fn softmax(y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTensor> {
 /// # Errors
 /// As [`softmax`].
 pub fn log_softmax(y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTensor> {
-    widened(&[y, g], |operands| rows::softmax_grad("log_softmax", true, axis, operands[0], operands[1]))
+    widened([y, g], |operands| rows::softmax_grad("log_softmax", true, axis, operands[0], operands[1]))
 }
 
 /// The gradient of `logsumexp` by its operand `x`: `g * exp(x - y)`, from the result `y` and the gradient `g` of that, which
@@ -54,7 +82,7 @@ pub fn log_softmax(y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTenso
 /// # Errors
 /// As [`softmax`].
 pub fn logsumexp(x: &DynTensor, y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTensor> {
-    widened(&[x, y, g], |operands| rows::logsumexp_grad(operands[0], operands[1], operands[2], axis))
+    widened([x, y, g], |operands| rows::logsumexp_grad(operands[0], operands[1], operands[2], axis))
 }
 
 /// The gradient of `cross_entropy` by its logits `[N, C]`, from the `int64` labels `[N]` and the gradient `g` by the loss, of
@@ -68,5 +96,52 @@ pub fn cross_entropy(
     g: &DynTensor,
     config: &CrossEntropyConfig,
 ) -> Result<DynTensor> {
-    widened(&[logits, g], |operands| loss::cross_entropy_grad(config, operands[0], labels, operands[1]))
+    widened([logits, g], |operands| loss::cross_entropy_grad(config, operands[0], labels, operands[1]))
+}
+
+/// The gradients of `layer_norm` over the trailing `axes` axes by `[x, weight, bias]`, where `needs` asks for them, from the
+/// mean and reciprocal deviation that it saved (of the shape of the leading axes) and the gradient `g` by its result.
+/// Without a weight, pass `None`; the bias itself is not needed.
+///
+/// With `h = (x - mean) * rstd` and means over the normalised axes:
+/// `gx = rstd * (g w - mean(g w) - h mean(g w h))`, `gweight = sum(g h)`, `gbias = sum(g)` (Ba et al., 2016).
+///
+/// # Errors
+/// [`Error::Shape`](trueno_core::Error::Shape), [`Error::ShapePair`](trueno_core::Error::ShapePair) or
+/// [`Error::DType`](trueno_core::Error::DType).
+pub fn layer_norm(
+    x: &DynTensor,
+    weight: Option<&DynTensor>,
+    mean: &DynTensor,
+    rstd: &DynTensor,
+    g: &DynTensor,
+    axes: usize,
+    needs: [bool; 3],
+) -> Result<[Option<DynTensor>; 3]> {
+    let wide = Widened::new([x, mean, rstd, g])?;
+    let weight = weight.map(|weight| Widened::new([weight])).transpose()?;
+    let weight = weight.as_ref().map(|weight| &weight.operands[0]);
+    wide.narrow_all(norm::layer_norm_grad(axes, wide.operands.each_ref(), weight, needs)?)
+}
+
+/// The gradients of `batch_norm` by `[x, weight, bias]`, where `needs` asks for them, from the mean and reciprocal
+/// deviation that it saved (one per channel) and the gradient `g` by its result.
+///
+/// With `training` the moments were those of the batch and depend on `x` (Ioffe and Szegedy, 2015):
+/// `gx = weight * rstd * (g - mean(g) - h mean(g h))` with `h = (x - mean) * rstd`; else `gx = weight * rstd * g`.
+/// Either way `gweight = sum(g h)` and `gbias = sum(g)`.
+///
+/// # Errors
+/// As [`layer_norm`].
+pub fn batch_norm(
+    x: &DynTensor,
+    weight: &DynTensor,
+    mean: &DynTensor,
+    rstd: &DynTensor,
+    g: &DynTensor,
+    training: bool,
+    needs: [bool; 3],
+) -> Result<[Option<DynTensor>; 3]> {
+    let wide = Widened::new([x, weight, mean, rstd, g])?;
+    wide.narrow_all(norm::batch_norm_grad(training, wide.operands.each_ref(), needs)?)
 }

@@ -4,14 +4,17 @@
 //! `trueno-kernels`, on several threads where that pays.
 
 pub mod backward;
+mod chunks;
 mod conv;
 pub(crate) mod elementwise;
 #[cfg(test)]
 mod fixtures;
+mod index;
 pub(crate) mod isa;
 mod loss;
 mod matmul;
 pub(crate) mod movement;
+mod norm;
 mod operand;
 mod pool;
 mod reduce;
@@ -146,12 +149,12 @@ fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
         Op::LogSoftmax(axis) => softmax::softmax("log_softmax", true, *axis, inputs[0]).map(plain),
         Op::LogSumExp { axis, keep_dims } => softmax::logsumexp(*axis, *keep_dims, inputs[0]).map(plain),
         Op::CrossEntropy(config) => loss::cross_entropy(config, inputs[0], inputs[1]).map(plain),
-        Op::LayerNorm { .. }
-        | Op::BatchNorm { .. }
-        | Op::IndexSelect(_)
-        | Op::Gather(_)
-        | Op::IndexAdd { .. }
-        | Op::ScatterAdd { .. } => Err(Error::Argument { op: op.name(), reason: "has no kernel yet".into() }),
+        Op::LayerNorm { axes, eps } => norm::layer_norm(*axes, *eps, inputs),
+        Op::BatchNorm { eps } => norm::batch_norm(*eps, inputs),
+        Op::IndexSelect(axis) => index::index_select(*axis, inputs[0], inputs[1]).map(plain),
+        Op::Gather(axis) => index::gather(*axis, inputs[0], inputs[1]).map(plain),
+        Op::IndexAdd { axis, size } => index::index_add(*axis, *size, inputs[0], inputs[1]).map(plain),
+        Op::ScatterAdd { axis, shape } => index::scatter_add(*axis, shape, inputs[0], inputs[1]).map(plain),
     }
 }
 
