@@ -38,8 +38,8 @@ pub use parallel::{num_threads, with_num_threads};
 pub use record::{Recorder, Saved};
 pub use storage::{PoolStats, pool_stats, release_pooled_memory};
 pub use tensor::{
-    Broadcast, Items, Lower, Lowered, Operand, Position, Product, Raise, Raised, Rank, Ranked, Tensor, concat, stack,
-    try_concat, try_stack,
+    Broadcast, Items, Lower, Lowered, Operand, Position, Product, Raise, Raised, Rank, Ranked, Rng, Tensor, concat,
+    stack, try_concat, try_stack,
 };
 #[doc(hidden)]
 pub use tensor::{Settle, SettleOther, Shell, nested};
@@ -47,5 +47,5 @@ pub use trueno_core as core;
 
 /// What most programs need, in one import.
 pub mod prelude {
-    pub use crate::{Device, Tensor, concat, i, stack, tensor};
+    pub use crate::{Device, Rng, Tensor, concat, i, stack, tensor};
 }

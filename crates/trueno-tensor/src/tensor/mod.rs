@@ -9,6 +9,7 @@ mod macros;
 mod nn;
 mod operand;
 mod operators;
+mod random;
 mod rank;
 mod reduce;
 mod views;
@@ -17,6 +18,7 @@ pub use index::{Items, Position};
 #[doc(hidden)]
 pub use macros::{Settle, SettleOther, nested};
 pub use operand::Operand;
+pub use random::Rng;
 pub use rank::{Broadcast, Lower, Lowered, Product, Raise, Raised, Rank, Ranked, Shell};
 pub use views::{concat, stack, try_concat, try_stack};
 
