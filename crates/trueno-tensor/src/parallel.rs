@@ -68,14 +68,6 @@ pub fn with_num_threads<R>(threads: usize, work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Calls `work(i)` for each `i` below `count`, on several threads if `count * cost` is worth it.
-pub(crate) fn for_each_index(count: usize, cost: usize, work: impl Fn(usize) + Sync + Send) {
-    match parallel_pool(count, cost) {
-        Some(pool) => pool.install(|| (0..count).into_par_iter().for_each(work)),
-        None => (0..count).for_each(work),
-    }
-}
-
 /// Cuts `out` into pieces of `size` elements (the last may be shorter) and calls `work(index, piece)` on each, on several
 /// threads if `out.len() * cost` is worth it. `cost` is in units of a simple elementwise step.
 pub(crate) fn for_each_piece<T: Send>(

@@ -3,17 +3,21 @@
 use super::isa::isa;
 use super::movement::contiguous;
 use super::operand::elements;
-use super::{FLOATS, misfit, mixed, unsupported};
+use super::{FLOATS, chunks, misfit, mixed, unsupported};
 use crate::dyn_tensor::checked_size;
-use crate::parallel::{for_each_piece, try_for_each_piece};
+use crate::parallel::try_for_each_piece;
 use crate::storage::Buffer;
 use crate::{Conv2dConfig, DynTensor};
 use trueno_core::{Error, Result, dispatch_dtype};
-use trueno_kernels::matmul::{Bias, Epilogue, MatMut, MatRef, Plan, gemm};
+use trueno_kernels::conv::{self as kernel, Conv2dShape, Filter};
 use trueno_kernels::simd::Real;
 
-/// Chunks of images whose weight gradients are summed apart, and then joined in order.
+/// Multiply-adds that are worth a thread of their own.
+const JOB: usize = 1 << 20;
+/// Runs of images whose weight gradients are summed apart.
 const CHUNKS: usize = 16;
+/// Elements that those sums may take together, unless so few chunks would leave processors idle.
+const SUMS: usize = 1 << 24;
 
 /// A convolution whose operands were found to fit.
 #[derive(Clone, Copy)]
@@ -63,6 +67,13 @@ impl Geometry {
         Ok(Geometry { config: *config, input, weight, output })
     }
 
+    fn shape(&self) -> Conv2dShape {
+        let ([batch, in_channels, height, width], [out_channels, _, rows, cols]) = (self.input, self.weight);
+        let Conv2dConfig { stride, padding, dilation, groups } = self.config;
+        let kernel = [rows, cols];
+        Conv2dShape { batch, in_channels, height, width, out_channels, kernel, stride, padding, dilation, groups }
+    }
+
     /// Elements of one image of the input and of the output.
     fn image_sizes(&self) -> [usize; 2] {
         [self.input[1..].iter().product(), self.output[1..].iter().product()]
@@ -73,35 +84,14 @@ impl Geometry {
         self.output[1..].iter().chain(&self.weight[1..]).fold(1, |cost: usize, &size| cost.saturating_mul(size))
     }
 
-    /// Elements that one element of the output is a sum of.
-    fn patch(&self) -> usize {
-        self.weight[1..].iter().product()
+    /// Images that one thread takes at a time.
+    fn together(&self) -> usize {
+        (JOB / self.cost().max(1)).max(self.input[0].div_ceil(64)).max(1)
     }
 
-    fn positions(&self) -> usize {
-        self.output[2] * self.output[3]
-    }
-
-    /// For every tap of the kernel of a channel and every position of the output: `visit(row of the patch matrix, column, input)`.
-    fn patches(&self, mut visit: impl FnMut(usize, usize, usize)) {
-        let [_, inner, rows, cols] = self.weight;
-        let [height, width] = [self.input[2], self.input[3]];
-        let Conv2dConfig { stride, padding, dilation, .. } = self.config;
-        for row in 0..inner * rows * cols {
-            let (channel, y, x) = (row / (rows * cols), row / cols % rows, row % cols);
-            for oy in 0..self.output[2] {
-                let at_y = (oy * stride[0] + y * dilation[0]).wrapping_sub(padding[0]);
-                if at_y >= height {
-                    continue;
-                }
-                for ox in 0..self.output[3] {
-                    let at_x = (ox * stride[1] + x * dilation[1]).wrapping_sub(padding[1]);
-                    if at_x < width {
-                        visit(row, oy * self.output[3] + ox, (channel * height + at_y) * width + at_x);
-                    }
-                }
-            }
-        }
+    /// Scratch for one thread.
+    fn scratch<T: Real>(&self, op: &'static str) -> Result<Buffer> {
+        Buffer::new(op, T::DTYPE, self.shape().scratch_len::<T>(isa()))
     }
 }
 
@@ -135,23 +125,13 @@ fn forward<T: Real>(
     bias: Option<&[T]>,
     out: &mut [T],
 ) -> Result<()> {
-    let [image_in, image_out] = geometry.image_sizes();
-    let groups = geometry.config.groups;
-    let (rows, steps, cols) = (geometry.weight[0] / groups, geometry.patch(), geometry.positions());
-    let plan = Plan::new::<T>(isa(), rows, cols, steps);
-    try_for_each_piece(out, image_out, geometry.cost() / image_out.max(1), |image, out| {
-        let mut patches = Buffer::zeros(op, T::DTYPE, steps * cols)?;
-        let mut scratch = Buffer::new(op, T::DTYPE, plan.scratch_len())?;
-        for (group, out) in out.chunks_mut(rows * cols).enumerate() {
-            let x = &x[image * image_in + group * (image_in / groups)..][..image_in / groups];
-            let patches = patches.as_mut_slice::<T>();
-            geometry.patches(|row, col, from| patches[row * cols + col] = x[from]);
-            let weight = MatRef::row_major(&weight[group * rows * steps..][..rows * steps], rows, steps);
-            let bias = bias.map_or(Bias::None, |bias| Bias::PerRow(&bias[group * rows..][..rows]));
-            let epilogue = Epilogue { bias, ..Epilogue::STORE };
-            let (patches, out) = (MatRef::row_major(patches, steps, cols), MatMut::row_major(out, rows, cols));
-            gemm(isa(), &plan, weight, patches, out, &epilogue, scratch.as_mut_slice());
-        }
+    let ([image_in, image_out], together) = (geometry.image_sizes(), geometry.together());
+    let filter = Filter { bias, ..Filter::new(weight) };
+    try_for_each_piece(out, together * image_out, geometry.cost() / image_out.max(1), |index, out| {
+        let shape = geometry.shape().with_batch(out.len() / image_out);
+        let x = &x[index * together * image_in..][..shape.batch * image_in];
+        let mut scratch = geometry.scratch::<T>(op)?;
+        kernel::conv2d(isa(), &shape, x, &filter, out, scratch.as_mut_slice());
         Ok(())
     })
 }
@@ -170,7 +150,7 @@ pub(crate) fn input_grad(
         return Err(misfit(op, g, weight, format!("an input {input:?} gives {:?}", geometry.output)));
     }
     let (g, weight) = (contiguous(g)?, contiguous(weight)?);
-    let mut buffer = Buffer::zeros(op, g.dtype(), checked_size(op, &input)?)?;
+    let mut buffer = Buffer::new(op, g.dtype(), checked_size(op, &input)?)?;
     dispatch_dtype!(g.dtype(), real T => {
         backward_input(op, &geometry, [elements::<T>(&g), elements(&weight)], buffer.as_mut_slice())?;
     }, else return Err(unsupported(op, g.dtype(), FLOATS)));
@@ -178,21 +158,12 @@ pub(crate) fn input_grad(
 }
 
 fn backward_input<T: Real>(op: &'static str, geometry: &Geometry, [g, weight]: [&[T]; 2], out: &mut [T]) -> Result<()> {
-    let [image_in, image_out] = geometry.image_sizes();
-    let groups = geometry.config.groups;
-    let (rows, steps, cols) = (geometry.weight[0] / groups, geometry.patch(), geometry.positions());
-    let plan = Plan::new::<T>(isa(), steps, cols, rows);
-    try_for_each_piece(out, image_in, geometry.cost() / image_in.max(1), |image, out| {
-        let mut patches = Buffer::new(op, T::DTYPE, steps * cols)?;
-        let mut scratch = Buffer::new(op, T::DTYPE, plan.scratch_len())?;
-        for (group, out) in out.chunks_mut(image_in / groups).enumerate() {
-            let g = &g[image * image_out + group * rows * cols..][..rows * cols];
-            let weight = MatRef::row_major(&weight[group * rows * steps..][..rows * steps], rows, steps);
-            let patches = patches.as_mut_slice::<T>();
-            let (g, target) = (MatRef::row_major(g, rows, cols), MatMut::row_major(patches, steps, cols));
-            gemm(isa(), &plan, weight.transposed(), g, target, &Epilogue::STORE, scratch.as_mut_slice());
-            geometry.patches(|row, col, to| out[to] = out[to] + patches[row * cols + col]);
-        }
+    let ([image_in, image_out], together) = (geometry.image_sizes(), geometry.together());
+    try_for_each_piece(out, together * image_in, geometry.cost() / image_in.max(1), |index, out| {
+        let shape = geometry.shape().with_batch(out.len() / image_in);
+        let g = &g[index * together * image_out..][..shape.batch * image_out];
+        let mut scratch = geometry.scratch::<T>(op)?;
+        kernel::conv2d_input_gradient(isa(), &shape, weight, g, out, scratch.as_mut_slice());
         Ok(())
     })
 }
@@ -211,7 +182,7 @@ pub(crate) fn weight_grad(
         return Err(misfit(op, g, x, format!("a weight {weight:?} gives {:?}", geometry.output)));
     }
     let (g, x) = (contiguous(g)?, contiguous(x)?);
-    let mut buffer = Buffer::zeros(op, g.dtype(), checked_size(op, &weight)?)?;
+    let mut buffer = Buffer::new(op, g.dtype(), checked_size(op, &weight)?)?;
     dispatch_dtype!(g.dtype(), real T => {
         backward_weight(op, &geometry, [elements::<T>(&g), elements(&x)], buffer.as_mut_slice())?;
     }, else return Err(unsupported(op, g.dtype(), FLOATS)));
@@ -219,42 +190,22 @@ pub(crate) fn weight_grad(
 }
 
 fn backward_weight<T: Real>(op: &'static str, geometry: &Geometry, [g, x]: [&[T]; 2], out: &mut [T]) -> Result<()> {
-    let [image_in, image_out] = geometry.image_sizes();
-    let (batch, groups, size) = (geometry.input[0], geometry.config.groups, out.len());
-    let (rows, steps, cols) = (geometry.weight[0] / groups, geometry.patch(), geometry.positions());
-    let plan = Plan::new::<T>(isa(), rows, steps, cols);
-    let together = batch.div_ceil(CHUNKS).max(1);
+    let ([image_in, image_out], batch, size) = (geometry.image_sizes(), geometry.input[0], out.len());
+    let most = (SUMS / size.max(1)).clamp(CHUNKS / 4, CHUNKS);
+    let together = batch.div_ceil(most).max(JOB / geometry.cost().max(1)).max(1);
     let mut sums = Buffer::zeros(op, T::DTYPE, batch.div_ceil(together) * size)?;
     let cost = (geometry.cost() / size.max(1)).saturating_mul(together);
-    try_for_each_piece(sums.as_mut_slice::<T>(), size, cost, |chunk, sum| {
-        let mut patches = Buffer::zeros(op, T::DTYPE, steps * cols)?;
-        let mut scratch = Buffer::new(op, T::DTYPE, plan.scratch_len())?;
-        for image in chunk * together..batch.min((chunk + 1) * together) {
-            for (group, sum) in sum.chunks_mut(rows * steps).enumerate() {
-                let x = &x[image * image_in + group * (image_in / groups)..][..image_in / groups];
-                let g = &g[image * image_out + group * rows * cols..][..rows * cols];
-                let patches = patches.as_mut_slice::<T>();
-                geometry.patches(|row, col, from| patches[row * cols + col] = x[from]);
-                let patches = MatRef::row_major(patches, steps, cols).transposed();
-                let (g, sum) = (MatRef::row_major(g, rows, cols), MatMut::row_major(sum, rows, steps));
-                gemm(isa(), &plan, g, patches, sum, &Epilogue::ADD, scratch.as_mut_slice());
-            }
-        }
+    try_for_each_piece(sums.as_mut_slice::<T>(), size, cost, |index, sum| {
+        let first = index * together;
+        let shape = geometry.shape().with_batch(together.min(batch - first));
+        let (g, x) = (&g[first * image_out..], &x[first * image_in..]);
+        let (g, x) = (&g[..shape.batch * image_out], &x[..shape.batch * image_in]);
+        let mut scratch = geometry.scratch::<T>(op)?;
+        kernel::conv2d_weight_gradient(isa(), &shape, x, g, sum, scratch.as_mut_slice());
         Ok(())
     })?;
-    join(sums.as_slice::<T>(), out);
+    chunks::join(sums.as_slice::<T>(), out);
     Ok(())
-}
-
-/// Adds the sums of the chunks to `out`, in order.
-fn join<T: Real>(sums: &[T], out: &mut [T]) {
-    let size = out.len();
-    for_each_piece(out, 4096, CHUNKS, |index, out| {
-        for sum in sums.chunks_exact(size) {
-            let sum = &sum[index * 4096..][..out.len()];
-            out.iter_mut().zip(sum).for_each(|(out, &sum)| *out = *out + sum);
-        }
-    });
 }
 
 #[cfg(test)]
@@ -262,7 +213,7 @@ mod tests {
     use super::*;
     use crate::exec::fixtures::{assert_close, assert_refused, assert_threads_agree, numbers, single, values};
 
-    const CASES: [([usize; 4], [usize; 4], Conv2dConfig); 8] = [
+    const CASES: [([usize; 4], [usize; 4], Conv2dConfig); 11] = [
         ([2, 3, 5, 6], [4, 3, 3, 3], Conv2dConfig { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 }),
         ([1, 1, 1, 1], [1, 1, 1, 1], Conv2dConfig { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 }),
         ([3, 4, 9, 7], [6, 2, 3, 2], Conv2dConfig { stride: [2, 1], padding: [0, 3], dilation: [2, 1], groups: 2 }),
@@ -270,6 +221,9 @@ mod tests {
         ([2, 3, 8, 8], [16, 3, 1, 1], Conv2dConfig { stride: [2, 2], padding: [0, 0], dilation: [1, 1], groups: 1 }),
         ([1, 2, 4, 4], [3, 2, 4, 4], Conv2dConfig { stride: [3, 3], padding: [0, 0], dilation: [1, 1], groups: 1 }),
         ([0, 2, 4, 4], [3, 2, 2, 2], Conv2dConfig { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 }),
+        ([2, 0, 4, 4], [3, 0, 2, 2], Conv2dConfig { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 }),
+        ([2, 3, 0, 4], [2, 3, 1, 2], Conv2dConfig { stride: [1, 2], padding: [1, 0], dilation: [1, 1], groups: 1 }),
+        ([2, 3, 4, 4], [0, 3, 1, 2], Conv2dConfig { stride: [1, 2], padding: [1, 0], dilation: [1, 1], groups: 1 }),
         ([20, 8, 10, 10], [17, 8, 3, 3], Conv2dConfig { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 }),
     ];
 
@@ -307,7 +261,7 @@ mod tests {
                 gx[from] += gs[to] * ws[tap];
                 gw[tap] += gs[to] * xs[from];
             });
-            let plane = geometry.positions();
+            let plane = geometry.output[2] * geometry.output[3];
             let shifted: Vec<f64> =
                 y.iter().enumerate().map(|(i, v)| v + values(&bias)[i / plane % weight[0]]).collect();
             for ([x, w, b, g], tolerance) in
