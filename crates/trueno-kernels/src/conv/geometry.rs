@@ -94,6 +94,23 @@ impl Geometry {
         channel * self.plane + row * self.row + col % self.phases * self.phase_len + col / self.phases
     }
 
+    /// Where the elements of weight `first` and of those after it start, without end.
+    #[inline(always)]
+    pub fn taps_from(&self, first: usize) -> Taps<'_> {
+        let (area, rest) = (self.kernel[0] * self.kernel[1], first % (self.kernel[0] * self.kernel[1]));
+        let (ky, kx) = (rest / self.kernel[1], rest % self.kernel[1]);
+        let col = kx * self.dilation[1];
+        Taps {
+            geometry: self,
+            row: first / area * self.plane + ky * self.dilation[0] * self.row,
+            ky,
+            kx,
+            phase: col % self.phases,
+            col: col / self.phases,
+            step: [self.dilation[1] % self.phases, self.dilation[1] / self.phases],
+        }
+    }
+
     /// How far the elements of row `oy` of the result are from its first.
     #[inline(always)]
     pub fn pixel_row(&self, oy: usize) -> usize {
@@ -161,6 +178,47 @@ impl Geometry {
     }
 }
 
+/// See [`Geometry::taps_from`]. Counts where [`Geometry::tap`] divides.
+#[derive(Clone, Debug)]
+pub(super) struct Taps<'a> {
+    geometry: &'a Geometry,
+    /// Start of the row that the weights of this row of the kernel meet.
+    row: usize,
+    ky: usize,
+    kx: usize,
+    /// Remainder and quotient of the column by the stride, and what a weight adds to them.
+    phase: usize,
+    col: usize,
+    step: [usize; 2],
+}
+
+impl Iterator for Taps<'_> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        let geometry = self.geometry;
+        let tap = self.row + self.phase * geometry.phase_len + self.col;
+        self.kx += 1;
+        self.phase += self.step[0];
+        self.col += self.step[1];
+        if self.phase >= geometry.phases {
+            self.phase -= geometry.phases;
+            self.col += 1;
+        }
+        if self.kx == geometry.kernel[1] {
+            [self.kx, self.phase, self.col] = [0; 3];
+            self.ky += 1;
+            self.row += geometry.dilation[0] * geometry.row;
+            if self.ky == geometry.kernel[0] {
+                self.row = self.row + geometry.plane - self.ky * geometry.dilation[0] * geometry.row;
+                self.ky = 0;
+            }
+        }
+        Some(tap)
+    }
+}
+
 /// See [`Geometry::runs`].
 #[derive(Clone, Debug)]
 pub(super) struct Runs {
@@ -215,6 +273,10 @@ mod tests {
                     let image: Vec<f32> = (1..=112).map(|v| v as f32).collect();
                     let mut buffer = vec![-1.0; geometry.buffer_len()];
                     let arranged = geometry.arrange(&image, &mut buffer);
+                    for first in [0, 1, 7] {
+                        let counted: Vec<usize> = geometry.taps_from(first).take(5).collect();
+                        assert!(counted.iter().enumerate().all(|(k, &tap)| tap == geometry.tap(first + k)));
+                    }
                     for k in 0..geometry.taps() {
                         for run in geometry.runs(0..geometry.pixels()) {
                             for i in 0..run.len {

@@ -1,6 +1,8 @@
 //! The gradients of a convolution by its images and by its weights.
 
 use super::Conv2dShape;
+use core::ops::Range;
+
 use super::depthwise;
 use super::geometry::Geometry;
 use super::panels::Patches;
@@ -95,21 +97,24 @@ fn spread_blocks<T: Real>(
             let product = MatMut::row_major(products, tap_range.len(), pixel_range.len());
             let (rows, cols) = (weight.block(tap_range.clone(), 0..outs), g.block(0..outs, pixel_range.clone()));
             gemm(isa, &plan, rows, cols, product, &Epilogue::STORE, scratch);
-            for (k, row) in tap_range.clone().zip(products.chunks_exact(pixel_range.len())) {
-                for run in geometry.runs(pixel_range.clone()) {
-                    let target = &mut arranged[geometry.tap(k) + run.source..][..run.len];
-                    add_to(isa, &row[run.at..][..run.len], target);
-                }
-            }
+            let products = &products[..tap_range.len() * pixel_range.len()];
+            add_products(isa, geometry, products, tap_range.start, pixel_range, arranged);
         }
     }
 }
 
 kernel! {
-    /// `out += x`.
-    fn add_to<T: Real>(simd: S, x: &[T], out: &mut [T]) {
-        for from in (0..out.len()).step_by(T::Vector::<S>::LANES) {
-            write(read::<T::Vector<S>>(simd, x, from).add(read::<T::Vector<S>>(simd, out, from)), out, from);
+    /// Adds each row of `products`, which belongs to a weight from the `first`, to the elements that the weight meets at `pixels`.
+    fn add_products<T: Real>(
+        simd: S, geometry: &Geometry, products: &[T], first: usize, pixels: Range<usize>, arranged: &mut [T],
+    ) {
+        for (tap, row) in geometry.taps_from(first).zip(products.chunks_exact(pixels.len())) {
+            for run in geometry.runs(pixels.clone()) {
+                let (x, out) = (&row[run.at..][..run.len], &mut arranged[tap + run.source..][..run.len]);
+                for from in (0..out.len()).step_by(T::Vector::<S>::LANES) {
+                    write(read::<T::Vector<S>>(simd, x, from).add(read::<T::Vector<S>>(simd, out, from)), out, from);
+                }
+            }
         }
     }
 }

@@ -6,7 +6,8 @@ use core::ops::Range;
 
 use super::geometry::{Geometry, Run};
 use crate::Isa;
-use crate::matmul::{PanelSource, load_some, tile_cols};
+use crate::lanes::{read, write};
+use crate::matmul::{PanelSource, tile_cols};
 use crate::simd::{MAX_LANES, Real, RealVector, kernel};
 
 /// The matrix with pixels as columns: the right factor of the result.
@@ -47,19 +48,30 @@ kernel! {
         let mut first = pixels.start;
         while first < pixels.end {
             let end = pixels.end.min(first + width);
+            assert!(rest.len() >= width * taps.len());
             let mut runs = [Run::default(); MOST_COLS];
             let mut count = 0;
+            let mut reach = 0;
             for run in geometry.runs(first..end) {
                 runs[count] = run;
                 count += 1;
+                reach = reach.max(run.source + run.len.next_multiple_of(T::Vector::<S>::LANES));
             }
             if end - first < width {
                 rest[..width * taps.len()].fill(T::ZERO);
             }
-            for (row, k) in taps.clone().enumerate() {
-                let tap = geometry.tap(k);
+            for (row, tap) in geometry.taps_from(taps.start).take(taps.len()).enumerate() {
+                // The vectors of a run may go on into the next row, which is written later, or else must stop.
+                let whole = row + 1 < taps.len() && tap + reach <= image.len();
+                let target = &mut rest[row * width..];
                 for run in &runs[..count] {
-                    copy_run::<T::Vector<S>>(simd, &image[tap + run.source..], run.len, &mut rest[row * width + run.at..]);
+                    if whole {
+                        // SAFETY: no run reaches further than `reach`, which was just seen to be inside `image`; it starts in this
+                        // row of the panel and rounds up into the next at most, which is there.
+                        unsafe { copy_vectors::<T::Vector<S>>(simd, image, tap + run.source, run.len, target, run.at) };
+                    } else {
+                        copy_exactly::<T::Vector<S>>(simd, &image[tap + run.source..][..run.len], &mut target[run.at..][..run.len]);
+                    }
                 }
             }
             rest = &mut rest[width * taps.len()..];
@@ -68,25 +80,34 @@ kernel! {
     }
 }
 
-/// Copies `len` elements and, where there is room, up to the next vector. What is written too much is written again by later runs
-/// or belongs to columns that are not there.
+/// Copies `len` elements, rounded up to whole vectors. What is written too much is written again by later runs or belongs to
+/// columns that are not there.
+///
+/// # Safety
+/// Both slices must have as many elements from where the copy starts.
 #[inline(always)]
-fn copy_run<V: RealVector>(simd: V::Token, from: &[V::Elem], len: usize, to: &mut [V::Elem]) {
-    assert!(from.len() >= len && to.len() >= len);
-    let room = from.len().min(to.len());
+unsafe fn copy_vectors<V: RealVector>(
+    simd: V::Token,
+    from: &[V::Elem],
+    source: usize,
+    len: usize,
+    to: &mut [V::Elem],
+    target: usize,
+) {
+    let (source, target) = (from.as_ptr().wrapping_add(source), to.as_mut_ptr().wrapping_add(target));
     let mut at = 0;
     while at < len {
-        let (source, target) = (from.as_ptr().wrapping_add(at), to.as_mut_ptr().wrapping_add(at));
-        // SAFETY: a whole vector only where both slices have one, else no more than `len` elements.
-        unsafe {
-            if at + V::LANES <= room {
-                V::load(simd, source).store(target);
-            } else {
-                let width = V::LANES.min(len - at);
-                load_some::<V>(simd, source, width).store_partial(target, width);
-            }
-        }
+        // SAFETY: the caller vouches for whole vectors.
+        unsafe { V::load(simd, source.wrapping_add(at)).store(target.wrapping_add(at)) };
         at += V::LANES;
+    }
+}
+
+/// Copies slices of the same length.
+#[inline(always)]
+fn copy_exactly<V: RealVector>(simd: V::Token, from: &[V::Elem], to: &mut [V::Elem]) {
+    for at in (0..to.len()).step_by(V::LANES) {
+        write(read::<V>(simd, from, at), to, at);
     }
 }
 

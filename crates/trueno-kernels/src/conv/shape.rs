@@ -135,9 +135,9 @@ impl Conv2dShape {
         self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0, 0]
     }
 
-    /// Whether channels do not mix.
+    /// Whether channels do not mix, and each gives so few that a product of matrices would be all edges.
     pub(super) fn is_depthwise(&self) -> bool {
-        self.groups == self.in_channels
+        self.groups == self.in_channels && self.out_channels / self.groups <= 4
     }
 
     /// Panics unless the shape is valid and the slices are as long as it says.

@@ -38,6 +38,8 @@ fn shapes() -> Vec<Conv2dShape> {
         Conv2dShape { groups: 4, out_channels: 8, padding: [1, 1], stride: [2, 2], ..base },
         Conv2dShape { groups: 4, out_channels: 4, kernel: [1, 1], ..base },
         Conv2dShape { kernel: [9, 10], ..base },
+        Conv2dShape { kernel: [9, 10], groups: 4, out_channels: 4, padding: [1, 3], ..base },
+        Conv2dShape { in_channels: 1, out_channels: 2, width: 150, padding: [1, 1], ..base },
         Conv2dShape { batch: 0, ..base },
         Conv2dShape { out_channels: 0, ..base },
         Conv2dShape { in_channels: 0, ..base },

@@ -43,7 +43,7 @@ pub(crate) use pack::PanelSource;
 pub(crate) use packed::packed_product;
 pub use plan::{CacheSizes, Plan};
 pub use prepacked::{PackedB, gemm_packed_b};
-pub(crate) use tile::{cols as tile_cols, load_some};
+pub(crate) use tile::cols as tile_cols;
 pub use view::{MatMut, MatRef};
 
 use crate::Isa;

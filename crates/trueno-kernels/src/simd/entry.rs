@@ -24,6 +24,40 @@ pub(crate) enum AnyToken {
 macro_rules! kernel {
     (
         $(#[$meta:meta])*
+        $vis:vis fn $name:ident <$generic:ident : Real>
+        ($simd:ident : $token:ident $(, $arg:ident : $ty:ty)* $(,)?) $(-> $output:ty)? $body:block
+    ) => {
+        $(#[$meta])*
+        $vis fn $name <$generic: Real> (isa: $crate::Isa $(, $arg: $ty)*) $(-> $output)? {
+            $crate::simd::kernel! {
+                #[allow(clippy::too_many_arguments, reason = "the arguments of the kernel and its token")]
+                fn generic<$generic: $crate::simd::Real>($simd: $token $(, $arg: $ty)*) $(-> $output)? $body
+            }
+            // The instances are made here and not in the crates that call them, which may be built without optimisation.
+            let instance = match size_of::<$generic>() {
+                4 => {
+                    type $generic = f32;
+                    $crate::simd::kernel!(@instance generic::<$generic>, (isa $(, $arg: $ty)*) $(-> $output)?)
+                }
+                _ => {
+                    type $generic = f64;
+                    $crate::simd::kernel!(@instance generic::<$generic>, (isa $(, $arg: $ty)*) $(-> $output)?)
+                }
+            };
+            // SAFETY: `Real` is sealed and has the two types above, told apart by their size; so this is the type of the instance.
+            let instance: fn($crate::Isa $(, $ty)*) $(-> $output)? = unsafe { core::mem::transmute(instance) };
+            instance(isa $(, $arg)*)
+        }
+    };
+    (@instance $generic:expr, ($isa:ident $(, $arg:ident : $ty:ty)*) $(-> $output:ty)?) => {{
+        #[allow(clippy::too_many_arguments, reason = "the arguments of the kernel")]
+        fn instance($isa: $crate::Isa $(, $arg: $ty)*) $(-> $output)? {
+            $generic($isa $(, $arg)*)
+        }
+        instance as *const ()
+    }};
+    (
+        $(#[$meta:meta])*
         $vis:vis fn $name:ident $(<$($generic:ident : $bound:path),+>)?
         ($simd:ident : $token:ident $(, $arg:ident : $ty:ty)* $(,)?) $(-> $output:ty)? $body:block
     ) => {
