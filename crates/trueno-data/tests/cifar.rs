@@ -94,3 +94,25 @@ fn a_folder_must_hold_the_published_number_of_images() {
     let (train, test) = cifar::load_dir(dir.path(), Variant::Cifar10).unwrap();
     assert_eq!((train.len(), test.len()), (50_000, 10_000));
 }
+
+#[test]
+fn a_file_of_any_length_can_be_read_by_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("some.bin");
+    fs::write(&path, records(3, Variant::Cifar10)).unwrap();
+    let set = cifar::read(&path, Variant::Cifar10).unwrap();
+    assert_eq!(set.labels(), [0, 1, 2]);
+    let first_values = [0, 1, 2].map(|channel| -cifar::CIFAR10_MEAN[channel] / cifar::CIFAR10_STD[channel]);
+    assert_eq!(set.get(0).values().step_by(1024).collect::<Vec<_>>(), first_values);
+    let missing = cifar::read(dir.path().join("none.bin"), Variant::Cifar10).unwrap_err();
+    assert!(missing.to_string().contains("none.bin"), "{missing}");
+}
+
+#[test]
+fn a_folder_of_cifar_100_has_its_own_names_and_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let message = || cifar::load_dir(dir.path(), Variant::Cifar100).map(|_| ()).unwrap_err().to_string();
+    assert!(message().ends_with("has no file named train.bin or train.bin.gz"), "{}", message());
+    fs::write(dir.path().join("train.bin"), records(2, Variant::Cifar100)).unwrap();
+    assert!(message().ends_with("train.bin: holds 2 images, not the 50000 of the published file"), "{}", message());
+}

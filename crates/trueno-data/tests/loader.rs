@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use trueno_data::{DataLoader, DataLoaderConfig, Dataset, ImageSet, RandomCrop, RandomHorizontalFlip, SampleRng};
+use trueno_core::{Error, Result};
+use trueno_data::{
+    DataLoader, DataLoaderConfig, Dataset, ImageSet, RandomCrop, RandomHorizontalFlip, SampleRng, Stacked, TryCollate,
+};
 
 type Batch = Vec<(usize, u32)>;
 
@@ -181,4 +184,29 @@ fn augmented_images_are_the_same_from_workers_and_after_resuming() {
     assert_eq!((expected[0].0, expected[1].0), ([4, 2, 5, 5], [2, 2, 5, 5]));
     assert_eq!(batches(2, 0), expected);
     assert_eq!(batches(1, 1), expected[1..]);
+}
+
+/// Samples of which one cannot be loaded.
+struct Unreliable;
+
+impl Dataset for Unreliable {
+    type Item = Result<i64>;
+
+    fn len(&self) -> usize {
+        6
+    }
+
+    fn get(&self, index: usize) -> Result<i64> {
+        let unreadable = || Error::File { path: format!("{index}.idx"), offset: Some(3), reason: "is cut".into() };
+        if index == 3 { Err(unreadable()) } else { Ok(index as i64) }
+    }
+}
+
+#[test]
+fn a_sample_that_fails_to_load_fails_its_batch_and_no_other() {
+    let config = DataLoaderConfig { batch_size: 2, workers: 2, ..Default::default() };
+    let loader = DataLoader::with_collate(Unreliable, TryCollate(Stacked), config).unwrap();
+    let batches: Vec<Result<Vec<i64>>> = loader.epoch(0).map(|batch| batch.map(|x| x.to_vec())).collect();
+    assert_eq!((&batches[0], &batches[2]), (&Ok(vec![0, 1]), &Ok(vec![4, 5])));
+    assert_eq!(batches[1].as_ref().unwrap_err().to_string(), "3.idx at byte 3: is cut");
 }
