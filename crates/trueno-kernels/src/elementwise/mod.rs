@@ -7,6 +7,7 @@
 mod compare;
 mod convert;
 mod formula;
+mod half;
 mod integer;
 mod job;
 mod real;

@@ -242,3 +242,58 @@ fn selection_takes_each_operand_in_any_form() {
 fn a_short_operand_is_refused() {
     unary(Isa::best(), UnaryOp::Neg, [0.0; 2], Operand::Slice(&[1.0_f32; 3]), &mut [0.0; 4]);
 }
+
+/// The two halves of a value's cast are those of the `half` crate and of Rust's `as`.
+#[test]
+fn casts_round_saturate_and_wrap() {
+    use trueno_core::{bf16, f16};
+    // Every half there is, and the values between neighbours, which tie.
+    let halves: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).collect();
+    let brains: Vec<bf16> = (0..=u16::MAX).map(bf16::from_bits).collect();
+    let singles: Vec<f32> = (0..=u32::MAX).step_by(65_536 / 8 + 1).map(f32::from_bits).collect();
+    let ties: Vec<f32> = halves.iter().map(|half| f32::from_bits(half.to_f32().to_bits() ^ 0x1000)).collect();
+    for isa in Isa::available() {
+        let mut wide = std::vec![0.0_f32; 1 << 16];
+        convert(isa, &halves, &mut wide);
+        assert!(wide.iter().zip(&halves).all(|(&got, x)| got.to_bits() == x.to_f32().to_bits()), "{}", isa.level());
+        convert(isa, &brains, &mut wide);
+        assert!(wide.iter().zip(&brains).all(|(&got, x)| got.to_bits() == x.to_f32().to_bits() || got.is_nan()));
+        for x in [&singles, &ties] {
+            let mut narrow = std::vec![f16::ZERO; x.len()];
+            convert(isa, x, &mut narrow);
+            for (&got, &x) in narrow.iter().zip(x) {
+                assert!(got == f16::from_f32(x) || (got.is_nan() && x.is_nan()), "{x:e}: {got} {}", isa.level());
+            }
+            let mut brain = std::vec![bf16::ZERO; x.len()];
+            convert(isa, x, &mut brain);
+            for (&got, &x) in brain.iter().zip(x) {
+                assert!(got == bf16::from_f32(x) || (got.is_nan() && x.is_nan()), "{x:e}: {got} {}", isa.level());
+            }
+        }
+        let mut integers = [0_i32; 5];
+        convert(isa, &[2.9_f64, -2.9, 1e10, f64::NAN, f64::NEG_INFINITY], &mut integers);
+        assert_eq!(integers, [2, -2, i32::MAX, 0, i32::MIN]);
+        let mut truths = [false; 3];
+        convert(isa, &[0.0_f32, -0.0, f32::NAN], &mut truths);
+        assert_eq!(truths, [false, false, true]);
+        let mut large = [0_i64];
+        convert(isa, &[i64::MAX - 1], &mut large);
+        assert_eq!(large, [i64::MAX - 1]);
+    }
+}
+
+#[test]
+fn casts_agree_with_the_element_types_where_nothing_is_lost() {
+    use trueno_core::{DType, dispatch_dtype};
+    let isa = Isa::best();
+    for from in DType::ALL {
+        for to in DType::ALL {
+            dispatch_dtype!(from, all A => dispatch_dtype!(to, all B => {
+                let x = [0.0, 1.0, 2.0, 100.0].map(A::from_f64);
+                let mut out = [B::default(); 4];
+                convert(isa, &x, &mut out);
+                assert_eq!(out, x.map(|x| B::from_f64(x.to_f64())), "{from} to {to}");
+            }));
+        }
+    }
+}

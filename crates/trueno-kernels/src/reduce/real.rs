@@ -38,19 +38,19 @@ fn mapped<V: RealVector, R: ReduceRow>(simd: V::Token, x: &[V::Elem], from: usiz
 fn reduce_row<V: RealVector, R: ReduceRow>(simd: V::Token, x: &[V::Elem], center: V) -> V::Elem {
     let Lanes(neutral) = R::init(Lanes(center));
     let mut chains = [neutral; CHAINS];
-    let mut from = 0;
-    while from + CHAINS * V::LANES <= x.len() {
+    let blocks = x.chunks_exact(CHAINS * V::LANES);
+    let rest = blocks.remainder();
+    for block in blocks {
         let mut chain = 0;
         while chain < CHAINS {
-            let value = mapped::<V, R>(simd, x, from + chain * V::LANES, center);
+            let Lanes(value) = R::map(Lanes(read::<V>(simd, block, chain * V::LANES)), Lanes(center));
             chains[chain] = join::<V, R>(chains[chain], value);
             chain += 1;
         }
-        from += CHAINS * V::LANES;
     }
-    while from < x.len() {
-        let value = mapped::<V, R>(simd, x, from, center);
-        chains[0] = join::<V, R>(chains[0], value);
+    let mut from = 0;
+    while from < rest.len() {
+        chains[0] = join::<V, R>(chains[0], mapped::<V, R>(simd, rest, from, center));
         from += V::LANES;
     }
     let [a, b, c, d] = chains;

@@ -337,4 +337,6 @@ pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
 }
 
 #[cfg(test)]
+mod inline_check;
+#[cfg(test)]
 mod tests;

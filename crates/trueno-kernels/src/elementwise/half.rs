@@ -1,0 +1,80 @@
+//! The two half precisions to and from `f32`.
+
+use trueno_core::{bf16, f16};
+
+use crate::Level;
+use crate::simd::{Simd, kernel};
+
+kernel! {
+    /// Shifts the upper half into place.
+    pub(super) fn bf16_to_f32(_simd: S, x: &[bf16], out: &mut [f32]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = f32::from_bits(u32::from(x.to_bits()) << 16);
+        }
+    }
+}
+
+kernel! {
+    /// Rounds to nearest even; NaN stays NaN. Without a branch, so that the compiler vectorises it.
+    pub(super) fn f32_to_bf16(_simd: S, x: &[f32], out: &mut [bf16]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            let bits = x.to_bits();
+            let rounded = bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16;
+            let quiet = bits >> 16 | 0x40;
+            *out = bf16::from_bits(if x.is_nan() { quiet } else { rounded } as u16);
+        }
+    }
+}
+
+kernel! {
+    /// Widens, with the machine's instruction where it has one.
+    pub(super) fn f16_to_f32(simd: S, x: &[f16], out: &mut [f32]) {
+        let done = widen_blocks(simd, x, out);
+        for (out, x) in out.iter_mut().zip(x).skip(done) {
+            *out = x.to_f32();
+        }
+    }
+}
+
+kernel! {
+    /// Rounds to nearest even, with the machine's instruction where it has one.
+    pub(super) fn f32_to_f16(simd: S, x: &[f32], out: &mut [f16]) {
+        let done = narrow_blocks(simd, x, out);
+        for (out, x) in out.iter_mut().zip(x).skip(done) {
+            *out = f16::from_f32(*x);
+        }
+    }
+}
+
+/// Widens whole blocks of eight, and gives how many elements those are: none without F16C.
+#[inline(always)]
+fn widen_blocks<S: Simd>(_: S, x: &[f16], out: &mut [f32]) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if S::LEVEL >= Level::Avx2 {
+        use core::arch::x86_64::{_mm_loadu_si128, _mm256_cvtph_ps, _mm256_storeu_ps};
+        for (x, out) in x.chunks_exact(8).zip(out.chunks_exact_mut(8)) {
+            // SAFETY: a token of this level proves F16C; both blocks have eight elements.
+            unsafe { _mm256_storeu_ps(out.as_mut_ptr(), _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().cast()))) };
+        }
+        return x.len() / 8 * 8;
+    }
+    0
+}
+
+/// Narrows whole blocks of eight, and gives how many elements those are: none without F16C.
+#[inline(always)]
+fn narrow_blocks<S: Simd>(_: S, x: &[f32], out: &mut [f16]) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if S::LEVEL >= Level::Avx2 {
+        use core::arch::x86_64::{_MM_FROUND_TO_NEAREST_INT, _mm_storeu_si128, _mm256_cvtps_ph, _mm256_loadu_ps};
+        for (x, out) in x.chunks_exact(8).zip(out.chunks_exact_mut(8)) {
+            // SAFETY: a token of this level proves F16C; both blocks have eight elements.
+            unsafe {
+                let halves = _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(_mm256_loadu_ps(x.as_ptr()));
+                _mm_storeu_si128(out.as_mut_ptr().cast(), halves);
+            }
+        }
+        return x.len() / 8 * 8;
+    }
+    0
+}
