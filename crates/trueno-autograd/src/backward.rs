@@ -1,6 +1,7 @@
 //! The backward pass as users call it.
 
 use crate::gradients::Gradients;
+use crate::tensor::Autograd;
 use crate::variable::Variable;
 use crate::walk::{BackwardOptions, Targets, walk};
 use std::sync::Arc;
@@ -39,35 +40,38 @@ pub struct GradOptions {
 /// [`Error::ShapePair`] if a seed has not its output's shape.
 ///
 /// ```
-/// use trueno_autograd::{Autograd, GradOptions, grad};
-/// use trueno_core::table::UnaryOp;
-/// use trueno_tensor::DynTensor;
+/// use trueno_autograd::{GradOptions, grad, prelude::*};
+/// use trueno_tensor::prelude::*;
 /// // The third derivative of the sine is minus the cosine.
-/// let x = DynTensor::scalar(0.5_f64)?.requires_grad();
-/// let mut y = x.unary(UnaryOp::Sin, [0.0; 2])?;
+/// let x = Tensor::scalar(0.5_f64).requires_grad();
+/// let mut y = x.sin();
 /// for _ in 0..3 {
 ///     y = grad(&[&y], &[&x], &[], GradOptions { create_graph: true, ..Default::default() })?.remove(0);
 /// }
-/// assert!((y.item::<f64>()? + 0.5_f64.cos()).abs() < 1e-12);
+/// assert!((y.item() + 0.5_f64.cos()).abs() < 1e-12);
 /// # Ok::<(), trueno_core::Error>(())
 /// ```
-pub fn grad(
-    outputs: &[&DynTensor],
-    inputs: &[&DynTensor],
-    seeds: &[&DynTensor],
+pub fn grad<Y: Autograd, X: Autograd>(
+    outputs: &[&Y],
+    inputs: &[&X],
+    seeds: &[&Y],
     options: GradOptions,
-) -> Result<Vec<DynTensor>> {
-    let targets = inputs.iter().map(|input| tracked("grad", input)).collect::<Result<Vec<_>>>()?;
-    let found = towards(outputs, seeds, &targets, false, options)?;
-    let gradient = |(i, (gradient, input)): (usize, (Option<DynTensor>, &&DynTensor))| match gradient {
-        Some(gradient) => Ok(gradient),
-        None if options.allow_unused => input.detach().constant(0.0)?.broadcast_to(input.shape()),
-        None => {
+) -> Result<Vec<X>> {
+    let outputs: Vec<&DynTensor> = outputs.iter().map(|y| y.as_dyn()).collect();
+    let seeds: Vec<&DynTensor> = seeds.iter().map(|g| g.as_dyn()).collect();
+    let targets = inputs.iter().map(|input| tracked("grad", input.as_dyn())).collect::<Result<Vec<_>>>()?;
+    let found = towards(&outputs, &seeds, &targets, false, options)?;
+    let gradient = |(i, gradient): (usize, Option<DynTensor>)| match (gradient, inputs[i].as_dyn()) {
+        (Some(gradient), _) => X::from_dyn(gradient),
+        (None, input) if options.allow_unused => {
+            X::from_dyn(input.detach().constant(0.0)?.broadcast_to(input.shape())?)
+        }
+        (None, _) => {
             let reason = format!("no output depends on input {i}; pass `allow_unused: true` to get zeros");
             Err(Error::Gradient { op: "grad", reason: reason.into() })
         }
     };
-    found.into_iter().zip(inputs).enumerate().map(gradient).collect()
+    found.into_iter().enumerate().map(gradient).collect()
 }
 
 /// The gradients of outputs by variables, `None` where there is no path. With `cut`, the variables count as independent.

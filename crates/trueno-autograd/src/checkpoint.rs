@@ -20,32 +20,35 @@ use trueno_tensor::{DynTensor, Function, Op, Saved};
 /// Those of `f`.
 ///
 /// ```
-/// use trueno_autograd::{Autograd, Backward, checkpoint};
-/// use trueno_core::table::{BinaryOp, UnaryOp};
-/// use trueno_tensor::DynTensor;
-/// let weight = DynTensor::scalar(3.0_f64)?.requires_grad();
-/// let x = DynTensor::scalar(0.5_f64)?; // not tracked: the weight's gradient does not depend on that
+/// use trueno_autograd::{checkpoint, prelude::*};
+/// use trueno_tensor::prelude::*;
+/// let weight = Tensor::scalar(3.0_f64).requires_grad();
+/// let x = Tensor::scalar(0.5_f64); // not tracked: the weight's gradient does not depend on that
 /// let closed = weight.clone();
-/// let f = move |inputs: &[DynTensor]| inputs[0].binary(BinaryOp::Mul, &closed)?.unary(UnaryOp::Exp, [0.0; 2]);
-/// checkpoint(f, &[&x])?.backward();
-/// assert!((weight.grad().unwrap().item::<f64>()? - 0.5 * 1.5_f64.exp()).abs() < 1e-12);
+/// checkpoint(move |inputs: &[Tensor<f64, 0>]| Ok((&inputs[0] * &closed).exp()), &[&x])?.backward();
+/// assert!((weight.grad().unwrap().item() - 0.5 * 1.5_f64.exp()).abs() < 1e-12);
 /// # Ok::<(), trueno_core::Error>(())
 /// ```
-pub fn checkpoint(
-    f: impl Fn(&[DynTensor]) -> Result<DynTensor> + Send + Sync + 'static,
-    inputs: &[&DynTensor],
-) -> Result<DynTensor> {
-    let detached: Vec<DynTensor> = inputs.iter().map(|x| x.detach()).collect();
-    let (output, reached) = mode::watch(|| f(&detached));
-    let output = output?.detach();
-    let closed_over = distinct(reached);
-    let operands: Vec<&DynTensor> = inputs.iter().copied().chain(&closed_over).collect();
-    let Some(recorder) = operands.iter().find_map(|x| x.recorder()).filter(|_| output.dtype().is_float()) else {
-        return Ok(output);
-    };
-    let op = Op::Custom(Arc::new(Checkpoint { f: Box::new(f), inputs: inputs.len() }));
-    let place = recorder.record(&op, &operands, &output, Saved::new());
-    Ok(output.with_recorder(place))
+pub fn checkpoint<X: Autograd, Y: Autograd>(
+    f: impl Fn(&[X]) -> Result<Y> + Send + Sync + 'static,
+    inputs: &[&X],
+) -> Result<Y> {
+    let inputs: Vec<&DynTensor> = inputs.iter().map(|x| x.as_dyn()).collect();
+    let output = Checkpoint { f: Box::new(untyped(f)), inputs: inputs.len() }.apply(&inputs)?;
+    Y::from_dyn(output)
+}
+
+/// A function of engine values.
+type Untyped = dyn Fn(&[DynTensor]) -> Result<DynTensor> + Send + Sync;
+
+/// A function of typed values as one of engine values.
+pub(crate) fn untyped<X: Autograd, Y: Autograd>(
+    f: impl Fn(&[X]) -> Result<Y>,
+) -> impl Fn(&[DynTensor]) -> Result<DynTensor> {
+    move |inputs| {
+        let inputs = inputs.iter().map(|x| X::from_dyn(x.clone())).collect::<Result<Vec<X>>>()?;
+        f(&inputs).map(|output| output.as_dyn().clone())
+    }
 }
 
 /// Each place in the graph once.
@@ -56,8 +59,24 @@ fn distinct(reached: Vec<DynTensor>) -> Vec<DynTensor> {
 
 /// A function that is run again for its graph. Its operands are its inputs and then what it closes over.
 struct Checkpoint {
-    f: Box<dyn Fn(&[DynTensor]) -> Result<DynTensor> + Send + Sync>,
+    f: Box<Untyped>,
     inputs: usize,
+}
+
+impl Checkpoint {
+    /// The value, recorded as one operation on the inputs and on the tracked tensors that the function reached for.
+    fn apply(self, inputs: &[&DynTensor]) -> Result<DynTensor> {
+        let detached: Vec<DynTensor> = inputs.iter().map(|x| x.detach()).collect();
+        let (output, reached) = mode::watch(|| (self.f)(&detached));
+        let output = output?.detach();
+        let closed_over = distinct(reached);
+        let operands: Vec<&DynTensor> = inputs.iter().copied().chain(&closed_over).collect();
+        let Some(recorder) = operands.iter().find_map(|x| x.recorder()).filter(|_| output.dtype().is_float()) else {
+            return Ok(output);
+        };
+        let place = recorder.record(&Op::Custom(Arc::new(self)), &operands, &output, Saved::new());
+        Ok(output.with_recorder(place))
+    }
 }
 
 impl fmt::Debug for Checkpoint {

@@ -1,6 +1,7 @@
 //! Gradients against differences: the check that a gradient is one.
 
 use crate::backward::{GradOptions, grad};
+use crate::checkpoint::untyped;
 use crate::mode;
 use crate::tensor::Autograd;
 use trueno_core::{DType, Error, Result};
@@ -33,15 +34,23 @@ impl Default for GradcheckOptions {
 /// the result of `f` carries no graph, or an input is not `f64`. Besides, the errors of `f`.
 ///
 /// ```
-/// use trueno_autograd::{Autograd, gradcheck};
-/// use trueno_core::table::UnaryOp;
-/// use trueno_tensor::DynTensor;
-/// let x = DynTensor::from_slice(&[0.5, 1.5], &[2])?.requires_grad();
-/// gradcheck(|inputs| inputs[0].unary(UnaryOp::Tanh, [0.0; 2]), &[x], Default::default())?;
+/// use trueno_autograd::{gradcheck, prelude::*};
+/// use trueno_tensor::prelude::*;
+/// let x = tensor![0.5_f64, 1.5].requires_grad();
+/// gradcheck(|inputs| Ok(inputs[0].tanh()), &[x], Default::default())?;
 /// # Ok::<(), trueno_core::Error>(())
 /// ```
-pub fn gradcheck(
-    f: impl Fn(&[DynTensor]) -> Result<DynTensor>,
+pub fn gradcheck<X: Autograd, Y: Autograd>(
+    f: impl Fn(&[X]) -> Result<Y>,
+    inputs: &[X],
+    options: GradcheckOptions,
+) -> Result<()> {
+    let inputs: Vec<DynTensor> = inputs.iter().map(|x| x.as_dyn().clone()).collect();
+    first_order(&untyped(f), &inputs, options)
+}
+
+fn first_order(
+    f: &dyn Fn(&[DynTensor]) -> Result<DynTensor>,
     inputs: &[DynTensor],
     options: GradcheckOptions,
 ) -> Result<()> {
@@ -53,12 +62,12 @@ pub fn gradcheck(
     if !output.tracks_gradient() {
         return Err(failure("the result carries no graph: an operation on the way is not recorded".into()));
     }
-    let numeric = tracked.iter().map(|&i| differences(&f, &inputs, i, options.step)).collect::<Result<Vec<_>>>()?;
+    let numeric = tracked.iter().map(|&i| differences(f, &inputs, i, options.step)).collect::<Result<Vec<_>>>()?;
     // An empty result has one pass too, which must give gradients of the inputs' shapes.
     for element in 0..output.size().max(1) {
         let seed = one_hot(&output, element)?;
-        let options_ = GradOptions { retain_graph: true, allow_unused: true, ..GradOptions::default() };
-        let analytic = grad(&[&output], &targets, &[&seed], options_)?;
+        let pass = GradOptions { retain_graph: true, allow_unused: true, ..GradOptions::default() };
+        let analytic = grad(&[&output], &targets, &[&seed], pass)?;
         for ((&input, analytic), numeric) in tracked.iter().zip(&analytic).zip(&numeric) {
             for (at, (&analytic, numeric)) in analytic.to_vec::<f64>()?.iter().zip(numeric).enumerate() {
                 let numeric = numeric.get(element).copied().unwrap_or(0.0);
@@ -73,8 +82,17 @@ pub fn gradcheck(
 ///
 /// # Errors
 /// As [`gradcheck`].
-pub fn gradgradcheck(
-    f: impl Fn(&[DynTensor]) -> Result<DynTensor>,
+pub fn gradgradcheck<X: Autograd, Y: Autograd>(
+    f: impl Fn(&[X]) -> Result<Y>,
+    inputs: &[X],
+    options: GradcheckOptions,
+) -> Result<()> {
+    let inputs: Vec<DynTensor> = inputs.iter().map(|x| x.as_dyn().clone()).collect();
+    second_order(&untyped(f), &inputs, options)
+}
+
+fn second_order(
+    f: &dyn Fn(&[DynTensor]) -> Result<DynTensor>,
     inputs: &[DynTensor],
     options: GradcheckOptions,
 ) -> Result<()> {
@@ -94,7 +112,7 @@ pub fn gradgradcheck(
         DynTensor::concat(&flat.iter().collect::<Vec<_>>(), 0)
     };
     let all: Vec<DynTensor> = inputs.iter().cloned().chain([seed]).collect();
-    gradcheck(gradients, &all, options)
+    first_order(&gradients, &all, options)
 }
 
 fn check_inputs(inputs: &[DynTensor]) -> Result<()> {
@@ -114,7 +132,7 @@ fn fresh(input: &DynTensor) -> DynTensor {
 
 /// The central differences of every element of the result by every element of one input: a row per input element.
 fn differences(
-    f: &impl Fn(&[DynTensor]) -> Result<DynTensor>,
+    f: &dyn Fn(&[DynTensor]) -> Result<DynTensor>,
     inputs: &[DynTensor],
     index: usize,
     step: f64,

@@ -10,13 +10,11 @@ use trueno_tensor::DynTensor;
 /// The gradients of one backward pass, by leaf.
 ///
 /// ```
-/// use trueno_autograd::{Autograd, Backward};
-/// use trueno_tensor::DynTensor;
-/// use trueno_core::table::ReduceOp;
-/// let x = DynTensor::from_slice(&[1.0_f32, 2.0, 3.0], &[3])?.requires_grad();
-/// let gradients = x.reduce(ReduceOp::Sum, &[0], false, 0.0)?.backward();
-/// assert_eq!(gradients.get(&x).unwrap().to_vec::<f32>()?, [1.0; 3]);
-/// # Ok::<(), trueno_core::Error>(())
+/// use trueno_autograd::prelude::*;
+/// use trueno_tensor::prelude::*;
+/// let x = tensor![1.0, 2.0, 3.0].requires_grad();
+/// let gradients = x.sum().backward();
+/// assert_eq!(gradients.get(&x).unwrap(), tensor![1.0, 1.0, 1.0]);
 /// ```
 #[derive(Clone, Default)]
 pub struct Gradients {
@@ -30,21 +28,21 @@ impl Gradients {
 
     /// The gradient by a leaf; `None` if the pass did not reach it, or `leaf` is none.
     pub fn get<X: Autograd>(&self, leaf: &X) -> Option<X> {
-        let gradient = self.by_leaf.get(&Variable::of(leaf.engine())?.id())?;
-        X::from_engine(gradient.clone()).ok()
+        let gradient = self.by_leaf.get(&Variable::of(leaf.as_dyn())?.id())?;
+        X::from_dyn(gradient.clone()).ok()
     }
 
     /// As [`Gradients::get`], taking the gradient out, so that its memory is the caller's alone if no `grad()` shares it.
     pub fn remove<X: Autograd>(&mut self, leaf: &X) -> Option<X> {
-        let gradient = self.by_leaf.remove(&Variable::of(leaf.engine())?.id())?;
-        X::from_engine(gradient).ok()
+        let gradient = self.by_leaf.remove(&Variable::of(leaf.as_dyn())?.id())?;
+        X::from_dyn(gradient).ok()
     }
 
     /// Puts a gradient in a leaf's place (a clipped one, say) and gives the one that was there. What is no leaf
     /// has no place.
     pub fn insert<X: Autograd>(&mut self, leaf: &X, gradient: &X) -> Option<X> {
-        let id = Variable::of(leaf.engine())?.id();
-        X::from_engine(self.by_leaf.insert(id, gradient.engine().clone())?).ok()
+        let id = Variable::of(leaf.as_dyn())?.id();
+        X::from_dyn(self.by_leaf.insert(id, gradient.as_dyn().clone())?).ok()
     }
 
     /// The number of leaves that the pass reached.

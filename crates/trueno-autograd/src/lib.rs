@@ -7,26 +7,31 @@
 //! result gives the gradients and releases the record as it goes.
 //!
 //! ```
-//! use trueno_autograd::{Autograd, Backward};
-//! use trueno_core::table::{BinaryOp, ReduceOp};
-//! use trueno_tensor::DynTensor;
+//! use trueno_autograd::prelude::*;
+//! use trueno_tensor::prelude::*;
 //!
-//! let x = DynTensor::from_slice(&[1.0_f32, 2.0, 3.0], &[3])?.requires_grad();
-//! let y = x.binary(BinaryOp::Mul, &x)?.reduce(ReduceOp::Sum, &[0], false, 0.0)?;
-//! y.backward();
-//! assert_eq!(x.grad().unwrap().to_vec::<f32>()?, [2.0, 4.0, 6.0]);
-//! # Ok::<(), trueno_core::Error>(())
+//! let x = tensor![1.0, 2.0, 3.0].requires_grad();
+//! (&x * &x).sum().backward(); // only a value of rank 0 has `backward()`
+//! assert_eq!(x.grad().unwrap(), tensor![2.0, 4.0, 6.0]);
+//! ```
+//!
+//! Other ranks need a seed, the gradient by the value itself; without one they do not compile:
+//!
+//! ```compile_fail
+//! # use trueno_autograd::prelude::*;
+//! # use trueno_tensor::prelude::*;
+//! let x = tensor![1.0, 2.0, 3.0].requires_grad();
+//! (&x * &x).backward();
 //! ```
 //!
 //! A graph that was cut is an error, never a silent zero:
 //!
 //! ```
-//! # use trueno_autograd::{Autograd, Backward};
-//! # use trueno_tensor::DynTensor;
-//! let x = DynTensor::scalar(1.0_f32)?.requires_grad();
-//! let error = x.detach().try_backward(Default::default()).unwrap_err();
+//! # use trueno_autograd::prelude::*;
+//! # use trueno_tensor::prelude::*;
+//! let x = tensor![1.0, 2.0].requires_grad();
+//! let error = x.detach().sum().try_backward(Default::default()).unwrap_err();
 //! assert!(error.to_string().contains("no path to a leaf"));
-//! # Ok::<(), trueno_core::Error>(())
 //! ```
 #![forbid(unsafe_code)]
 
@@ -50,3 +55,8 @@ pub use gradients::Gradients;
 pub use mode::{enable_grad, is_grad_enabled, no_grad};
 pub use tensor::{Autograd, Backward, HookHandle};
 pub use walk::BackwardOptions;
+
+/// What programs that take gradients import.
+pub mod prelude {
+    pub use crate::{Autograd, Backward, BackwardOptions, Gradients, enable_grad, no_grad};
+}

@@ -19,12 +19,11 @@ pub fn is_grad_enabled() -> bool {
 /// Runs `f` without recording: results carry no graph, whatever they are made of.
 ///
 /// ```
-/// use trueno_autograd::{Autograd, no_grad};
-/// use trueno_tensor::DynTensor;
-/// let x = DynTensor::from_slice(&[1.0_f32, 2.0], &[2])?.requires_grad();
-/// let y = no_grad(|| x.transpose())?;
-/// assert!(!y.tracks_gradient());
-/// # Ok::<(), trueno_core::Error>(())
+/// use trueno_autograd::prelude::*;
+/// use trueno_tensor::prelude::*;
+/// let x = tensor![1.0, 2.0].requires_grad();
+/// assert!((&x * 2.0).tracks_gradient());
+/// assert!(!no_grad(|| &x * 2.0).tracks_gradient());
 /// ```
 pub fn no_grad<R>(f: impl FnOnce() -> R) -> R {
     with_grad(false, f)

@@ -5,19 +5,19 @@ use crate::gradients::Gradients;
 use crate::variable::Variable;
 use crate::walk::BackwardOptions;
 use std::sync::{Arc, Weak};
-use trueno_core::{Error, Result};
-use trueno_tensor::{DynTensor, Recorder};
+use trueno_core::{Error, Float, Result};
+use trueno_tensor::{DynTensor, Recorder, Tensor};
 
 /// What tensors of every kind can do with gradients.
-pub trait Autograd: Sized {
+pub trait Autograd: Clone + 'static {
     /// The value as the engine has it.
-    fn engine(&self) -> &DynTensor;
+    fn as_dyn(&self) -> &DynTensor;
 
     /// A value from the engine's.
     ///
     /// # Errors
     /// [`Error::DType`] or [`Error::Shape`] if it is not of this type.
-    fn from_engine(value: DynTensor) -> Result<Self>;
+    fn from_dyn(value: DynTensor) -> Result<Self>;
 
     /// This value as a leaf of the gradient graph: what is computed from the result is recorded, and backward
     /// passes leave its gradient in [`grad`](Autograd::grad). Shares memory. Of a tracked value it gives the value itself.
@@ -35,7 +35,7 @@ pub trait Autograd: Sized {
     /// # Errors
     /// [`Error::DType`] if the elements are not floats.
     fn try_requires_grad(&self) -> Result<Self> {
-        let value = self.engine();
+        let value = self.as_dyn();
         if !value.dtype().is_float() {
             let expected = "only floats vary smoothly; cast it first".into();
             return Err(Error::DType { op: "requires_grad", got: value.dtype(), expected });
@@ -44,17 +44,17 @@ pub trait Autograd: Sized {
             Some(recorder) => recorder.clone(),
             None => Variable::leaf() as Arc<dyn Recorder>,
         };
-        Self::from_engine(value.clone().with_recorder(Some(recorder)))
+        Self::from_dyn(value.clone().with_recorder(Some(recorder)))
     }
 
     /// Whether operations on this value are recorded: it is a leaf or made from one.
     fn tracks_gradient(&self) -> bool {
-        self.engine().recorder().is_some()
+        self.as_dyn().recorder().is_some()
     }
 
     /// Whether this value is a leaf: tracked, and made by `requires_grad()`.
     fn is_leaf(&self) -> bool {
-        Variable::of(self.engine()).is_some_and(|variable| variable.is_leaf())
+        Variable::of(self.as_dyn()).is_some_and(|variable| variable.is_leaf())
     }
 
     /// The sum of the gradients that backward passes have left in this leaf since the last
@@ -62,12 +62,12 @@ pub trait Autograd: Sized {
     ///
     /// Never tracked: gradients that have gradients themselves are in the [`Gradients`] that a pass gives.
     fn grad(&self) -> Option<Self> {
-        Self::from_engine(Variable::of(self.engine())?.gradient()?).ok()
+        Self::from_dyn(Variable::of(self.as_dyn())?.gradient()?).ok()
     }
 
     /// Forgets the gradient of this leaf.
     fn zero_grad(&self) {
-        if let Some(variable) = Variable::of(self.engine()) {
+        if let Some(variable) = Variable::of(self.as_dyn()) {
             variable.set_gradient(None);
         }
     }
@@ -78,12 +78,12 @@ pub trait Autograd: Sized {
     /// # Errors
     /// [`Error::Gradient`] if the value is not tracked.
     fn register_hook(&self, hook: impl Fn(&Self) -> Option<Self> + Send + Sync + 'static) -> Result<HookHandle> {
-        let Some(variable) = Variable::of(self.engine()) else {
+        let Some(variable) = Variable::of(self.as_dyn()) else {
             let reason = "the value is not tracked: no gradient will ever arrive".into();
             return Err(Error::Gradient { op: "register_hook", reason });
         };
         // A gradient has its value's type and rank, so the conversion cannot fail.
-        let hook = move |gradient: &DynTensor| Some(hook(&Self::from_engine(gradient.clone()).ok()?)?.engine().clone());
+        let hook = move |gradient: &DynTensor| Some(hook(&Self::from_dyn(gradient.clone()).ok()?)?.as_dyn().clone());
         let id = variable.add_hook(Arc::new(hook));
         Ok(HookHandle { variable: Arc::downgrade(&variable), id })
     }
@@ -94,12 +94,12 @@ pub trait Autograd: Sized {
     /// # Errors
     /// Those of `change`.
     fn update<R>(&mut self, change: impl FnOnce(&mut DynTensor) -> Result<R>) -> Result<R> {
-        let recorder = self.engine().recorder().cloned();
-        let shape = self.engine().shape().to_vec();
-        let mut value = self.engine().detach();
-        *self = Self::from_engine(DynTensor::zeros(&vec![0; shape.len()], value.dtype())?)?;
+        let recorder = self.as_dyn().recorder().cloned();
+        let shape = self.as_dyn().shape().to_vec();
+        let mut value = self.as_dyn().detach();
+        *self = Self::from_dyn(DynTensor::zeros(&vec![0; shape.len()], value.dtype())?)?;
         let result = change(&mut value);
-        *self = Self::from_engine(value.with_recorder(recorder))?;
+        *self = Self::from_dyn(value.with_recorder(recorder))?;
         result
     }
 
@@ -117,7 +117,7 @@ pub trait Autograd: Sized {
     /// # Errors
     /// [`Error::ShapePair`] if `seed` has another shape, else as [`Backward::try_backward`].
     fn try_backward_with(&self, seed: &Self, options: BackwardOptions) -> Result<Gradients> {
-        backward(self.engine(), seed.engine(), options)
+        backward(self.as_dyn(), seed.as_dyn(), options)
     }
 }
 
@@ -141,21 +141,33 @@ pub trait Backward: Autograd {
     /// [`Error::Gradient`] if no path leads to a leaf or an earlier pass consumed the graph; [`Error::Shape`] if the
     /// rank is not 0.
     fn try_backward(&self, options: BackwardOptions) -> Result<Gradients> {
-        backward(self.engine(), &one(self.engine())?, options)
+        backward(self.as_dyn(), &one(self.as_dyn())?, options)
     }
 }
 
 impl Autograd for DynTensor {
-    fn engine(&self) -> &DynTensor {
+    fn as_dyn(&self) -> &DynTensor {
         self
     }
 
-    fn from_engine(value: DynTensor) -> Result<DynTensor> {
+    fn from_dyn(value: DynTensor) -> Result<DynTensor> {
         Ok(value)
     }
 }
 
 impl Backward for DynTensor {}
+
+impl<T: Float, const N: usize> Autograd for Tensor<T, N> {
+    fn as_dyn(&self) -> &DynTensor {
+        Tensor::as_dyn(self)
+    }
+
+    fn from_dyn(value: DynTensor) -> Result<Tensor<T, N>> {
+        Tensor::from_dyn(value)
+    }
+}
+
+impl<T: Float> Backward for Tensor<T, 0> {}
 
 /// A registered hook. Dropping it leaves the hook in place.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ enum Kind {
     },
     /// `None` once a backward pass has consumed it.
     Node {
-        record: Mutex<Option<Record>>,
+        record: Mutex<Option<Box<Record>>>,
     },
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Record {
     pub(crate) op: Op,
     pub(crate) inputs: Box<[Input]>,
     pub(crate) output: Option<DynTensor>,
-    pub(crate) saved: Saved,
+    pub(crate) saved: Box<[DynTensor]>,
 }
 
 /// An operand of a recorded operation.
@@ -86,9 +86,13 @@ impl Variable {
             op: op.clone(),
             inputs: inputs.iter().zip(variables).enumerate().map(input).collect(),
             output: kept.output.then(|| output.detach()),
-            saved: if kept.saved { saved } else { Saved::new() },
+            saved: if kept.saved { saved.into_vec().into() } else { Box::default() },
         };
-        Variable { id: next_id(), hooks: Mutex::default(), kind: Kind::Node { record: Mutex::new(Some(record)) } }
+        Variable {
+            id: next_id(),
+            hooks: Mutex::default(),
+            kind: Kind::Node { record: Mutex::new(Some(Box::new(record))) },
+        }
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -126,7 +130,7 @@ impl Variable {
     }
 
     /// What a node recorded, for good or for this walk only.
-    pub(crate) fn record(&self, retain: bool) -> Result<Option<Record>> {
+    pub(crate) fn record(&self, retain: bool) -> Result<Option<Box<Record>>> {
         match &self.kind {
             Kind::Leaf { .. } => Ok(None),
             Kind::Node { record } => {

@@ -107,7 +107,7 @@ pub(crate) fn walk(
 fn descend(
     pending: &mut Pending,
     variable: &Arc<Variable>,
-    record: Record,
+    record: Box<Record>,
     gradient: DynTensor,
     options: BackwardOptions,
     targets: Option<&Targets>,

@@ -104,7 +104,7 @@ impl<'a> Frame<'a> {
         let kept = (0..x.rank()).filter(|axis| !self.reduction.axes.contains(axis));
         let order: Vec<isize> = kept.chain(self.reduction.axes.iter().copied()).map(|axis| axis as isize).collect();
         let length: usize = self.reduction.axes.iter().map(|&axis| self.shape[axis]).product();
-        let rows = if length == 0 { self.g.size() } else { x.size() / length };
+        let rows = x.size().checked_div(length).unwrap_or(self.g.size());
         Ok((x.permute(&order)?.reshape_to(&[rows, length])?, order))
     }
 
