@@ -54,6 +54,12 @@ impl<'a> TestBuild<'a> {
         Ok(Verdict::passed())
     }
 
+    /// Runs the examples in the documentation, against the same libraries.
+    pub fn doc_tests(&self) -> Result<Verdict> {
+        run(&mut self.cargo(["test", "--workspace", "--doc"])?)?;
+        Ok(Verdict::passed())
+    }
+
     /// Runs the test binaries of one crate again with `variables` set; how many there were.
     pub fn run(&self, package: &str, variables: &[(&str, &str)]) -> Result<usize> {
         if !self.workspace.has_crate(package) {

@@ -35,12 +35,6 @@ pub fn clippy(workspace: &Workspace) -> Result<Verdict> {
     Ok(Verdict::passed())
 }
 
-/// The examples in the documentation run.
-pub fn doc_tests(workspace: &Workspace) -> Result<Verdict> {
-    run(&mut cargo(workspace, ["test", "--workspace", "--doc"]))?;
-    Ok(Verdict::passed())
-}
-
 /// The documentation builds without a broken link.
 pub fn documentation(workspace: &Workspace) -> Result<Verdict> {
     let mut doc = cargo(workspace, ["doc", "--workspace", "--no-deps", "--exclude", "xtask"]);

@@ -32,8 +32,8 @@ pub fn tier2(workspace: &Workspace, only: Option<&str>) -> Result<()> {
         gates.push(Gate::new(format!("isa {level}"), move || isa::equivalence(build, level)));
     }
     gates.extend([
+        Gate::new("doc tests", || build.doc_tests()),
         Gate::new("coverage", || build.lines()),
-        Gate::new("doc tests", || gates::doc_tests(workspace)),
         Gate::new("documentation", || gates::documentation(workspace)),
         Gate::new("oracle fixtures", || oracle::gate(workspace)),
         Gate::new("docs/ops.md", || table::page(workspace, true)),
