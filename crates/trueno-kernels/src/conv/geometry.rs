@@ -8,7 +8,8 @@
 use core::ops::Range;
 
 use super::Conv2dShape;
-use crate::simd::Real;
+use crate::Isa;
+use crate::simd::{Real, kernel};
 
 /// The arrangement of one group of one image.
 #[derive(Clone, Copy, Debug)]
@@ -132,35 +133,25 @@ impl Geometry {
     }
 
     /// The elements of the group in `image`, arranged: `image` itself or a copy in `buffer`.
-    pub fn arrange<'a, T: Real>(&self, image: &'a [T], buffer: &'a mut [T]) -> &'a [T] {
+    pub fn arrange<'a, T: Real>(&self, isa: Isa, image: &'a [T], buffer: &'a mut [T]) -> &'a [T] {
         assert_eq!(image.len(), self.channels * self.size[0] * self.size[1]);
         if self.is_image() {
             return image;
         }
         let buffer = &mut buffer[..self.len()];
-        buffer.fill(T::ZERO);
-        self.each_row(|inside, arranged, phase, first| {
-            let row = &image[inside];
-            for (value, &element) in buffer[arranged].iter_mut().zip(row[first..].iter().step_by(phase)) {
-                *value = element;
-            }
-        });
+        arrange_rows(isa, self, image, buffer);
         buffer
     }
 
     /// The inverse of [`Geometry::arrange`], without the padding.
-    pub fn restore<T: Real>(&self, buffer: &[T], image: &mut [T]) {
+    pub fn restore<T: Real>(&self, isa: Isa, buffer: &[T], image: &mut [T]) {
         assert_eq!(image.len(), self.channels * self.size[0] * self.size[1]);
-        self.each_row(|inside, arranged, phase, first| {
-            let row = &mut image[inside];
-            for (&value, element) in buffer[arranged].iter().zip(row[first..].iter_mut().step_by(phase)) {
-                *element = value;
-            }
-        });
+        restore_rows(isa, self, buffer, image);
     }
 
     /// Calls `f` for every row of the image and every remainder with: where the row lies in the image, where its elements of that remainder
     /// lie in the arranged group, the stride and the first of those elements in the row.
+    #[inline(always)]
     fn each_row(&self, mut f: impl FnMut(Range<usize>, Range<usize>, usize, usize)) {
         let ([height, width], [above, left]) = (self.size, self.padding);
         for row in 0..self.channels * height {
@@ -175,6 +166,41 @@ impl Geometry {
                 }
             }
         }
+    }
+}
+
+kernel! {
+    /// See [`Geometry::arrange`].
+    fn arrange_rows<T: Real>(simd: S, geometry: &Geometry, image: &[T], buffer: &mut [T]) {
+        let _ = simd;
+        buffer.fill(T::ZERO);
+        geometry.each_row(|inside, arranged, phases, first| {
+            let row = &image[inside];
+            if phases == 1 {
+                buffer[arranged].copy_from_slice(row);
+                return;
+            }
+            for (value, &element) in buffer[arranged].iter_mut().zip(row[first..].iter().step_by(phases)) {
+                *value = element;
+            }
+        });
+    }
+}
+
+kernel! {
+    /// See [`Geometry::restore`].
+    fn restore_rows<T: Real>(simd: S, geometry: &Geometry, buffer: &[T], image: &mut [T]) {
+        let _ = simd;
+        geometry.each_row(|inside, arranged, phases, first| {
+            let row = &mut image[inside];
+            if phases == 1 {
+                row.copy_from_slice(&buffer[arranged]);
+                return;
+            }
+            for (&value, element) in buffer[arranged].iter().zip(row[first..].iter_mut().step_by(phases)) {
+                *element = value;
+            }
+        });
     }
 }
 
@@ -272,7 +298,7 @@ mod tests {
                     let geometry = Geometry::new(&shape);
                     let image: Vec<f32> = (1..=112).map(|v| v as f32).collect();
                     let mut buffer = vec![-1.0; geometry.buffer_len()];
-                    let arranged = geometry.arrange(&image, &mut buffer);
+                    let arranged = geometry.arrange(Isa::best(), &image, &mut buffer);
                     for first in [0, 1, 7] {
                         let counted: Vec<usize> = geometry.taps_from(first).take(5).collect();
                         assert!(counted.iter().enumerate().all(|(k, &tap)| tap == geometry.tap(first + k)));
@@ -290,7 +316,7 @@ mod tests {
                         }
                     }
                     let mut back = vec![0.0; image.len()];
-                    geometry.restore(arranged, &mut back);
+                    geometry.restore(Isa::best(), arranged, &mut back);
                     assert_eq!(back, image);
                 }
             }

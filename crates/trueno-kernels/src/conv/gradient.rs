@@ -68,7 +68,7 @@ pub fn conv2d_input_gradient<T: Real>(
             spread_blocks(isa, shape, &geometry, weight, g, arranged, scratch);
         }
         if !geometry.is_image() {
-            geometry.restore(buffer, d_image);
+            geometry.restore(isa, buffer, d_image);
         }
     }
 }
@@ -141,7 +141,7 @@ pub fn conv2d_weight_gradient<T: Real>(
     let plan = Plan::packed::<T>(isa, outs, taps, pixels);
     let group_in = shape.image_elements() / shape.groups;
     for (index, g) in g.chunks_exact(outs * pixels).enumerate() {
-        let image = geometry.arrange(&input[index * group_in..][..group_in], buffer);
+        let image = geometry.arrange(isa, &input[index * group_in..][..group_in], buffer);
         let d_weight = &mut d_weight[index % shape.groups * outs * taps..][..outs * taps];
         if shape.is_depthwise() {
             depthwise::weight_gradient(isa, &geometry, image, g, d_weight);

@@ -104,7 +104,7 @@ pub fn conv2d<T: Real>(
     let group_in = shape.image_elements() / shape.groups;
     for (index, output) in output.chunks_exact_mut(outs * pixels).enumerate() {
         let group = index % shape.groups;
-        let image = geometry.arrange(&input[index * group_in..][..group_in], buffer);
+        let image = geometry.arrange(isa, &input[index * group_in..][..group_in], buffer);
         let channels = group * outs..(group + 1) * outs;
         let part = Filter {
             weight: &filter.weight[channels.start * taps..channels.end * taps],

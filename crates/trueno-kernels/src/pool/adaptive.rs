@@ -4,6 +4,7 @@
 
 use core::ops::Range;
 
+use crate::Isa;
 use crate::lanes::{Sum, read};
 use crate::simd::{Real, RealVector, kernel};
 
@@ -61,6 +62,13 @@ fn sum<V: RealVector>(simd: V::Token, x: &[V::Elem]) -> f64 {
 /// # Panics
 /// If `g` and `out` are not whole planes, as many each.
 pub fn adaptive_avg_pool2d_gradient<T: Real>(g: &[T], output: [usize; 2], input: [usize; 2], out: &mut [T]) {
+    spread(Isa::best(), g, output, input, out);
+}
+
+kernel! {
+    /// The body of [`adaptive_avg_pool2d_gradient`].
+    fn spread<T: Real>(simd: S, g: &[T], output: [usize; 2], input: [usize; 2], out: &mut [T]) {
+    let _ = simd;
     check(out, input, g, output);
     out.fill(T::ZERO);
     if g.is_empty() {
@@ -81,6 +89,8 @@ pub fn adaptive_avg_pool2d_gradient<T: Real>(g: &[T], output: [usize; 2], input:
             }
         }
     }
+}
+
 }
 
 /// Panics unless both are whole planes, and as many.

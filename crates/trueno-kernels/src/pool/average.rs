@@ -18,18 +18,43 @@ kernel! {
         for (plane, out) in out.chunks_exact_mut(height * width).enumerate() {
             let x = &x[plane * plane_in..][..plane_in];
             for oy in 0..height {
+                let inside = shape.inside(oy, width);
                 for ox in 0..width {
-                    let mut sum = T::ZERO;
-                    for row in shape.rows(oy) {
-                        for col in shape.cols(ox) {
-                            sum = sum + x[row * shape.width + col];
-                        }
-                    }
+                    let sum = match shape.kernel {
+                        [2, 2] if inside.contains(&ox) => sum_inside::<T, 2, 2>(shape, x, oy, ox),
+                        [3, 3] if inside.contains(&ox) => sum_inside::<T, 3, 3>(shape, x, oy, ox),
+                        _ => sum_of_window(shape, x, oy, ox),
+                    };
                     out[oy * width + ox] = sum * scale;
                 }
             }
         }
     }
+}
+
+/// The sum of the part of a window that lies inside the plane.
+#[inline(always)]
+fn sum_of_window<T: Real>(shape: &Pool2dShape, x: &[T], oy: usize, ox: usize) -> T {
+    let mut sum = T::ZERO;
+    for row in shape.rows(oy) {
+        for col in shape.cols(ox) {
+            sum = sum + x[row * shape.width + col];
+        }
+    }
+    sum
+}
+
+/// As [`sum_of_window`] for a window inside the plane.
+#[inline(always)]
+fn sum_inside<T: Real, const H: usize, const W: usize>(shape: &Pool2dShape, x: &[T], oy: usize, ox: usize) -> T {
+    let (top, left) = (oy * shape.stride[0] - shape.padding[0], ox * shape.stride[1] - shape.padding[1]);
+    let mut sum = T::ZERO;
+    for ky in 0..H {
+        for &value in &x[(top + ky) * shape.width + left..][..W] {
+            sum = sum + value;
+        }
+    }
+    sum
 }
 
 kernel! {

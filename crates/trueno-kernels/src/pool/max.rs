@@ -1,6 +1,7 @@
 //! The largest element of each window.
 
 use super::Pool2dShape;
+use crate::Isa;
 use crate::simd::{Real, kernel};
 
 kernel! {
@@ -27,16 +28,47 @@ kernel! {
             let mut positions = argmax.as_deref_mut().map(|argmax| &mut argmax[range.clone()]);
             let out = &mut out[range];
             for oy in 0..height {
-                for ox in 0..width {
-                    let position = argmax_of_window(shape, x, oy, ox);
-                    out[oy * width + ox] = x[position];
-                    if let Some(positions) = &mut positions {
-                        positions[oy * width + ox] = position as i32;
-                    }
-                }
+                let row = oy * width..(oy + 1) * width;
+                let positions = positions.as_deref_mut().map(|positions| &mut positions[row.clone()]);
+                pool_row(shape, x, oy, &mut out[row], positions);
             }
         }
     }
+}
+
+/// A row of windows. Those that lie inside the plane and have a usual size are straight code.
+#[inline(always)]
+fn pool_row<T: Real>(shape: &Pool2dShape, x: &[T], oy: usize, out: &mut [T], mut positions: Option<&mut [i32]>) {
+    let inside = shape.inside(oy, out.len());
+    for (ox, out) in out.iter_mut().enumerate() {
+        let first = (oy * shape.stride[0]).wrapping_sub(shape.padding[0]).wrapping_mul(shape.width);
+        let first = first.wrapping_add(ox * shape.stride[1]).wrapping_sub(shape.padding[1]);
+        let position = match shape.kernel {
+            [2, 2] if inside.contains(&ox) => argmax_inside::<T, 2, 2>(x, first, shape.width),
+            [3, 3] if inside.contains(&ox) => argmax_inside::<T, 3, 3>(x, first, shape.width),
+            _ => argmax_of_window(shape, x, oy, ox),
+        };
+        *out = x[position];
+        if let Some(positions) = &mut positions {
+            positions[ox] = position as i32;
+        }
+    }
+}
+
+/// As [`argmax_of_window`] for a window inside the plane whose first element is at `first`.
+#[inline(always)]
+fn argmax_inside<T: Real, const H: usize, const W: usize>(x: &[T], first: usize, width: usize) -> usize {
+    let mut best = first;
+    let mut largest = x[first];
+    for ky in 0..H {
+        let start = first + ky * width;
+        for (kx, &value) in x[start..start + W].iter().enumerate() {
+            let replaces = (value > largest) | (is_nan(value) & !is_nan(largest));
+            best = if replaces { start + kx } else { best };
+            largest = if replaces { value } else { largest };
+        }
+    }
+    best
 }
 
 /// Whether `value` is NaN.
@@ -70,6 +102,13 @@ fn argmax_of_window<T: Real>(shape: &Pool2dShape, x: &[T], oy: usize, ox: usize)
 /// # Panics
 /// If a slice is not as long as the shape says, or a position is outside the plane.
 pub fn max_pool2d_gradient<T: Real>(shape: &Pool2dShape, argmax: &[i32], g: &[T], out: &mut [T]) {
+    spread(Isa::best(), shape, argmax, g, out);
+}
+
+kernel! {
+    /// The body of [`max_pool2d_gradient`].
+    fn spread<T: Real>(simd: S, shape: &Pool2dShape, argmax: &[i32], g: &[T], out: &mut [T]) {
+    let _ = simd;
     let [height, width] = shape.checked_output();
     assert_eq!(g.len(), shape.planes * height * width, "g");
     assert_eq!(argmax.len(), g.len(), "argmax");
@@ -85,4 +124,5 @@ pub fn max_pool2d_gradient<T: Real>(shape: &Pool2dShape, argmax: &[i32], g: &[T]
             *out = *out + g;
         }
     }
+}
 }

@@ -86,6 +86,21 @@ impl Pool2dShape {
         }
     }
 
+    /// The windows of row `oy`, of `count`, that lie inside the plane.
+    #[inline(always)]
+    fn inside(&self, oy: usize, count: usize) -> Range<usize> {
+        let top = oy * self.stride[0];
+        if top < self.padding[0] || top + self.kernel[0] > self.height + self.padding[0] {
+            return 0..0;
+        }
+        let first = self.padding[1].div_ceil(self.stride[1]);
+        let end = match (self.width + self.padding[1]).checked_sub(self.kernel[1]) {
+            Some(room) => room / self.stride[1] + 1,
+            None => 0,
+        };
+        first..end.min(count)
+    }
+
     /// The rows that window row `oy` has inside the plane.
     #[inline(always)]
     fn rows(&self, oy: usize) -> Range<usize> {
