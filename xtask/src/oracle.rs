@@ -12,13 +12,14 @@ use crate::table;
 use crate::workspace::Workspace;
 
 /// The scripts that ask NumPy and PyTorch, and where what they are told is committed.
-const SCRIPTS: [Script; 2] = [
+const SCRIPTS: [Script; 3] = [
     Script { path: "xtask/oracle/generate.py", out: "crates/trueno/tests/fixtures", reads_table: true },
     Script {
         path: "xtask/oracle/mnist_curve.py",
         out: "crates/trueno-optim/tests/fixtures/mnist_curve.safetensors",
         reads_table: false,
     },
+    Script { path: "xtask/oracle/print.py", out: "crates/trueno-tensor/tests/fixtures/print.json", reads_table: false },
 ];
 
 /// The versions that the fixtures are made with.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod create;
+mod display;
 mod elementwise;
 mod index;
 mod linalg;
@@ -214,12 +215,6 @@ impl<T: Element, const N: usize> TryFrom<DynTensor> for Tensor<T, N> {
 impl<T: Element, const N: usize> From<Tensor<T, N>> for DynTensor {
     fn from(tensor: Tensor<T, N>) -> DynTensor {
         tensor.inner
-    }
-}
-
-impl<T: Element, const N: usize> std::fmt::Debug for Tensor<T, N> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "tensor({:?}, shape={:?})", self.inner.detach().to_vec::<T>(), self.shape())
     }
 }
 
