@@ -60,7 +60,8 @@ pub(super) fn half_expm1<V: RealVector>(x: V) -> Double<V> {
     // 2^(n-1) (1 + power) - 1/2
     let scale = power_of_two(n.sub(x.lit(1.0)));
     let constant = Double::sum(scale, x.lit(-0.5));
-    let total = Double::sum(constant.hi, scale.mul(power.hi));
+    // The constant is 0, or larger than the rest: |power| < 0.42 and, for n != 0, |scale - 1/2| >= scale / 2.
+    let total = Double::ordered_sum(constant.hi, scale.mul(power.hi));
     total.plus_small(scale.mul_add(power.lo, constant.lo))
 }
 

@@ -4,8 +4,11 @@
 //! reduce the argument with more precision than the type has, evaluate a minimax polynomial, put the result
 //! together from a large and a small part. What differs between the types are the constants in [`Tables`].
 //!
-//! Errors, in units in the last place: below 1 for all of `f32` (`examples/ulp.rs` goes through every input),
-//! below 2 for sampled `f64`; `pow` below 2. NaN, infinities, signed zeros and subnormals are as in IEEE 754 and NumPy.
+//! Largest errors, in units in the last place of `f32`, over every 131st of its values (`examples/ulp.rs` measures them,
+//! over all values if asked): exp 0.76, exp2 0.76, expm1 0.98, ln 0.90, log2 0.92, log10 0.81, log1p 0.92, sin 0.82,
+//! cos 0.82, tan 0.96, tanh 0.82, and erf 1.14, where e^(-x^2) just above 1 is rounded a few times. `pow` stays
+//! below 2 and `f64` within 2 of the oracle's in the tests' samples. NaN, infinities, signed zeros and subnormals are
+//! as in IEEE 754 and NumPy.
 
 mod double;
 mod erf;
