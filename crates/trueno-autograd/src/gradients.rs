@@ -3,8 +3,9 @@
 use crate::Autograd;
 use crate::variable::Variable;
 use crate::walk::Found;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
+use trueno_core::Result;
 use trueno_tensor::DynTensor;
 
 /// The gradients of one backward pass, by leaf.
@@ -18,7 +19,8 @@ use trueno_tensor::DynTensor;
 /// ```
 #[derive(Clone, Default)]
 pub struct Gradients {
-    by_leaf: HashMap<u64, DynTensor>,
+    /// By age of the leaf, so that whoever adds them up does it in the same order every time.
+    by_leaf: BTreeMap<u64, DynTensor>,
 }
 
 impl Gradients {
@@ -45,6 +47,22 @@ impl Gradients {
         X::from_dyn(self.by_leaf.insert(id, gradient.as_dyn().clone())?).ok()
     }
 
+    /// The gradients, those by older leaves first.
+    pub fn iter(&self) -> impl Iterator<Item = &DynTensor> {
+        self.by_leaf.values()
+    }
+
+    /// Replaces each gradient by what `change` makes of it (clipped, scaled). On an error those before are replaced.
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub fn try_map(&mut self, mut change: impl FnMut(&DynTensor) -> Result<DynTensor>) -> Result<()> {
+        for gradient in self.by_leaf.values_mut() {
+            *gradient = change(gradient)?;
+        }
+        Ok(())
+    }
+
     /// The number of leaves that the pass reached.
     pub fn len(&self) -> usize {
         self.by_leaf.len()
@@ -58,8 +76,6 @@ impl Gradients {
 
 impl fmt::Debug for Gradients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut sorted: Vec<_> = self.by_leaf.iter().collect();
-        sorted.sort_by_key(|(id, _)| **id);
-        f.debug_map().entries(sorted).finish()
+        f.debug_map().entries(&self.by_leaf).finish()
     }
 }

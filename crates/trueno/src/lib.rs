@@ -10,5 +10,6 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub use trueno_autograd as autograd;
 pub use trueno_core::{DType, Error, Result};
 pub use trueno_tensor as tensor;

@@ -1,0 +1,148 @@
+//! Trueno's side of a case.
+
+use crate::fixture::Case;
+use serde_json::Value;
+use trueno::tensor::{Conv2dConfig, CrossEntropyConfig, DynTensor, Extreme, Op, Pool2dConfig, apply};
+use trueno_core::table::{BinaryOp, CompareOp, Family, ReduceOp, TernaryOp, UnaryOp};
+use trueno_core::{DType, Dims, SliceItem};
+
+/// The result for the case's operands.
+pub fn run(case: &Case, inputs: &[&DynTensor]) -> DynTensor {
+    let p = &case.parameters;
+    let x = inputs[0];
+    let result = match case.kind.as_str() {
+        "unary" => {
+            let op = find(UnaryOp::ALL, &case.row, UnaryOp::name);
+            x.unary(op, op.default_parameters())
+        }
+        "binary" => x.binary(find(BinaryOp::ALL, &case.row, BinaryOp::name), inputs[1]),
+        "compare" => x.compare(find(CompareOp::ALL, &case.row, CompareOp::name), inputs[1]),
+        "ternary" => x.ternary(find(TernaryOp::ALL, &case.row, TernaryOp::name), inputs[1], inputs[2]),
+        "reduce" => {
+            let op = find(ReduceOp::ALL, &case.row, ReduceOp::name);
+            x.reduce(op, &list(&p["axes"]), false, number(&p["correction"]))
+        }
+        _ => return family(find(Family::ALL, &case.row, Family::name), p, inputs),
+    };
+    result.unwrap_or_else(|error| panic!("{}: {error}", case.name))
+}
+
+fn find<R: Copy>(rows: &[R], name: &str, name_of: fn(R) -> &'static str) -> R {
+    rows.iter().copied().find(|&row| name_of(row) == name).unwrap_or_else(|| panic!("{name} is no row"))
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap()
+}
+
+fn index(value: &Value) -> usize {
+    value.as_u64().unwrap() as usize
+}
+
+fn list(value: &Value) -> Vec<isize> {
+    value.as_array().unwrap().iter().map(|v| v.as_i64().unwrap() as isize).collect()
+}
+
+fn sizes<const N: usize>(value: &Value) -> [usize; N] {
+    let sizes: Vec<usize> = value.as_array().unwrap().iter().map(index).collect();
+    sizes.try_into().unwrap()
+}
+
+fn convolution(p: &Value) -> Conv2dConfig {
+    Conv2dConfig {
+        stride: sizes(&p["stride"]),
+        padding: sizes(&p["padding"]),
+        dilation: sizes(&p["dilation"]),
+        groups: index(&p["groups"]),
+    }
+}
+
+fn pooling(p: &Value) -> Pool2dConfig {
+    Pool2dConfig { kernel: sizes(&p["kernel"]), stride: sizes(&p["stride"]), padding: sizes(&p["padding"]) }
+}
+
+fn cross_entropy(p: &Value) -> CrossEntropyConfig {
+    CrossEntropyConfig {
+        mean: p["reduction"] != "sum",
+        ignore_index: p["ignore_index"].as_i64(),
+        label_smoothing: p["label_smoothing"].as_f64().unwrap_or(0.0),
+    }
+}
+
+/// NumPy's items, as the fixtures spell them.
+fn items(text: &str) -> Vec<SliceItem> {
+    let bound = |text: &str| text.trim().parse::<isize>().ok();
+    let item = |text: &str| match text.trim() {
+        "..." => SliceItem::Ellipsis,
+        "new" => SliceItem::NewAxis,
+        text if text.contains(':') => {
+            let parts: Vec<&str> = text.split(':').collect();
+            let step = parts.get(2).and_then(|text| bound(text)).unwrap_or(1);
+            SliceItem::Range { start: bound(parts[0]), stop: bound(parts[1]), step }
+        }
+        text => SliceItem::Index(text.parse().unwrap()),
+    };
+    text.split(',').map(item).collect()
+}
+
+/// No `_` arm: a new family is asked for here.
+fn family(family: Family, p: &Value, inputs: &[&DynTensor]) -> DynTensor {
+    let x = inputs[0];
+    let axis = || p["axis"].as_i64().unwrap() as isize;
+    let result = match family {
+        Family::Matmul => x.matmul(inputs[1]),
+        Family::Conv2d => x.conv2d(inputs[1], inputs.get(2).copied(), convolution(p)),
+        Family::Conv2dInputGrad => apply(&Op::Conv2dInputGrad(convolution(p), sizes(&p["shape"])), inputs),
+        Family::Conv2dWeightGrad => apply(&Op::Conv2dWeightGrad(convolution(p), sizes(&p["shape"])), inputs),
+        Family::MaxPool2d => x.max_pool2d(pooling(p)),
+        Family::AvgPool2d => x.avg_pool2d(pooling(p)),
+        Family::AvgPool2dGrad => apply(&Op::AvgPool2dGrad(pooling(p), sizes(&p["shape"])), inputs),
+        Family::AdaptiveAvgPool2d => x.adaptive_avg_pool2d(sizes(&p["size"])),
+        Family::AdaptiveAvgPool2dGrad => apply(&Op::AdaptiveAvgPool2dGrad(sizes(&p["shape"])), inputs),
+        Family::Softmax => x.softmax(axis()),
+        Family::LogSoftmax => x.log_softmax(axis()),
+        Family::LogSumExp => x.logsumexp(axis(), false),
+        Family::LayerNorm => {
+            let affine = inputs.get(1).map(|weight| (*weight, inputs[2]));
+            x.layer_norm(index(&p["axes"]), affine, number(&p["eps"]))
+        }
+        Family::BatchNorm => {
+            let running = inputs.get(3).map(|mean| (*mean, inputs[4]));
+            x.batch_norm(inputs[1], inputs[2], running, number(&p["eps"]))
+        }
+        Family::IndexSelect => x.index_select(axis(), inputs[1]),
+        Family::Gather => x.gather(axis(), inputs[1]),
+        Family::IndexAdd => apply(&Op::IndexAdd { axis: axis() as usize, size: index(&p["size"]) }, inputs),
+        Family::ScatterAdd => {
+            let shape = Dims::from_vec(p["shape"].as_array().unwrap().iter().map(index).collect());
+            apply(&Op::ScatterAdd { axis: axis() as usize, shape }, inputs)
+        }
+        Family::Where => x.select(inputs[1], inputs[2]),
+        Family::Concat => DynTensor::concat(inputs, axis()),
+        Family::Pad => {
+            let widths: Vec<[usize; 2]> = p["widths"].as_array().unwrap().iter().map(sizes).collect();
+            x.pad(&widths, number(&p["value"]))
+        }
+        Family::CumSum => x.cumsum(axis()),
+        Family::CrossEntropy => x.cross_entropy(inputs[1], cross_entropy(p)),
+        Family::ArgReduce => {
+            x.arg_reduce(if p["extreme"] == "max" { Extreme::Max } else { Extreme::Min }, axis(), false)
+        }
+        Family::Cast => x.cast(DType::F32).and_then(|y| y.cast(x.dtype())),
+        Family::Contiguous => x.transpose().and_then(|y| y.contiguous()),
+        Family::Permute => x.permute(&list(&p["axes"])),
+        Family::Reshape => x.permute(&[0, 2, 1]).and_then(|y| y.reshape(&list(&p["shape"]))),
+        Family::Slice => x.slice(&items(p["items"].as_str().unwrap())),
+        Family::SliceScatter => {
+            let shape = Dims::from_vec(p["shape"].as_array().unwrap().iter().map(index).collect());
+            apply(&Op::SliceScatter(shape, items(p["items"].as_str().unwrap()).into()), inputs)
+        }
+        Family::Broadcast => {
+            let shape: Vec<usize> = p["shape"].as_array().unwrap().iter().map(index).collect();
+            x.broadcast_to(&shape)
+        }
+        Family::Flip => x.flip(&list(&p["axes"])),
+        Family::Dropout | Family::Custom => unreachable!("exempt: PyTorch has no answer for {}", family.name()),
+    };
+    result.unwrap_or_else(|error| panic!("{}: {error}", family.name()))
+}
