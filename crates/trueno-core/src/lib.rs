@@ -39,4 +39,4 @@ pub use dtype::{DType, Element, Float, Number};
 pub use error::{Error, Result};
 pub use half::{bf16, f16};
 pub use layout::{Collapsed, Dims, Layout, SliceItem, Strides, broadcast_shapes};
-pub use random::{Philox, Rng};
+pub use random::Philox;

@@ -63,69 +63,6 @@ impl Philox {
     }
 }
 
-/// A sequence of random numbers that one owner draws from: [`Philox`] read position by position.
-///
-/// ```
-/// use trueno_core::Rng;
-/// let mut rng = Rng::seed(0);
-/// let (first, second) = (rng.next_u64(), rng.next_u64());
-/// assert_ne!(first, second);
-/// assert_eq!(Rng::seed(0).next_u64(), first);
-/// ```
-#[derive(Clone, Debug)]
-pub struct Rng {
-    stream: Philox,
-    position: u64,
-    words: [u32; 4],
-    used: usize,
-    /// The second of the pair of normal numbers that one transform makes.
-    spare: Option<f64>,
-}
-
-impl Rng {
-    /// The sequence of a seed.
-    pub const fn seed(seed: u64) -> Rng {
-        Rng { stream: Philox::new(seed), position: 0, words: [0; 4], used: 4, spare: None }
-    }
-
-    /// 32 random bits.
-    pub fn next_u32(&mut self) -> u32 {
-        if self.used == self.words.len() {
-            self.words = self.stream.block(self.position);
-            self.position += 1;
-            self.used = 0;
-        }
-        self.used += 1;
-        self.words[self.used - 1]
-    }
-
-    /// 64 random bits: the seed of another sequence, say.
-    pub fn next_u64(&mut self) -> u64 {
-        (self.next_u32() as u64) << 32 | self.next_u32() as u64
-    }
-
-    /// Uniform in `[0, 1)`, with 53 bits.
-    pub fn uniform(&mut self) -> f64 {
-        Philox::unit_f64(self.next_u32(), self.next_u32())
-    }
-
-    /// Normally distributed with mean 0 and variance 1 (Box and Muller, 1958).
-    pub fn normal(&mut self) -> f64 {
-        if let Some(spare) = self.spare.take() {
-            return spare;
-        }
-        let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.uniform()));
-        let (sin, cos) = libm::sincos(2.0 * core::f64::consts::PI * self.uniform());
-        self.spare = Some(radius * sin);
-        radius * cos
-    }
-
-    /// A whole number below `bound`, each as likely to within 2^-64 of `bound`; 0 if `bound` is 0.
-    pub fn below(&mut self, bound: usize) -> usize {
-        ((self.next_u64() as u128 * bound as u128) >> 64) as usize
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,33 +81,5 @@ mod tests {
         assert_eq!(Philox::unit_f32(0), 0.0);
         assert!(Philox::unit_f32(u32::MAX) < 1.0);
         assert!(Philox::unit_f64(u32::MAX, u32::MAX) < 1.0);
-    }
-
-    #[test]
-    fn a_sequence_reads_every_word_once() {
-        let mut rng = Rng::seed(9);
-        for position in 0..3 {
-            assert_eq!(Philox::new(9).block(position).map(|_| rng.next_u32()), Philox::new(9).block(position));
-        }
-    }
-
-    /// 40,000 draws: the standard error of the mean is 0.005, of the variance 0.0071, of the fourth moment 0.05.
-    #[test]
-    fn normal_numbers_have_the_moments_of_the_normal_distribution() {
-        let mut rng = Rng::seed(1);
-        let draws: std::vec::Vec<f64> = (0..40_000).map(|_| rng.normal()).collect();
-        let moment = |power: i32| draws.iter().map(|v| v.powi(power)).sum::<f64>() / draws.len() as f64;
-        assert!(moment(1).abs() < 0.02, "{}", moment(1));
-        assert!((moment(2) - 1.0).abs() < 0.03, "{}", moment(2));
-        assert!((moment(4) - 3.0).abs() < 0.2, "{}", moment(4));
-        let neighbours = draws.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>() / draws.len() as f64;
-        assert!(neighbours.abs() < 0.02, "{neighbours}");
-    }
-
-    #[test]
-    fn numbers_stay_in_their_range() {
-        let mut rng = Rng::seed(2);
-        assert!((0..1000).all(|_| (0.0..1.0).contains(&rng.uniform()) && rng.below(3) < 3));
-        assert_eq!(rng.below(0), 0);
     }
 }

@@ -4,6 +4,7 @@
 //! writes names the trait.
 //!
 //! ```
+//! use trueno_nn::tensor::Tensor;
 //! use trueno_nn::{Module, Param};
 //!
 //! #[derive(Module)]
@@ -12,11 +13,9 @@
 //!     channels: usize, // plain values hold no parameters
 //! }
 //!
-//! # let ones = trueno_nn::tensor::DynTensor::from_slice(&[1.0_f32; 3], &[3])?;
-//! let scale = Scale { factor: Param::from_dyn(ones)?, channels: 3 };
+//! let scale = Scale { factor: Param::new(Tensor::ones([3])), channels: 3 };
 //! assert_eq!(scale.num_parameters(), scale.channels);
 //! assert_eq!(scale.named_parameters()[0].0, "factor");
-//! # Ok::<(), trueno_nn::tensor::core::Error>(())
 //! ```
 //!
 //! Names are those of the fields, joined by dots, as in PyTorch. A tuple's fields are called `0`, `1`, ...; a struct or

@@ -1,40 +1,69 @@
-//! Neural networks: [`Module`] with `#[derive(Module)]`, and the state of networks in memory and in files
-//! ([`StateDict`]).
+//! Neural networks: layers, losses, first values, and [`Module`] with `#[derive(Module)]`, which finds the parameters
+//! of whatever is built of them. Names of parameters, first values and numbers are PyTorch's.
 //!
-//! It is for defining and saving networks, under PyTorch's names and with its numbers. It is not for training them by
-//! itself: steps are taken by `trueno-optim`, batches come from `trueno-data`.
+//! It is for defining, differentiating and saving networks. It is not for training loops: optimizers are in
+//! `trueno-optim`, batches come from `trueno-data`.
 //!
 //! ```
-//! use trueno_nn::tensor::DynTensor;
-//! use trueno_nn::{Module, Param, StateDict};
+//! use trueno_autograd::Backward;
+//! use trueno_nn::tensor::Tensor;
+//! use trueno_nn::{Conv2d, Dropout, Flatten, Layer, Linear, MaxPool2d, Mode, Module, Rng, cross_entropy};
 //!
 //! #[derive(Module)]
-//! struct Affine {
-//!     weight: Param<2>,
-//!     bias: Option<Param<1>>,
+//! struct Net {
+//!     conv: Conv2d,
+//!     dropout: Dropout,
+//!     head: Linear,
 //! }
 //!
-//! let weight = Param::from_dyn(DynTensor::zeros(&[2, 3], trueno_core::DType::F32)?)?;
-//! let mut affine = Affine { weight, bias: None };
-//! assert_eq!(affine.num_parameters(), 6);
+//! impl Net {
+//!     fn new(rng: &mut Rng) -> Net {
+//!         Net { conv: Conv2d::new(1, 4, 3, rng), dropout: Dropout::new(0.5, rng), head: Linear::new(36, 10, rng) }
+//!     }
 //!
-//! let saved = affine.state_dict();
-//! affine.load_state_dict(&saved, true)?;
-//! # Ok::<(), trueno_core::Error>(())
+//!     fn forward(&self, images: &Tensor<f32, 4>, mode: Mode) -> Tensor<f32, 2> {
+//!         let x = self.conv.forward(images, mode).relu();
+//!         let x = MaxPool2d::new(2).forward(&x, mode);
+//!         let x = self.dropout.forward(&Flatten.forward(&x, mode), mode);
+//!         self.head.forward(&x, mode)
+//!     }
+//! }
+//!
+//! let net = Net::new(&mut Rng::seed(0));
+//! let (images, labels) = (Tensor::zeros([2, 1, 8, 8]), trueno_nn::tensor::tensor![3_i64, 7]);
+//! let loss = cross_entropy(&net.forward(&images, Mode::Train), &labels);
+//! let gradients = loss.as_dyn().backward();
+//! assert_eq!(gradients.len(), net.named_parameters().len());
+//! assert_eq!(net.state_dict().keys().next(), Some("conv.weight"));
 //! ```
 #![forbid(unsafe_code)]
 
 // Lets `#[derive(Module)]` be used in this crate itself, under the name that users see.
 extern crate self as trueno_nn;
 
+pub mod init;
+mod layer;
+mod layers;
+pub mod loss;
 pub mod module;
 mod param;
+mod sequential;
 mod state;
 mod tuples;
 
+pub use layer::{Layer, Mode};
+pub use layers::{
+    AdaptiveAvgPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, BatchNormConfig, Conv2d, Conv2dConfig, Dropout, Elu,
+    Embedding, Flatten, Gelu, GeluTanh, Hardsigmoid, Hardswish, LayerNorm, LayerNormConfig, LeakyRelu, Linear,
+    LogSoftmax, MaxPool2d, Mish, Pair, PoolConfig, Relu, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh,
+};
+pub use loss::{
+    CrossEntropyConfig, Reduction, bce, bce_with_logits, cross_entropy, cross_entropy_with, l1_loss, mse_loss, nll_loss,
+};
 pub use module::{Module, Scoped, Visitor, VisitorMut};
-pub use param::Param;
+pub use param::{Buffer, Param};
+pub use sequential::{Lambda, Sequential};
 pub use state::{Incompatible, RngState, StateDict};
-pub use trueno_core::Rng;
 pub use trueno_nn_derive::Module;
 pub use trueno_tensor as tensor;
+pub use trueno_tensor::Rng;

@@ -1,11 +1,12 @@
 //! Modules: names, containers, state dicts.
 
+use trueno_autograd::Autograd;
 use trueno_core::{DType, Error};
-use trueno_nn::tensor::DynTensor;
-use trueno_nn::{Incompatible, Module, Param, RngState, StateDict};
+use trueno_nn::tensor::{Device, DynTensor, Tensor};
+use trueno_nn::{Buffer, Incompatible, Module, Param, RngState, StateDict, VisitorMut};
 
 fn vector(values: &[f32]) -> Param<1> {
-    Param::from_dyn(DynTensor::from_slice(values, &[values.len()]).unwrap()).unwrap()
+    Param::new(Tensor::from(values.to_vec()))
 }
 
 #[derive(Module)]
@@ -146,7 +147,7 @@ fn every_misfit_is_named_and_nothing_is_changed() {
                     `pair.1` has shape [1] here and [3, 2] in the state dict; \
                     `two.0` is float32 here and int64 in the state dict";
     assert_eq!(error.to_string(), expected);
-    assert_eq!(net.head.as_dyn().to_vec::<f32>().unwrap(), [9.0]);
+    assert_eq!(net.head.to_vec(), [9.0]);
 }
 
 #[test]
@@ -158,7 +159,7 @@ fn without_strict_only_names_may_differ() {
     let Incompatible { missing, unexpected } = net.load_state_dict(&dict, false).unwrap();
     assert_eq!(unexpected, ["extra"]);
     assert_eq!(missing.len(), names(&net).len() - 1);
-    assert_eq!(net.head.as_dyn().to_vec::<f32>().unwrap(), [0.0]);
+    assert_eq!(net.head.to_vec(), [0.0]);
     dict.insert("two.1", DynTensor::zeros(&[2], DType::F32).unwrap());
     assert!(net.load_state_dict(&dict, false).unwrap_err().to_string().contains("`two.1` has shape [1] here and [2]"));
 }
@@ -186,4 +187,65 @@ fn random_state_is_saved_apart_and_comes_back_bit_for_bit() {
     more.insert("more", DynTensor::zeros(&[2], DType::I64).unwrap());
     refused(&mut net, &more, "`more` is no random state");
     assert_eq!(net.first.stream.seed(), 7);
+}
+
+#[test]
+fn loading_keeps_the_leaf_and_its_gradient() {
+    let mut weight = vector(&[1.0, 2.0]);
+    weight.as_dyn().backward_with(&DynTensor::from_slice(&[3.0_f32, 4.0], &[2]).unwrap());
+    let mut dict = StateDict::new();
+    dict.insert("", DynTensor::zeros(&[2], DType::F32).unwrap());
+    weight.load_state_dict(&dict, true).unwrap();
+    assert_eq!(weight.to_vec(), [0.0, 0.0]);
+    assert_eq!(weight.as_dyn().grad().unwrap().to_vec::<f32>().unwrap(), [3.0, 4.0]);
+    weight.zero_grad();
+    assert!(weight.as_dyn().grad().is_none());
+}
+
+#[test]
+fn a_frozen_parameter_is_not_recorded_and_a_clone_is_a_leaf_of_its_own() {
+    let mut leaf = leaf(1.0, true);
+    leaf.freeze();
+    assert!(leaf.weight.is_frozen() && !(&*leaf.weight * 2.0).as_dyn().tracks_gradient());
+    assert!(leaf.weight.clone().is_frozen());
+    leaf.unfreeze();
+    let copy = leaf.weight.clone();
+    (&*copy * 2.0).as_dyn().backward_with(&DynTensor::from_slice(&[1.0_f32, 1.0], &[2]).unwrap());
+    assert_eq!(copy.as_dyn().grad().unwrap().to_vec::<f32>().unwrap(), [2.0, 2.0]);
+    assert!(leaf.weight.as_dyn().grad().is_none());
+}
+
+#[test]
+fn visitors_write_in_the_parameters_own_memory() {
+    struct Fill;
+    impl VisitorMut for Fill {
+        fn parameter(&mut self, _: &str, value: &mut DynTensor) {
+            let recorder = value.recorder().cloned();
+            *value = value.detach();
+            assert!(value.is_unique(), "nobody else holds it");
+            value.make_mut::<f32>().unwrap().fill(5.0);
+            *value = value.clone().with_recorder(recorder);
+        }
+        fn buffer(&mut self, _: &str, value: &mut DynTensor) {
+            *value = DynTensor::scalar(7_i64).unwrap();
+        }
+    }
+    let mut parts = (vector(&[1.0, 2.0]), Buffer::<0, i64>::new(Tensor::scalar(1)));
+    parts.visit_mut(&mut Fill);
+    assert_eq!((parts.0.to_vec(), parts.1.get().item()), (vec![5.0, 5.0], 7));
+    assert!(!parts.0.is_frozen());
+    let parts = parts.to(&Device::cpu());
+    assert_eq!(parts.named_buffers()[0].0, "1");
+}
+
+#[test]
+#[should_panic(expected = "a visitor left another shape in a module")]
+fn a_visitor_that_changes_a_shape_is_stopped() {
+    struct Grow;
+    impl VisitorMut for Grow {
+        fn parameter(&mut self, _: &str, value: &mut DynTensor) {
+            *value = DynTensor::zeros(&[9], DType::F32).unwrap();
+        }
+    }
+    vector(&[1.0]).visit_mut(&mut Grow);
 }

@@ -108,6 +108,16 @@ impl DynTensor {
         Device::Cpu
     }
 
+    /// The same value on a device; shares memory if it is there already.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn to(&self, device: &Device) -> Result<DynTensor> {
+        match device {
+            Device::Cpu => Ok(self.clone()),
+        }
+    }
+
     /// The same memory under another layout, which must stay inside it; carries no recorder.
     pub(crate) fn view(&self, layout: Layout) -> DynTensor {
         DynTensor::from_parts(self.storage.clone(), layout)

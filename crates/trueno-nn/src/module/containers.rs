@@ -61,7 +61,7 @@ impl<M: Module, const LEN: usize> Module for [M; LEN] {
 
 /// Implements [`Module`] for tuples, whose parts are named by their position.
 macro_rules! tuple_modules {
-    ($($part:ident $index:tt),*) => {
+    ($($part:ident $output:ident $index:tt),*) => {
         impl<$($part: Module),*> Module for ($($part,)*) {
             fn visit(&self, visitor: &mut dyn Visitor) {
                 $(self.$index.visit(&mut Scoped::new(stringify!($index), visitor));)*

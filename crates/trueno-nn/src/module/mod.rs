@@ -5,9 +5,11 @@ mod visitor;
 
 pub use visitor::{Scoped, Visitor, VisitorMut};
 
+use crate::layer::expect;
 use crate::state::{Incompatible, StateDict, load};
+use trueno_autograd::Autograd;
 use trueno_core::Result;
-use trueno_tensor::DynTensor;
+use trueno_tensor::{Device, DynTensor};
 
 /// A value that holds parameters, buffers and random state, or holds modules that do.
 ///
@@ -15,7 +17,7 @@ use trueno_tensor::DynTensor;
 /// a whole (optimizers, checkpoints, freezing) is a [`Visitor`] or a [`VisitorMut`], and most of it is here.
 ///
 /// There is no `forward` in it and no training flag: what a network computes is a plain method of its type, or
-/// `Layer`, with the `Mode` as an argument.
+/// [`Layer`](crate::Layer), with the [`Mode`](crate::Mode) as an argument.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a module",
     label = "this holds no parameters that `Module` could find",
@@ -76,6 +78,13 @@ pub trait Module {
 
     /// A snapshot of parameters and buffers under PyTorch's names. It shares memory with the module until either
     /// changes, and later training does not change it.
+    ///
+    /// ```
+    /// use trueno_nn::{Linear, Module, Rng};
+    /// let layer = Linear::new(3, 2, &mut Rng::seed(0));
+    /// let names: Vec<_> = layer.state_dict().keys().map(str::to_owned).collect();
+    /// assert_eq!(names, ["weight", "bias"]);
+    /// ```
     fn state_dict(&self) -> StateDict {
         struct Collect(StateDict);
         impl Visitor for Collect {
@@ -106,7 +115,7 @@ pub trait Module {
         load::load_state_dict(self, dict, strict)
     }
 
-    /// The state of every random stream (those of `Dropout`), for a checkpoint that continues bit for bit.
+    /// The state of every random stream (those of [`Dropout`](crate::Dropout)), for a checkpoint that continues bit for bit.
     /// It is no part of [`state_dict`](Module::state_dict), which holds what PyTorch's holds.
     fn rng_state_dict(&self) -> StateDict {
         load::rng_state_dict(self)
@@ -121,5 +130,89 @@ pub trait Module {
         Self: Sized,
     {
         load::load_rng_state_dict(self, dict)
+    }
+
+    /// Forgets the gradients that backward passes left in the parameters.
+    fn zero_grad(&self) {
+        struct Zero;
+        impl Visitor for Zero {
+            fn parameter(&mut self, _: &str, value: &DynTensor) {
+                value.zero_grad();
+            }
+        }
+        self.visit(&mut Zero);
+    }
+
+    /// Takes the parameters out of training: nothing is recorded for them, and optimizers leave them as they are.
+    ///
+    /// ```
+    /// use trueno_nn::{Linear, Module, Rng};
+    /// let mut layer = Linear::new(3, 2, &mut Rng::seed(0));
+    /// layer.freeze();
+    /// assert!(layer.weight.is_frozen());
+    /// layer.unfreeze();
+    /// assert!(!layer.weight.is_frozen());
+    /// ```
+    fn freeze(&mut self) {
+        struct Freeze;
+        impl VisitorMut for Freeze {
+            fn parameter(&mut self, _: &str, value: &mut DynTensor) {
+                *value = value.detach();
+            }
+        }
+        self.visit_mut(&mut Freeze);
+    }
+
+    /// Takes frozen parameters back into training, as new leaves of the gradient graph.
+    fn unfreeze(&mut self) {
+        struct Unfreeze;
+        impl VisitorMut for Unfreeze {
+            fn parameter(&mut self, _: &str, value: &mut DynTensor) {
+                *value = value.requires_grad();
+            }
+        }
+        self.visit_mut(&mut Unfreeze);
+    }
+
+    /// The module with its parameters and buffers on a device.
+    ///
+    /// # Panics
+    /// At the caller's line, with the error of [`try_to`](Module::try_to) as the message.
+    #[must_use]
+    #[track_caller]
+    fn to(self, device: &Device) -> Self
+    where
+        Self: Sized,
+    {
+        expect(self.try_to(device))
+    }
+
+    /// As [`to`](Module::to), for a device whose memory may not be enough.
+    ///
+    /// # Errors
+    /// Those of moving a tensor.
+    fn try_to(mut self, device: &Device) -> Result<Self>
+    where
+        Self: Sized,
+    {
+        struct Move<'a>(&'a Device, Result<()>);
+        impl Move<'_> {
+            fn tensor(&mut self, value: &mut DynTensor) {
+                if self.1.is_ok() && value.device() != *self.0 {
+                    self.1 = value.to(self.0).map(|moved| *value = moved.with_recorder(value.recorder().cloned()));
+                }
+            }
+        }
+        impl VisitorMut for Move<'_> {
+            fn parameter(&mut self, _: &str, value: &mut DynTensor) {
+                self.tensor(value);
+            }
+            fn buffer(&mut self, _: &str, value: &mut DynTensor) {
+                self.tensor(value);
+            }
+        }
+        let mut mover = Move(device, Ok(()));
+        self.visit_mut(&mut mover);
+        mover.1.map(|()| self)
     }
 }

@@ -1,0 +1,46 @@
+//! Dropout.
+
+use crate::{Layer, Mode, Module, RngState};
+use trueno_core::{Float, Result};
+use trueno_tensor::{DropoutConfig, Rng, Tensor};
+
+/// In training, zeros with probability `p` and the rest scaled by `1 / (1 - p)`; in evaluation the input as it is
+/// (Srivastava et al., 2014).
+///
+/// Which elements are dropped depends on the seed and the number of calls in training so far; a checkpoint keeps both.
+///
+/// ```
+/// use trueno_nn::tensor::Tensor;
+/// use trueno_nn::{Dropout, Layer, Mode, Rng};
+/// let layer = Dropout::new(0.5, &mut Rng::seed(0));
+/// let x = Tensor::<f32, 1>::ones([100]);
+/// assert_eq!(layer.forward(&x, Mode::Eval), x);
+/// assert!(layer.forward(&x, Mode::Train).to_vec().iter().all(|&v| v == 0.0 || v == 2.0));
+/// ```
+#[derive(Clone, Debug, Module)]
+pub struct Dropout {
+    /// Probability of dropping an element, in `[0, 1)`.
+    pub p: f64,
+    rng: RngState,
+}
+
+impl Dropout {
+    /// A dropout whose seed is drawn from a generator, so that no two layers of a network drop alike.
+    pub fn new(p: f64, rng: &mut Rng) -> Dropout {
+        Dropout { p, rng: RngState::new(rng.next_u64()) }
+    }
+}
+
+impl<T: Float, const N: usize> Layer<Tensor<T, N>> for Dropout {
+    type Output = Tensor<T, N>;
+
+    fn try_forward(&self, input: &Tensor<T, N>, mode: Mode) -> Result<Tensor<T, N>> {
+        match mode {
+            Mode::Eval => Ok(input.clone()),
+            Mode::Train => {
+                let (seed, call) = (self.rng.seed(), self.rng.next_call());
+                input.try_dropout(DropoutConfig { p: self.p, seed, call })
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Affine maps.
+
+use crate::init::{default_bias, default_weight};
+use crate::{Layer, Mode, Module, Param};
+use trueno_core::table::BinaryOp;
+use trueno_core::{Error, Result};
+use trueno_tensor::{Lower, Rank, Rng, Tensor};
+
+/// `y = x W^T + b` over the last axis: `[..., in]` to `[..., out]`.
+///
+/// ```
+/// use trueno_nn::tensor::Tensor;
+/// use trueno_nn::{Layer, Linear, Mode, Rng};
+/// let layer = Linear::new(3, 2, &mut Rng::seed(0));
+/// assert_eq!(layer.forward(&Tensor::zeros([5, 3]), Mode::Eval).shape(), [5, 2]);
+/// ```
+#[derive(Clone, Debug, Module)]
+pub struct Linear {
+    /// `[out, in]`.
+    pub weight: Param<2>,
+    /// `[out]`.
+    pub bias: Option<Param<1>>,
+}
+
+impl Linear {
+    /// A layer with PyTorch's first values: both uniform within `1 / sqrt(inputs)`.
+    pub fn new(inputs: usize, outputs: usize, rng: &mut Rng) -> Linear {
+        let weight = default_weight([outputs, inputs], rng);
+        Linear { weight: weight.into(), bias: Some(default_bias(outputs, inputs, rng).into()) }
+    }
+
+    /// The same without a bias.
+    pub fn without_bias(inputs: usize, outputs: usize, rng: &mut Rng) -> Linear {
+        Linear { weight: default_weight([outputs, inputs], rng).into(), bias: None }
+    }
+}
+
+impl<const N: usize> Layer<Tensor<f32, N>> for Linear
+where
+    Rank<N>: Lower,
+{
+    type Output = Tensor<f32, N>;
+
+    fn try_forward(&self, input: &Tensor<f32, N>, _: Mode) -> Result<Tensor<f32, N>> {
+        let [_, inputs] = self.weight.shape();
+        if input.shape()[N - 1] != inputs {
+            let reason = format!("the last axis must have size {inputs}, that of the weight's axis 1").into();
+            let (lhs, rhs) = (input.shape().as_slice().into(), self.weight.shape().as_slice().into());
+            return Err(Error::ShapePair { op: "linear", lhs, rhs, reason });
+        }
+        let product = input.as_dyn().matmul(&self.weight.as_dyn().transpose()?)?;
+        Tensor::from_dyn(match &self.bias {
+            Some(bias) => product.binary(BinaryOp::Add, bias.as_dyn())?,
+            None => product,
+        })
+    }
+}

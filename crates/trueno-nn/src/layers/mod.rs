@@ -1,0 +1,47 @@
+//! The layers, one file per kind.
+
+mod activation;
+mod conv;
+mod dropout;
+mod embedding;
+mod linear;
+mod norm;
+mod pool;
+
+pub use activation::{
+    Elu, Gelu, GeluTanh, Hardsigmoid, Hardswish, LeakyRelu, LogSoftmax, Mish, Relu, Selu, Sigmoid, Silu, Softmax,
+    Softplus, Tanh,
+};
+pub use conv::{Conv2d, Conv2dConfig};
+pub use dropout::Dropout;
+pub use embedding::Embedding;
+pub use linear::Linear;
+pub use norm::{BatchNorm1d, BatchNorm2d, BatchNormConfig, LayerNorm, LayerNormConfig};
+pub use pool::{AdaptiveAvgPool2d, AvgPool2d, Flatten, MaxPool2d, PoolConfig};
+
+/// A size along height and width: one number for both, or two.
+///
+/// ```
+/// use trueno_nn::Pair;
+/// assert_eq!((Pair::from(3).0, Pair::from([3, 5]).0, Pair::from((3, 5)).0), ([3, 3], [3, 5], [3, 5]));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair(pub [usize; 2]);
+
+impl From<usize> for Pair {
+    fn from(size: usize) -> Pair {
+        Pair([size; 2])
+    }
+}
+
+impl From<[usize; 2]> for Pair {
+    fn from(sizes: [usize; 2]) -> Pair {
+        Pair(sizes)
+    }
+}
+
+impl From<(usize, usize)> for Pair {
+    fn from((height, width): (usize, usize)) -> Pair {
+        Pair([height, width])
+    }
+}

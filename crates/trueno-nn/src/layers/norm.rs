@@ -1,0 +1,219 @@
+//! Normalisation layers.
+
+use crate::{Buffer, Layer, Mode, Module, Param};
+use trueno_core::table::BinaryOp;
+use trueno_core::{Error, Result};
+use trueno_tensor::{DynTensor, Tensor, batch_norm_with_stats};
+
+/// How a batch normalisation normalises and averages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchNormConfig {
+    /// Added to the variance.
+    pub eps: f64,
+    /// Share of the newest batch in the running statistics; `None` averages all batches alike.
+    pub momentum: Option<f64>,
+    /// Whether there is a trained weight and bias.
+    pub affine: bool,
+}
+
+/// PyTorch's: eps 1e-5, momentum 0.1, with weight and bias.
+impl Default for BatchNormConfig {
+    fn default() -> BatchNormConfig {
+        BatchNormConfig { eps: 1e-5, momentum: Some(0.1), affine: true }
+    }
+}
+
+/// What batch normalisations of every rank are: the channels lie along axis 1.
+#[derive(Clone, Debug, Module)]
+struct BatchNorm {
+    weight: Option<Param<1>>,
+    bias: Option<Param<1>>,
+    running_mean: Buffer<1>,
+    running_var: Buffer<1>,
+    num_batches_tracked: Buffer<0, i64>,
+    #[module(skip)]
+    config: BatchNormConfig,
+}
+
+impl BatchNorm {
+    fn new(channels: usize, config: BatchNormConfig) -> BatchNorm {
+        BatchNorm {
+            weight: config.affine.then(|| Tensor::ones([channels]).into()),
+            bias: config.affine.then(|| Tensor::zeros([channels]).into()),
+            running_mean: Buffer::new(Tensor::zeros([channels])),
+            running_var: Buffer::new(Tensor::ones([channels])),
+            num_batches_tracked: Buffer::new(Tensor::scalar(0)),
+            config,
+        }
+    }
+
+    fn channels(&self) -> usize {
+        self.running_mean.get().size()
+    }
+
+    fn forward(&self, op: &'static str, input: &DynTensor, mode: Mode) -> Result<DynTensor> {
+        let channels = self.channels();
+        if input.shape()[1] != channels {
+            let reason = format!("axis 1 must have size {channels}, the number of channels").into();
+            return Err(Error::Shape { op, got: input.shape().into(), reason });
+        }
+        let (ones, zeros) = (Tensor::ones([channels]), Tensor::zeros([channels]));
+        let weight = self.weight.as_deref().unwrap_or(&ones).as_dyn();
+        let bias = self.bias.as_deref().unwrap_or(&zeros).as_dyn();
+        match mode {
+            Mode::Eval => {
+                let (mean, var) = (self.running_mean.get(), self.running_var.get());
+                input.batch_norm(weight, bias, Some((mean.as_dyn(), var.as_dyn())), self.config.eps)
+            }
+            Mode::Train => {
+                if input.size() <= channels {
+                    let reason = "has one value per channel, which has no variance to train with".into();
+                    return Err(Error::Shape { op, got: input.shape().into(), reason });
+                }
+                let (output, stats) = batch_norm_with_stats(input, weight, bias, self.config.eps)?;
+                self.track(stats)?;
+                Ok(output)
+            }
+        }
+    }
+
+    /// Takes the batch's mean and unbiased variance into the running ones.
+    fn track(&self, [mean, var]: [DynTensor; 2]) -> Result<()> {
+        let batches = self.num_batches_tracked.get().item() + 1;
+        let share = self.config.momentum.unwrap_or(1.0 / batches as f64);
+        for (running, batch) in [(&self.running_mean, mean), (&self.running_var, var)] {
+            let kept = running.get().as_dyn().binary_scalar(BinaryOp::Mul, 1.0 - share)?;
+            let added = batch.binary_scalar(BinaryOp::Mul, share)?;
+            running.set(Tensor::from_dyn(kept.binary(BinaryOp::Add, &added)?)?);
+        }
+        self.num_batches_tracked.set(Tensor::scalar(batches));
+        Ok(())
+    }
+}
+
+/// Defines a batch normalisation for the ranks that PyTorch's of this name takes.
+macro_rules! batch_norms {
+    ($($(#[doc = $doc:literal])+ $name:ident $op:literal [$($rank:literal),+];)+) => {$(
+        $(#[doc = $doc])+
+        ///
+        /// In training it normalises by the mean and the variance of the batch and averages them into `running_mean`
+        /// and `running_var` (the unbiased variance, as PyTorch does); in evaluation it normalises by those.
+        #[derive(Clone, Debug, Module)]
+        pub struct $name(BatchNorm);
+
+        impl $name {
+            /// A normalisation of this many channels with PyTorch's defaults.
+            pub fn new(channels: usize) -> $name {
+                $name::with_config(channels, BatchNormConfig::default())
+            }
+
+            /// The same with other settings.
+            pub fn with_config(channels: usize, config: BatchNormConfig) -> $name {
+                $name(BatchNorm::new(channels, config))
+            }
+
+            /// The mean of each channel that evaluation uses.
+            pub fn running_mean(&self) -> Tensor<f32, 1> {
+                self.0.running_mean.get()
+            }
+
+            /// The variance of each channel that evaluation uses.
+            pub fn running_var(&self) -> Tensor<f32, 1> {
+                self.0.running_var.get()
+            }
+        }
+
+        $(impl Layer<Tensor<f32, $rank>> for $name {
+            type Output = Tensor<f32, $rank>;
+
+            fn try_forward(&self, input: &Tensor<f32, $rank>, mode: Mode) -> Result<Tensor<f32, $rank>> {
+                Tensor::from_dyn(self.0.forward($op, input.as_dyn(), mode)?)
+            }
+        })+
+    )+};
+}
+
+batch_norms! {
+    /// Normalisation of each channel of `[N, C]` or `[N, C, L]` over the batch (Ioffe and Szegedy, 2015).
+    ///
+    /// ```
+    /// use trueno_nn::tensor::tensor;
+    /// use trueno_nn::{BatchNorm1d, Layer, Mode};
+    /// let norm = BatchNorm1d::new(1);
+    /// norm.forward(&tensor![[1.0], [3.0]], Mode::Train);
+    /// assert_eq!(norm.running_mean().to_vec(), [0.2]); // 0.9 * 0 + 0.1 * 2
+    /// ```
+    BatchNorm1d "batch_norm1d" [2, 3];
+    /// Normalisation of each channel of `[N, C, H, W]` over the batch (Ioffe and Szegedy, 2015).
+    BatchNorm2d "batch_norm2d" [4];
+}
+
+/// How a layer normalisation normalises.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LayerNormConfig {
+    /// Added to the variance.
+    pub eps: f64,
+    /// Whether there is a trained weight and bias.
+    pub affine: bool,
+}
+
+/// PyTorch's: eps 1e-5, with weight and bias.
+impl Default for LayerNormConfig {
+    fn default() -> LayerNormConfig {
+        LayerNormConfig { eps: 1e-5, affine: true }
+    }
+}
+
+/// Normalisation over the last `K` axes, whose sizes are fixed (Ba et al., 2016).
+///
+/// ```
+/// use trueno_nn::tensor::tensor;
+/// use trueno_nn::{Layer, LayerNorm, Mode};
+/// let norm = LayerNorm::new([2]);
+/// let y = norm.forward(&tensor![[1.0, 3.0]], Mode::Eval).to_vec();
+/// assert!((y[0] + 1.0).abs() < 1e-4 && (y[1] - 1.0).abs() < 1e-4);
+/// ```
+#[derive(Clone, Debug, Module)]
+pub struct LayerNorm<const K: usize> {
+    /// Of the shape of the normalised axes.
+    pub weight: Option<Param<K>>,
+    /// Of the shape of the normalised axes.
+    pub bias: Option<Param<K>>,
+    #[module(skip)]
+    shape: [usize; K],
+    eps: f64,
+}
+
+impl<const K: usize> LayerNorm<K> {
+    /// A normalisation over trailing axes of these sizes with PyTorch's defaults.
+    pub fn new(shape: [usize; K]) -> LayerNorm<K> {
+        LayerNorm::with_config(shape, LayerNormConfig::default())
+    }
+
+    /// The same with other settings.
+    pub fn with_config(shape: [usize; K], config: LayerNormConfig) -> LayerNorm<K> {
+        let LayerNormConfig { eps, affine } = config;
+        LayerNorm {
+            weight: affine.then(|| Tensor::ones(shape).into()),
+            bias: affine.then(|| Tensor::zeros(shape).into()),
+            shape,
+            eps,
+        }
+    }
+}
+
+impl<const K: usize, const N: usize> Layer<Tensor<f32, N>> for LayerNorm<K> {
+    type Output = Tensor<f32, N>;
+
+    fn try_forward(&self, input: &Tensor<f32, N>, _: Mode) -> Result<Tensor<f32, N>> {
+        if !input.shape().ends_with(&self.shape) {
+            let reason = format!("must end with {:?}, the normalised shape", self.shape).into();
+            return Err(Error::Shape { op: "layer_norm", got: input.shape().as_slice().into(), reason });
+        }
+        let affine = match (&self.weight, &self.bias) {
+            (Some(weight), Some(bias)) => Some((weight.as_dyn(), bias.as_dyn())),
+            _ => None,
+        };
+        Tensor::from_dyn(input.as_dyn().layer_norm(K, affine, self.eps)?)
+    }
+}

@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""What PyTorch's layers and losses answer, forward and backward.
+
+    python3 xtask/oracle/nn.py --out crates/trueno-nn/tests/fixtures/nn.safetensors
+    python3 xtask/oracle/nn.py --out ... --check    # compares instead of writing
+
+needs torch, numpy and safetensors. Everything is computed in float64 from values that float32 holds exactly, and kept
+as float32, which is what layers compute in.
+
+Tensors of a layer's case, per step K (a step in training mode changes the buffers that the next one starts from):
+`CASE.state.NAME`, the state dict before; `CASE.K.x`, `CASE.K.out`; where the layer is differentiated `CASE.K.g` (the
+gradient by the result), `CASE.K.grad_x` and `CASE.K.grad.NAME`; `CASE.K.after.NAME`, the buffers after the step.
+Steps of a case that ends in `.eval` are in evaluation mode. Of a loss: `CASE.x`, `CASE.target`, perhaps
+`CASE.pos_weight`, `CASE.out`, `CASE.grad_x`.
+"""
+
+import argparse
+import pathlib
+import sys
+import zlib
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+from torch import nn
+from torch.nn import functional as F
+
+TOLERANCE = 1e-6
+
+
+def draw(name, shape, low=-2.0, high=2.0):
+    """Values that depend on `name` alone, float32-exact and not near 0, where activations have kinks."""
+    generator = np.random.default_rng(zlib.crc32(name.encode()))
+    values = generator.uniform(low, high, shape)
+    values = np.where(np.abs(values) < 0.02, 0.05, values)
+    return torch.from_numpy(np.asarray(values, dtype=np.float32).astype(np.float64))
+
+
+def draw_positions(name, shape, below):
+    generator = np.random.default_rng(zlib.crc32(name.encode()))
+    return torch.from_numpy(generator.integers(0, below, shape))
+
+
+class Fixture:
+    def __init__(self):
+        self.tensors = {}
+
+    def keep(self, name, value):
+        value = value.detach().numpy().copy()  # batch norms count in place
+        self.tensors[name] = value.astype(np.float32) if value.dtype == np.float64 else value
+
+    def layer(self, case, module, inputs):
+        """Runs `module` on each input in turn, in training mode unless the case is called otherwise."""
+        module = module.to(torch.float64)
+        for name, value in module.state_dict().items():
+            if value.is_floating_point():
+                low = 0.5 if name.endswith("running_var") else -1.0
+                value.copy_(draw(f"{case}.{name}", value.shape, low, 1.0))
+            self.keep(f"{case}.state.{name}", value)
+        module.train(not case.endswith(".eval"))
+        for step, x in enumerate(inputs):
+            self.step(f"{case}.{step}", module, x)
+
+    def step(self, case, module, x):
+        x = x.requires_grad_() if x.is_floating_point() else x
+        out = module(x)
+        self.keep(f"{case}.x", x)
+        self.keep(f"{case}.out", out)
+        named = [(name, value) for name, value in module.named_parameters()]
+        leaves = [("grad_x", x)] if x.requires_grad else []
+        leaves += [(f"grad.{name}", value) for name, value in named]
+        g = draw(f"{case}.g", tuple(out.shape))
+        self.keep(f"{case}.g", g)
+        for (name, _), grad in zip(leaves, torch.autograd.grad(out, [leaf for _, leaf in leaves], g)):
+            self.keep(f"{case}.{name}", grad)
+        for name, value in module.named_buffers():
+            self.keep(f"{case}.after.{name}", value)
+
+    def loss(self, case, function, x, target, pos_weight=None):
+        x = x.requires_grad_()
+        out = function(x, target) if pos_weight is None else function(x, target, pos_weight=pos_weight)
+        self.keep(f"{case}.x", x)
+        self.keep(f"{case}.target", target)
+        if pos_weight is not None:
+            self.keep(f"{case}.pos_weight", pos_weight)
+        self.keep(f"{case}.out", out)
+        self.keep(f"{case}.grad_x", torch.autograd.grad(out.sum(), x)[0])
+
+
+def linear(fixture):
+    fixture.layer("linear", nn.Linear(3, 4), [draw("linear.x", (5, 3))])
+    fixture.layer("linear.no_bias", nn.Linear(3, 4, bias=False), [draw("linear.no_bias.x", (5, 3))])
+    fixture.layer("linear.vector", nn.Linear(3, 4), [draw("linear.vector.x", (3,))])
+    fixture.layer("linear.batched", nn.Linear(3, 4), [draw("linear.batched.x", (2, 5, 3))])
+
+
+def conv2d(fixture):
+    def case(name, layer, shape):
+        fixture.layer(f"conv2d.{name}", layer, [draw(f"conv2d.{name}.x", shape)])
+
+    case("plain", nn.Conv2d(2, 3, 3), (2, 2, 5, 6))
+    case("padded", nn.Conv2d(2, 3, 3, stride=2, padding=1), (2, 2, 5, 6))
+    case("oblong", nn.Conv2d(1, 2, (3, 2), stride=(1, 2), padding=(1, 0), dilation=(2, 1)), (1, 1, 7, 6))
+    case("grouped", nn.Conv2d(4, 6, 3, padding=1, groups=2, bias=False), (2, 4, 4, 5))
+    case("depthwise", nn.Conv2d(3, 3, 3, padding=1, groups=3), (1, 3, 5, 5))
+
+
+def norms(fixture):
+    def steps(name, shape):
+        return [draw(f"{name}.x{step}", shape) for step in range(3)]
+
+    for mode in ["train", "eval"]:
+        for name, layer, shape in [
+            ("batch_norm1d", lambda: nn.BatchNorm1d(3), (4, 3)),
+            ("batch_norm1d.length", lambda: nn.BatchNorm1d(3), (4, 3, 5)),
+            ("batch_norm1d.cumulative", lambda: nn.BatchNorm1d(3, momentum=None), (4, 3)),
+            ("batch_norm2d", lambda: nn.BatchNorm2d(2), (3, 2, 4, 3)),
+            ("batch_norm2d.plain", lambda: nn.BatchNorm2d(2, eps=1e-3, momentum=0.3, affine=False), (3, 2, 4, 3)),
+        ]:
+            fixture.layer(f"{name}.{mode}", layer(), steps(f"{name}.{mode}", shape))
+    fixture.layer("layer_norm", nn.LayerNorm(5), [draw("layer_norm.x", (2, 3, 5))])
+    fixture.layer("layer_norm.two_axes", nn.LayerNorm((3, 5)), [draw("layer_norm.two_axes.x", (2, 3, 5))])
+    plain = nn.LayerNorm(5, eps=1e-3, elementwise_affine=False)
+    fixture.layer("layer_norm.plain", plain, [draw("layer_norm.plain.x", (4, 5))])
+
+
+def others(fixture):
+    def case(name, layer, shape):
+        fixture.layer(name, layer, [draw(f"{name}.x", shape)])
+
+    fixture.layer("embedding", nn.Embedding(7, 3), [draw_positions("embedding.x", (2, 4), 7)])
+    case("max_pool2d", nn.MaxPool2d(2), (2, 2, 5, 6))
+    case("max_pool2d.padded", nn.MaxPool2d((3, 2), stride=(2, 1), padding=1), (1, 2, 5, 6))
+    case("avg_pool2d", nn.AvgPool2d(2), (2, 2, 5, 6))
+    case("avg_pool2d.padded", nn.AvgPool2d((3, 2), stride=(2, 1), padding=1), (1, 2, 5, 6))
+    case("adaptive_avg_pool2d", nn.AdaptiveAvgPool2d((3, 4)), (1, 2, 7, 5))
+    case("adaptive_avg_pool2d.one", nn.AdaptiveAvgPool2d(1), (2, 3, 4, 5))
+    case("flatten", nn.Flatten(), (2, 3, 4, 5))
+    for name, layer in {
+        "relu": nn.ReLU(),
+        "leaky_relu": nn.LeakyReLU(0.2),
+        "elu": nn.ELU(0.7),
+        "selu": nn.SELU(),
+        "gelu": nn.GELU(),
+        "gelu_tanh": nn.GELU(approximate="tanh"),
+        "silu": nn.SiLU(),
+        "softplus": nn.Softplus(2.0, 3.0),
+        "mish": nn.Mish(),
+        "hardswish": nn.Hardswish(),
+        "hardsigmoid": nn.Hardsigmoid(),
+        "sigmoid": nn.Sigmoid(),
+        "tanh": nn.Tanh(),
+        "softmax": nn.Softmax(dim=1),
+        "log_softmax": nn.LogSoftmax(dim=-1),
+    }.items():
+        fixture.layer(name, layer, [draw(f"{name}.x", (3, 4), -5.0, 5.0)])
+    network = nn.Sequential(
+        nn.Conv2d(1, 2, 3, padding=1),
+        nn.BatchNorm2d(2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(8, 3),
+    )
+    case("sequential", network, (3, 1, 4, 4))
+
+
+def losses(fixture):
+    logits, labels = draw("logits", (6, 4), -4.0, 4.0), draw_positions("labels", (6,), 4)
+    for name, options in {
+        "mean": {},
+        "sum": {"reduction": "sum"},
+        "none": {"reduction": "none"},
+        "smoothed": {"label_smoothing": 0.1},
+        "ignored": {"ignore_index": int(labels[0]), "label_smoothing": 0.2},
+    }.items():
+        function = lambda x, target, options=options: F.cross_entropy(x, target, **options)
+        fixture.loss(f"cross_entropy.{name}", function, logits.clone(), labels)
+    log_probabilities = torch.log_softmax(logits, 1).to(torch.float32).to(torch.float64)
+    fixture.loss("nll_loss.mean", F.nll_loss, log_probabilities, labels)
+    x, target = draw("regression.x", (3, 4)), draw("regression.target", (3, 4))
+    probability, truth = draw("p", (3, 4), 0.05, 0.95), draw("truth", (3, 4), 0.0, 1.0)
+    for reduction in ["mean", "sum", "none"]:
+
+        def reduced(function, reduction=reduction):
+            return lambda *inputs, **options: function(*inputs, reduction=reduction, **options)
+
+        fixture.loss(f"mse_loss.{reduction}", reduced(F.mse_loss), x.clone(), target)
+        fixture.loss(f"l1_loss.{reduction}", reduced(F.l1_loss), x.clone(), target)
+        fixture.loss(f"bce.{reduction}", reduced(F.binary_cross_entropy), probability.clone(), truth)
+        with_logits = reduced(F.binary_cross_entropy_with_logits)
+        fixture.loss(f"bce_with_logits.{reduction}", with_logits, (x * 20).detach(), truth)
+        weight = draw("pos_weight", (4,), 0.5, 3.0)
+        fixture.loss(f"bce_with_logits.weighted_{reduction}", with_logits, x.clone(), truth, weight)
+
+
+def fixture():
+    torch.set_num_threads(1)
+    made = Fixture()
+    for part in [linear, conv2d, norms, others, losses]:
+        part(made)
+    return made.tensors
+
+
+def compare(made, path):
+    """Exits with a message at the first tensor that is not what this PyTorch makes."""
+    kept = load_file(path)
+    if kept.keys() != made.keys():
+        sys.exit(f"{path}: other tensors: {sorted(kept.keys() ^ made.keys())}")
+    for name, expected in made.items():
+        found = kept[name]
+        if found.dtype != expected.dtype or found.shape != expected.shape:
+            sys.exit(f"{path}: {name} is {found.dtype}{found.shape}, not {expected.dtype}{expected.shape}")
+        error = np.max(np.abs(found - expected) / np.maximum(np.abs(expected), 1.0), initial=0.0)
+        if not error <= TOLERANCE:
+            sys.exit(f"{path}: {name} differs by {error:.1e}, more than {TOLERANCE:.0e}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="the fixture")
+    parser.add_argument("--check", action="store_true", help="compare with the fixture instead of writing it")
+    arguments = parser.parse_args()
+    made = fixture()
+    if arguments.check:
+        compare(made, arguments.out)
+    else:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        save_file(made, arguments.out, {"torch": torch.__version__, "made_by": "xtask/oracle/nn.py"})
+    print(f"layers and losses: {len(made)} tensors")
+
+
+if __name__ == "__main__":
+    main()
