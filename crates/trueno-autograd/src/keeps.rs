@@ -69,8 +69,9 @@ pub(crate) fn keeps(op: &Op, tracked: impl Fn(usize) -> bool) -> Keeps {
         Op::MaxPool2d(_) => Keeps { saved: true, ..Keeps::NOTHING },
         Op::Softmax(_) | Op::LogSoftmax(_) => Keeps { output: true, ..Keeps::NOTHING },
         Op::LayerNorm { .. } => Keeps { saved: true, ..Keeps::inputs(true, true) },
-        Op::BatchNorm { .. } | Op::Custom(_) => Keeps::EVERYTHING,
-        Op::CrossEntropy(_) => Keeps { saved: true, ..Keeps::inputs(true, true) },
+        Op::BatchNorm { .. } => Keeps { output: false, ..Keeps::EVERYTHING },
+        Op::Custom(_) => Keeps::EVERYTHING,
+        Op::CrossEntropy(_) => Keeps::inputs(true, true),
         Op::IndexSelect(_) | Op::Gather(_) | Op::IndexAdd { .. } | Op::ScatterAdd { .. } => Keeps::inputs(false, true),
         Op::Compare(_)
         | Op::ArgReduce { .. }

@@ -4,10 +4,13 @@ use super::{Grads, Step};
 use crate::traced::Arena;
 use trueno_core::table::CompareOp;
 use trueno_core::{Dims, Result};
-use trueno_tensor::{CrossEntropyConfig, DynTensor, Op, apply};
+use trueno_tensor::{CrossEntropyConfig, DynTensor, Op, apply, backward};
 
 /// `g * (softmax(x) - target)` in rows that count, divided by their number for the mean.
 pub(super) fn cross_entropy(config: &CrossEntropyConfig, step: &Step<'_>) -> Result<Grads> {
+    if !step.create_graph {
+        return step.each(|_| backward::cross_entropy(&step.input(0)?, &step.input(1)?, &step.g, config));
+    }
     step.each(|i| {
         let logits = step.input(0)?;
         let counts = counting_rows(config, &step.input(1)?, &logits)?;

@@ -5,7 +5,7 @@ use super::{Grads, Step};
 use crate::traced::{Arena, Traced};
 use smallvec::SmallVec;
 use trueno_core::{Dims, Result};
-use trueno_tensor::DynTensor;
+use trueno_tensor::{DynTensor, backward};
 
 type Axes = SmallVec<[isize; 6]>;
 
@@ -31,6 +31,12 @@ impl<'a> Normalized<'a> {
 }
 
 pub(super) fn layer_norm(axes: usize, eps: f64, step: &Step<'_>) -> Result<Grads> {
+    if !step.create_graph {
+        let weight = if step.operands() > 1 { Some(step.input(1)?) } else { None };
+        let (x, mean, rstd) = (step.input(0)?, step.saved(0)?, step.saved(1)?);
+        let found = backward::layer_norm(&x, weight.as_ref(), mean, rstd, &step.g, axes, wanted(step))?;
+        return step.each(|by| found[by].clone().ok_or_else(|| step.missing("a gradient")));
+    }
     let rank = step.shape(0).len();
     let axes: Axes = (rank - axes..rank).map(|axis| axis as isize).collect();
     let arena = Arena::new(step.g.dtype());
@@ -47,13 +53,18 @@ pub(super) fn layer_norm(axes: usize, eps: f64, step: &Step<'_>) -> Result<Grads
 }
 
 pub(super) fn batch_norm(eps: f64, step: &Step<'_>) -> Result<Grads> {
+    let given = step.operands() > 3;
+    if !step.create_graph && !step.wants(3) && !step.wants(4) {
+        let (x, weight, mean, rstd) = (step.input(0)?, step.input(1)?, step.saved(0)?, step.saved(1)?);
+        let found = backward::batch_norm(&x, &weight, mean, rstd, &step.g, !given, wanted(step))?;
+        return step.each(|by| found[by].clone().ok_or_else(|| step.missing("a gradient")));
+    }
     let shape = step.shape(0);
     let channels = Channels::new(shape);
     let arena = Arena::new(step.g.dtype());
     let g = arena.tensor(step.g.clone());
     let x = arena.tensor(step.input(0)?);
     let vector = |index: usize| Ok(arena.tensor(channels.spread(&step.input(index)?)?));
-    let given = step.operands() > 3;
     let normalized = if given {
         let inverse_std = (vector(4)? + eps).rsqrt();
         Normalized { value: (x - vector(3)?) * inverse_std, inverse_std }
@@ -73,6 +84,10 @@ pub(super) fn batch_norm(eps: f64, step: &Step<'_>) -> Result<Grads> {
         let per_element = arena.finish(per_element, shape)?;
         if by == 0 { Ok(per_element) } else { channels.gather(&per_element) }
     })
+}
+
+fn wanted(step: &Step<'_>) -> [bool; 3] {
+    [0, 1, 2].map(|i| step.wants(i))
 }
 
 /// The channel axis, 1, among the others.

@@ -66,10 +66,10 @@ macro_rules! reduce_table {
             grad: elementwise(x, c, _y, g, n) => g * (x - c) * 2.0 / n;
             oracle: "torch.var(x, dim, correction=correction)"; tolerance: 1e-6, 1e-14;
         }
-        /// Standard deviation: the square root of [`var`](ReduceOp::Var).
+        /// Standard deviation: the square root of [`var`](ReduceOp::Var), whose gradient at 0 is 0.
         float centered Std std {
             init(like): like.lit(0.0); map(x, c): (x - c) * (x - c); combine(a, b): a + b; finish(acc, n): (acc / n).sqrt();
-            grad: elementwise(x, c, y, g, n) => g * (x - c) / (y * n);
+            grad: elementwise(x, c, y, g, n) => M::select(y.eq(y.lit(0.0)), y.lit(0.0), g * (x - c) / (y * n));
             oracle: "torch.std(x, dim, correction=correction)"; tolerance: 1e-6, 1e-14;
         }
         /// True if any element is nonzero.

@@ -1,8 +1,6 @@
 //! Gradients of every row of the elementwise and reduction tables against differences, first and second.
 
-mod common;
-
-use common::{awkward, leaf, normal};
+use crate::samples::{awkward, leaf, normal};
 use trueno_autograd::{Autograd, gradcheck, gradgradcheck};
 use trueno_core::table::{BinaryOp, CompareOp, Gradient, ReduceGrad, ReduceOp, TernaryOp, UnaryOp};
 use trueno_core::{DType, Result};
@@ -146,6 +144,16 @@ fn tied_extremes_share_the_gradient() {
     assert_eq!(shares(ReduceOp::Min), [0.0, 0.0, 0.0, 1.0]);
     let third = 1.0 / 3.0;
     assert_eq!(shares(ReduceOp::NormInf), [third, 0.0, third, -third]);
+}
+
+#[test]
+fn norms_and_deviations_are_flat_where_they_are_zero() {
+    use trueno_autograd::Backward;
+    let x = DynTensor::full(&[3], DType::F64, 0.0).unwrap().requires_grad();
+    for op in [ReduceOp::NormL1, ReduceOp::NormL2, ReduceOp::NormInf, ReduceOp::Std] {
+        let y = x.reduce(op, &[0], false, 0.0).unwrap();
+        assert_eq!(y.backward().get(&x).unwrap().to_vec::<f64>().unwrap(), [0.0; 3], "{}", op.name());
+    }
 }
 
 #[test]

@@ -1,5 +1,4 @@
 //! Sample values for checks of gradients.
-#![allow(dead_code, reason = "each test binary uses its part")]
 
 use trueno_autograd::Autograd;
 use trueno_core::SliceItem;

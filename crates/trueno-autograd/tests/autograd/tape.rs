@@ -1,8 +1,6 @@
 //! The tape itself: leaves, accumulation, hooks, modes, memory, depth.
 
-mod common;
-
-use common::normal;
+use crate::samples::normal;
 use std::sync::{Arc, Mutex};
 use trueno_autograd::{
     Autograd, Backward, BackwardOptions, GradOptions, enable_grad, grad, gradcheck, is_grad_enabled, no_grad,

@@ -1,0 +1,8 @@
+//! The crate from outside: one binary, since most of the time of a test is linking.
+
+mod checkpoint;
+mod checks;
+mod families;
+mod rows;
+mod samples;
+mod tape;
