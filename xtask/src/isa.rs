@@ -53,9 +53,8 @@ impl Display for Level {
     }
 }
 
-/// The crates that choose an instruction set by `TRUENO_ISA`. The kernels' own tests take the level as an argument
-/// and compare all of them in one run.
-const DISPATCHING: [&str; 2] = ["trueno-tensor", "trueno-autograd"];
+/// The crates whose results could depend on the instruction set.
+const DISPATCHING: [&str; 2] = ["trueno-kernels", "trueno-tensor"];
 
 /// Runs the tests of the dispatching crates with `level` forced.
 pub fn equivalence(build: &TestBuild, level: Level) -> Result<Verdict> {

@@ -1,15 +1,63 @@
 //! Trueno under one name: arrays, automatic differentiation, neural networks and training.
 //!
-//! It is for applications. Libraries that need one part only take that crate (`trueno-tensor`, `trueno-autograd`, ...).
+//! It is for applications. Libraries that need one part take that crate alone ([`tensor`] is `trueno-tensor`, and so on).
 //!
 //! ```
-//! use trueno::tensor::DynTensor;
-//! let x = DynTensor::from_slice(&[1.0_f32, 2.0], &[2])?;
-//! assert_eq!(x.shape(), [2]);
-//! # Ok::<(), trueno::Error>(())
+//! use trueno::prelude::*;
+//!
+//! let x = tensor![1.0, 2.0, 3.0].requires_grad();
+//! (&x * &x).sum().backward();
+//! assert_eq!(x.grad().unwrap(), tensor![2.0, 4.0, 6.0]);
 //! ```
+//!
+//! Features: `train` (layers, optimizers, data) and `mnist-subset` (real images in the binary) are on by default; without
+//! them there are arrays and gradients.
 #![forbid(unsafe_code)]
 
 pub use trueno_autograd as autograd;
 pub use trueno_core::{DType, Error, Result};
+#[cfg(feature = "train")]
+pub use trueno_data as data;
+#[cfg(feature = "train")]
+pub use trueno_nn as nn;
+#[cfg(feature = "train")]
+pub use trueno_optim as optim;
 pub use trueno_tensor as tensor;
+
+/// What most programs need, in one import.
+pub mod prelude {
+    pub use crate::{DType, Error, default};
+    pub use trueno_autograd::{Autograd, Backward, checkpoint, enable_grad, no_grad};
+    #[cfg(feature = "train")]
+    pub use trueno_data::{DataLoader, DataLoaderConfig, Dataset};
+    #[cfg(feature = "train")]
+    pub use trueno_nn::{
+        AdaptiveAvgPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Conv2dConfig, Dropout, Embedding, Flatten,
+        Gelu, Layer, LayerNorm, Linear, MaxPool2d, Mode, Module, Relu, Sequential, Sigmoid, Silu, StateDict, Tanh,
+        bce_with_logits, cross_entropy, mse_loss, sequential,
+    };
+    #[cfg(feature = "train")]
+    pub use trueno_optim::{
+        Adam, AdamConfig, AdamW, AdamWConfig, Sgd, SgdConfig, clip_grad_norm, load, save, save_with,
+    };
+    pub use trueno_tensor::Rng;
+    pub use trueno_tensor::prelude::*;
+}
+
+/// `T::default()` without its name: `AdamWConfig { lr: 1e-3, ..default() }`.
+///
+/// ```
+/// # #[cfg(feature = "train")] {
+/// use trueno::prelude::*;
+/// let config = AdamWConfig { lr: 1e-3, ..default() };
+/// assert_eq!(config.weight_decay, 0.01);
+/// # }
+/// ```
+pub fn default<T: Default>() -> T {
+    T::default()
+}
+
+/// The README's code, compiled and run.
+#[cfg(all(doctest, feature = "mnist-subset"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -6,276 +6,278 @@ use crate::math::{Arith, Dual, Math};
 /// The rows of operations on one operand. See [`table`](crate::table) for their form.
 #[macro_export]
 macro_rules! unary_table {
-    ($with:ident) => { $with! {
-        /// Negation, `-x`.
-        arith Neg neg(x) {
-            value: -x;
-            grad: nothing(_x, g) => -g;
-            oracle: "-x"; domain: -4.0, 4.0; tolerance: 0.0, 0.0;
+    ($with:ident) => {
+        $with! {
+            /// Negation, `-x`.
+            arith Neg neg(x) {
+                value: -x;
+                grad: nothing(_x, g) => -g;
+                oracle: "-x"; domain: -4.0, 4.0; tolerance: 0.0, 0.0;
+            }
+            /// Magnitude.
+            arith Abs abs(x) {
+                value: x.abs();
+                grad: dual;
+                oracle: "torch.abs(x)"; domain: -4.0, 4.0; kinks: 0.0; tolerance: 0.0, 0.0;
+            }
+            /// Sign: -1, 0 or 1; NaN of NaN.
+            arith Sign sign(x) {
+                value: M::select(x.gt(x.lit(0.0)), x.lit(1.0),
+                       M::select(x.lt(x.lit(0.0)), x.lit(-1.0),
+                       M::select(x.eq(x.lit(0.0)), x.lit(0.0), x)));
+                grad: zero;
+                oracle: "torch.sign(x)"; domain: -4.0, 4.0; kinks: 0.0; tolerance: 0.0, 0.0;
+            }
+            /// Square, `x * x`.
+            arith Square square(x) {
+                value: x * x;
+                grad: input(x, g) => g * (x + x);
+                oracle: "torch.square(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Square root.
+            float Sqrt sqrt(x) {
+                value: x.sqrt();
+                grad: output(y, g) => g * 0.5 / y;
+                oracle: "torch.sqrt(x)"; domain: 0.1, 9.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Reciprocal square root, `1 / sqrt(x)`.
+            float Rsqrt rsqrt(x) {
+                value: x.lit(1.0) / x.sqrt();
+                grad: output(y, g) => g * (y * y * y) * -0.5;
+                oracle: "torch.rsqrt(x)"; domain: 0.1, 9.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Reciprocal, `1 / x` (PyTorch's `reciprocal`).
+            float Recip recip(x) {
+                value: x.lit(1.0) / x;
+                grad: output(y, g) => -(g * y * y);
+                oracle: "torch.reciprocal(x)"; domain: 0.2, 4.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Exponential, `e^x`.
+            float Exp exp(x) {
+                value: x.exp();
+                grad: output(y, g) => g * y;
+                oracle: "torch.exp(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Power of two, `2^x`.
+            float Exp2 exp2(x) {
+                value: x.exp2();
+                grad: output(y, g) => g * y * core::f64::consts::LN_2;
+                oracle: "torch.exp2(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
+            }
+            /// `e^x - 1`, accurate near 0.
+            float Expm1 expm1(x) {
+                value: x.expm1();
+                grad: output(y, g) => g * (y + 1.0);
+                oracle: "torch.expm1(x)"; domain: -2.0, 2.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Natural logarithm (NumPy's and PyTorch's `log`).
+            float Ln ln(x) {
+                value: x.ln();
+                grad: input(x, g) => g / x;
+                oracle: "torch.log(x)"; domain: 0.1, 9.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Logarithm to base 2.
+            float Log2 log2(x) {
+                value: x.log2();
+                grad: input(x, g) => g / (x * core::f64::consts::LN_2);
+                oracle: "torch.log2(x)"; domain: 0.1, 9.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Logarithm to base 10.
+            float Log10 log10(x) {
+                value: x.log10();
+                grad: input(x, g) => g / (x * core::f64::consts::LN_10);
+                oracle: "torch.log10(x)"; domain: 0.1, 9.0; tolerance: 1e-6, 1e-14;
+            }
+            /// `ln(1 + x)`, accurate near 0.
+            float Log1p log1p(x) {
+                value: x.log1p();
+                grad: input(x, g) => g / (x + 1.0);
+                oracle: "torch.log1p(x)"; domain: -0.8, 4.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Sine of an angle in radians.
+            float Sin sin(x) {
+                value: x.sin();
+                grad: input(x, g) => g * x.cos();
+                oracle: "torch.sin(x)"; domain: -7.0, 7.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Cosine of an angle in radians.
+            float Cos cos(x) {
+                value: x.cos();
+                grad: input(x, g) => -(g * x.sin());
+                oracle: "torch.cos(x)"; domain: -7.0, 7.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Tangent of an angle in radians.
+            float Tan tan(x) {
+                value: x.tan();
+                grad: output(y, g) => g * (y * y + 1.0);
+                oracle: "torch.tan(x)"; domain: -1.4, 1.4; tolerance: 1e-6, 1e-13;
+            }
+            /// Hyperbolic tangent.
+            float Tanh tanh(x) {
+                value: x.tanh();
+                grad: output(y, g) => g * (-(y * y) + 1.0);
+                oracle: "torch.tanh(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Logistic function, `1 / (1 + e^-x)`.
+            float Sigmoid sigmoid(x) {
+                value: {
+                    let e = (-x.abs()).exp();
+                    M::select(x.ge(x.lit(0.0)), x.lit(1.0), e) / (e + 1.0)
+                };
+                grad: output(y, g) => g * y * (-y + 1.0);
+                oracle: "torch.sigmoid(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Logarithm of the logistic function (PyTorch's `logsigmoid`).
+            float LogSigmoid log_sigmoid(x) {
+                value: x.min(x.lit(0.0)) - (-x.abs()).exp().log1p();
+                grad: input(x, g) => {
+                    let e = (-x.abs()).exp();
+                    g * M::select(x.lt(x.lit(0.0)), x.lit(1.0), e) / (e + 1.0)
+                };
+                oracle: "torch.nn.functional.logsigmoid(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Error function.
+            float Erf erf(x) {
+                value: x.erf();
+                grad: dual;
+                oracle: "torch.erf(x)"; domain: -3.0, 3.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Largest integer not above `x`.
+            float Floor floor(x) {
+                value: x.floor();
+                grad: zero;
+                oracle: "torch.floor(x)"; domain: -2.0, 2.0; kinks: -2.0, -1.0, 0.0, 1.0, 2.0; tolerance: 0.0, 0.0;
+            }
+            /// Smallest integer not below `x`.
+            float Ceil ceil(x) {
+                value: x.ceil();
+                grad: zero;
+                oracle: "torch.ceil(x)"; domain: -2.0, 2.0; kinks: -2.0, -1.0, 0.0, 1.0, 2.0; tolerance: 0.0, 0.0;
+            }
+            /// Nearest integer, ties to even.
+            float Round round(x) {
+                value: x.round();
+                grad: zero;
+                oracle: "torch.round(x)"; domain: -2.0, 2.0; kinks: -1.5, -0.5, 0.5, 1.5; tolerance: 0.0, 0.0;
+            }
+            /// Integer part.
+            float Trunc trunc(x) {
+                value: x.trunc();
+                grad: zero;
+                oracle: "torch.trunc(x)"; domain: -2.0, 2.0; kinks: -2.0, -1.0, 0.0, 1.0, 2.0; tolerance: 0.0, 0.0;
+            }
+            /// `x` limited to the range from `min` to `max`; NaN stays NaN.
+            arith Clamp clamp(x; min = -1.0, max = 1.0) {
+                value: x.max(min).min(max);
+                grad: input(x, g) => M::select(x.ge(min) & x.le(max), g, g.lit(0.0));
+                oracle: "torch.clamp(x, min, max)"; domain: -4.0, 4.0; kinks: -1.0, 1.0; tolerance: 0.0, 0.0;
+            }
+            /// `x` to a constant power.
+            float Powf powf(x; exponent = 2.5) {
+                value: x.pow(exponent);
+                grad: dual;
+                oracle: "torch.pow(x, exponent)"; domain: 0.2, 3.0; tolerance: 1e-6, 1e-13;
+            }
+            /// Rectified linear unit, `max(x, 0)`; its slope at 0 is 0.
+            arith Relu relu(x) {
+                value: x.max(x.lit(0.0));
+                grad: output(y, g) => M::select(y.gt(y.lit(0.0)), g, g.lit(0.0));
+                oracle: "torch.relu(x)"; domain: -4.0, 4.0; kinks: 0.0; tolerance: 0.0, 0.0;
+            }
+            /// `x` where positive, `negative_slope * x` elsewhere.
+            float LeakyRelu leaky_relu(x; negative_slope = 0.01) {
+                value: M::select(x.gt(x.lit(0.0)), x, x * negative_slope);
+                grad: input(x, g) => M::select(x.gt(x.lit(0.0)), g, g * negative_slope);
+                oracle: "torch.nn.functional.leaky_relu(x, negative_slope)";
+                domain: -4.0, 4.0; kinks: 0.0; tolerance: 1e-6, 1e-14;
+            }
+            /// `x` where positive, `alpha * (e^x - 1)` elsewhere (Clevert et al., 2015).
+            float Elu elu(x; alpha = 1.0) {
+                value: M::select(x.gt(x.lit(0.0)), x, alpha * x.expm1());
+                grad: input(x, g) => M::select(x.gt(x.lit(0.0)), g, g * alpha * x.exp());
+                oracle: "torch.nn.functional.elu(x, alpha)"; domain: -4.0, 4.0; kinks: 0.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Scaled ELU with self-normalising constants (Klambauer et al., 2017).
+            float Selu selu(x) {
+                value: M::select(x.gt(x.lit(0.0)), x, x.expm1() * 1.673_263_242_354_377_2) * 1.050_700_987_355_480_5;
+                grad: input(x, g) => g * 1.050_700_987_355_480_5
+                    * M::select(x.gt(x.lit(0.0)), x.lit(1.0), x.exp() * 1.673_263_242_354_377_2);
+                oracle: "torch.nn.functional.selu(x)"; domain: -4.0, 4.0; kinks: 0.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Gaussian error linear unit, `x * Phi(x)` (Hendrycks and Gimpel, 2016).
+            float Gelu gelu(x) {
+                value: x * 0.5 * ((x * core::f64::consts::FRAC_1_SQRT_2).erf() + 1.0);
+                grad: input(x, g) => {
+                    let cdf = ((x * core::f64::consts::FRAC_1_SQRT_2).erf() + 1.0) * 0.5;
+                    let pdf = (x * x * -0.5).exp() * 0.398_942_280_401_432_7;
+                    g * (cdf + x * pdf)
+                };
+                oracle: "torch.nn.functional.gelu(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
+            }
+            /// GELU by its tanh approximation (PyTorch's `approximate="tanh"`).
+            float GeluTanh gelu_tanh(x) {
+                value: {
+                    let inner = (x * x * x * 0.044_715 + x) * 0.797_884_560_802_865_4;
+                    x * 0.5 * (inner.tanh() + 1.0)
+                };
+                grad: dual;
+                oracle: "torch.nn.functional.gelu(x, approximate='tanh')"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Sigmoid linear unit, `x * sigmoid(x)`; also called swish.
+            float Silu silu(x) {
+                value: {
+                    let e = (-x.abs()).exp();
+                    x * (M::select(x.ge(x.lit(0.0)), x.lit(1.0), e) / (e + 1.0))
+                };
+                grad: input(x, g) => {
+                    let e = (-x.abs()).exp();
+                    let s = M::select(x.ge(x.lit(0.0)), x.lit(1.0), e) / (e + 1.0);
+                    g * s * (x * (-s + 1.0) + 1.0)
+                };
+                oracle: "torch.nn.functional.silu(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-14;
+            }
+            /// Smooth ReLU, `ln(1 + e^(beta x)) / beta`; `x` itself where `beta x > threshold`.
+            float Softplus softplus(x; beta = 1.0, threshold = 20.0) {
+                value: {
+                    let z = x * beta;
+                    let smooth = (z.max(z.lit(0.0)) + (-z.abs()).exp().log1p()) / beta;
+                    M::select(z.gt(threshold), x, smooth)
+                };
+                grad: input(x, g) => {
+                    let z = x * beta;
+                    let e = (-z.abs()).exp();
+                    let slope = M::select(z.ge(z.lit(0.0)), z.lit(1.0), e) / (e + 1.0);
+                    M::select(z.gt(threshold), g, g * slope)
+                };
+                oracle: "torch.nn.functional.softplus(x, beta, threshold)";
+                domain: -6.0, 6.0; tolerance: 1e-6, 1e-14;
+            }
+            /// `x * tanh(softplus(x))` (Misra, 2019).
+            float Mish mish(x) {
+                value: {
+                    // tanh(ln(1 + w)) = n / (n + 2) with n = w (w + 2) and w = e^x; beyond 20 it is 1.
+                    let w = x.min(x.lit(20.0)).exp();
+                    let n = w * (w + 2.0);
+                    x * (n / (n + 2.0))
+                };
+                grad: dual;
+                oracle: "torch.nn.functional.mish(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-13;
+            }
+            /// `x * clamp(x + 3, 0, 6) / 6` (MobileNetV3).
+            float Hardswish hardswish(x) {
+                value: x * (x + 3.0).max(x.lit(0.0)).min(x.lit(6.0)) * (1.0 / 6.0);
+                grad: input(x, g) => M::select(x.le(x.lit(-3.0)), g.lit(0.0),
+                    M::select(x.ge(x.lit(3.0)), g, g * (x * (1.0 / 3.0) + 0.5)));
+                oracle: "torch.nn.functional.hardswish(x)"; domain: -5.0, 5.0; kinks: -3.0, 3.0; tolerance: 1e-6, 1e-14;
+            }
+            /// `clamp(x + 3, 0, 6) / 6`.
+            float Hardsigmoid hardsigmoid(x) {
+                value: (x + 3.0).max(x.lit(0.0)).min(x.lit(6.0)) * (1.0 / 6.0);
+                grad: input(x, g) => M::select(x.gt(x.lit(-3.0)) & x.lt(x.lit(3.0)), g * (1.0 / 6.0), g.lit(0.0));
+                oracle: "torch.clamp(x + 3, 0, 6) / 6"; domain: -5.0, 5.0; kinks: -3.0, 3.0; tolerance: 1e-6, 1e-14;
+            }
         }
-        /// Magnitude.
-        arith Abs abs(x) {
-            value: x.abs();
-            grad: dual;
-            oracle: "torch.abs(x)"; domain: -4.0, 4.0; kinks: 0.0; tolerance: 0.0, 0.0;
-        }
-        /// Sign: -1, 0 or 1; NaN of NaN.
-        arith Sign sign(x) {
-            value: M::select(x.gt(x.lit(0.0)), x.lit(1.0),
-                   M::select(x.lt(x.lit(0.0)), x.lit(-1.0),
-                   M::select(x.eq(x.lit(0.0)), x.lit(0.0), x)));
-            grad: zero;
-            oracle: "torch.sign(x)"; domain: -4.0, 4.0; kinks: 0.0; tolerance: 0.0, 0.0;
-        }
-        /// Square, `x * x`.
-        arith Square square(x) {
-            value: x * x;
-            grad: input(x, g) => g * (x + x);
-            oracle: "torch.square(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Square root.
-        float Sqrt sqrt(x) {
-            value: x.sqrt();
-            grad: output(y, g) => g * 0.5 / y;
-            oracle: "torch.sqrt(x)"; domain: 0.1, 9.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Reciprocal square root, `1 / sqrt(x)`.
-        float Rsqrt rsqrt(x) {
-            value: x.lit(1.0) / x.sqrt();
-            grad: output(y, g) => g * (y * y * y) * -0.5;
-            oracle: "torch.rsqrt(x)"; domain: 0.1, 9.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Reciprocal, `1 / x` (PyTorch's `reciprocal`).
-        float Recip recip(x) {
-            value: x.lit(1.0) / x;
-            grad: output(y, g) => -(g * y * y);
-            oracle: "torch.reciprocal(x)"; domain: 0.2, 4.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Exponential, `e^x`.
-        float Exp exp(x) {
-            value: x.exp();
-            grad: output(y, g) => g * y;
-            oracle: "torch.exp(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Power of two, `2^x`.
-        float Exp2 exp2(x) {
-            value: x.exp2();
-            grad: output(y, g) => g * y * core::f64::consts::LN_2;
-            oracle: "torch.exp2(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
-        }
-        /// `e^x - 1`, accurate near 0.
-        float Expm1 expm1(x) {
-            value: x.expm1();
-            grad: output(y, g) => g * (y + 1.0);
-            oracle: "torch.expm1(x)"; domain: -2.0, 2.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Natural logarithm (NumPy's and PyTorch's `log`).
-        float Ln ln(x) {
-            value: x.ln();
-            grad: input(x, g) => g / x;
-            oracle: "torch.log(x)"; domain: 0.1, 9.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Logarithm to base 2.
-        float Log2 log2(x) {
-            value: x.log2();
-            grad: input(x, g) => g / (x * core::f64::consts::LN_2);
-            oracle: "torch.log2(x)"; domain: 0.1, 9.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Logarithm to base 10.
-        float Log10 log10(x) {
-            value: x.log10();
-            grad: input(x, g) => g / (x * core::f64::consts::LN_10);
-            oracle: "torch.log10(x)"; domain: 0.1, 9.0; tolerance: 1e-6, 1e-14;
-        }
-        /// `ln(1 + x)`, accurate near 0.
-        float Log1p log1p(x) {
-            value: x.log1p();
-            grad: input(x, g) => g / (x + 1.0);
-            oracle: "torch.log1p(x)"; domain: -0.8, 4.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Sine of an angle in radians.
-        float Sin sin(x) {
-            value: x.sin();
-            grad: input(x, g) => g * x.cos();
-            oracle: "torch.sin(x)"; domain: -7.0, 7.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Cosine of an angle in radians.
-        float Cos cos(x) {
-            value: x.cos();
-            grad: input(x, g) => -(g * x.sin());
-            oracle: "torch.cos(x)"; domain: -7.0, 7.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Tangent of an angle in radians.
-        float Tan tan(x) {
-            value: x.tan();
-            grad: output(y, g) => g * (y * y + 1.0);
-            oracle: "torch.tan(x)"; domain: -1.4, 1.4; tolerance: 1e-6, 1e-13;
-        }
-        /// Hyperbolic tangent.
-        float Tanh tanh(x) {
-            value: x.tanh();
-            grad: output(y, g) => g * (-(y * y) + 1.0);
-            oracle: "torch.tanh(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Logistic function, `1 / (1 + e^-x)`.
-        float Sigmoid sigmoid(x) {
-            value: {
-                let e = (-x.abs()).exp();
-                M::select(x.ge(x.lit(0.0)), x.lit(1.0), e) / (e + 1.0)
-            };
-            grad: output(y, g) => g * y * (-y + 1.0);
-            oracle: "torch.sigmoid(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Logarithm of the logistic function (PyTorch's `logsigmoid`).
-        float LogSigmoid log_sigmoid(x) {
-            value: x.min(x.lit(0.0)) - (-x.abs()).exp().log1p();
-            grad: input(x, g) => {
-                let e = (-x.abs()).exp();
-                g * M::select(x.lt(x.lit(0.0)), x.lit(1.0), e) / (e + 1.0)
-            };
-            oracle: "torch.nn.functional.logsigmoid(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Error function.
-        float Erf erf(x) {
-            value: x.erf();
-            grad: dual;
-            oracle: "torch.erf(x)"; domain: -3.0, 3.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Largest integer not above `x`.
-        float Floor floor(x) {
-            value: x.floor();
-            grad: zero;
-            oracle: "torch.floor(x)"; domain: -2.0, 2.0; kinks: -2.0, -1.0, 0.0, 1.0, 2.0; tolerance: 0.0, 0.0;
-        }
-        /// Smallest integer not below `x`.
-        float Ceil ceil(x) {
-            value: x.ceil();
-            grad: zero;
-            oracle: "torch.ceil(x)"; domain: -2.0, 2.0; kinks: -2.0, -1.0, 0.0, 1.0, 2.0; tolerance: 0.0, 0.0;
-        }
-        /// Nearest integer, ties to even.
-        float Round round(x) {
-            value: x.round();
-            grad: zero;
-            oracle: "torch.round(x)"; domain: -2.0, 2.0; kinks: -1.5, -0.5, 0.5, 1.5; tolerance: 0.0, 0.0;
-        }
-        /// Integer part.
-        float Trunc trunc(x) {
-            value: x.trunc();
-            grad: zero;
-            oracle: "torch.trunc(x)"; domain: -2.0, 2.0; kinks: -2.0, -1.0, 0.0, 1.0, 2.0; tolerance: 0.0, 0.0;
-        }
-        /// `x` limited to the range from `min` to `max`; NaN stays NaN.
-        arith Clamp clamp(x; min = -1.0, max = 1.0) {
-            value: x.max(min).min(max);
-            grad: input(x, g) => M::select(x.ge(min) & x.le(max), g, g.lit(0.0));
-            oracle: "torch.clamp(x, min, max)"; domain: -4.0, 4.0; kinks: -1.0, 1.0; tolerance: 0.0, 0.0;
-        }
-        /// `x` to a constant power.
-        float Powf powf(x; exponent = 2.5) {
-            value: x.pow(exponent);
-            grad: dual;
-            oracle: "torch.pow(x, exponent)"; domain: 0.2, 3.0; tolerance: 1e-6, 1e-13;
-        }
-        /// Rectified linear unit, `max(x, 0)`; its slope at 0 is 0.
-        arith Relu relu(x) {
-            value: x.max(x.lit(0.0));
-            grad: output(y, g) => M::select(y.gt(y.lit(0.0)), g, g.lit(0.0));
-            oracle: "torch.relu(x)"; domain: -4.0, 4.0; kinks: 0.0; tolerance: 0.0, 0.0;
-        }
-        /// `x` where positive, `negative_slope * x` elsewhere.
-        float LeakyRelu leaky_relu(x; negative_slope = 0.01) {
-            value: M::select(x.gt(x.lit(0.0)), x, x * negative_slope);
-            grad: input(x, g) => M::select(x.gt(x.lit(0.0)), g, g * negative_slope);
-            oracle: "torch.nn.functional.leaky_relu(x, negative_slope)";
-            domain: -4.0, 4.0; kinks: 0.0; tolerance: 1e-6, 1e-14;
-        }
-        /// `x` where positive, `alpha * (e^x - 1)` elsewhere (Clevert et al., 2015).
-        float Elu elu(x; alpha = 1.0) {
-            value: M::select(x.gt(x.lit(0.0)), x, alpha * x.expm1());
-            grad: input(x, g) => M::select(x.gt(x.lit(0.0)), g, g * alpha * x.exp());
-            oracle: "torch.nn.functional.elu(x, alpha)"; domain: -4.0, 4.0; kinks: 0.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Scaled ELU with self-normalising constants (Klambauer et al., 2017).
-        float Selu selu(x) {
-            value: M::select(x.gt(x.lit(0.0)), x, x.expm1() * 1.673_263_242_354_377_2) * 1.050_700_987_355_480_5;
-            grad: input(x, g) => g * 1.050_700_987_355_480_5
-                * M::select(x.gt(x.lit(0.0)), x.lit(1.0), x.exp() * 1.673_263_242_354_377_2);
-            oracle: "torch.nn.functional.selu(x)"; domain: -4.0, 4.0; kinks: 0.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Gaussian error linear unit, `x * Phi(x)` (Hendrycks and Gimpel, 2016).
-        float Gelu gelu(x) {
-            value: x * 0.5 * ((x * core::f64::consts::FRAC_1_SQRT_2).erf() + 1.0);
-            grad: input(x, g) => {
-                let cdf = ((x * core::f64::consts::FRAC_1_SQRT_2).erf() + 1.0) * 0.5;
-                let pdf = (x * x * -0.5).exp() * 0.398_942_280_401_432_7;
-                g * (cdf + x * pdf)
-            };
-            oracle: "torch.nn.functional.gelu(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
-        }
-        /// GELU by its tanh approximation (PyTorch's `approximate="tanh"`).
-        float GeluTanh gelu_tanh(x) {
-            value: {
-                let inner = (x * x * x * 0.044_715 + x) * 0.797_884_560_802_865_4;
-                x * 0.5 * (inner.tanh() + 1.0)
-            };
-            grad: dual;
-            oracle: "torch.nn.functional.gelu(x, approximate='tanh')"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Sigmoid linear unit, `x * sigmoid(x)`; also called swish.
-        float Silu silu(x) {
-            value: {
-                let e = (-x.abs()).exp();
-                x * (M::select(x.ge(x.lit(0.0)), x.lit(1.0), e) / (e + 1.0))
-            };
-            grad: input(x, g) => {
-                let e = (-x.abs()).exp();
-                let s = M::select(x.ge(x.lit(0.0)), x.lit(1.0), e) / (e + 1.0);
-                g * s * (x * (-s + 1.0) + 1.0)
-            };
-            oracle: "torch.nn.functional.silu(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-14;
-        }
-        /// Smooth ReLU, `ln(1 + e^(beta x)) / beta`; `x` itself where `beta x > threshold`.
-        float Softplus softplus(x; beta = 1.0, threshold = 20.0) {
-            value: {
-                let z = x * beta;
-                let smooth = (z.max(z.lit(0.0)) + (-z.abs()).exp().log1p()) / beta;
-                M::select(z.gt(threshold), x, smooth)
-            };
-            grad: input(x, g) => {
-                let z = x * beta;
-                let e = (-z.abs()).exp();
-                let slope = M::select(z.ge(z.lit(0.0)), z.lit(1.0), e) / (e + 1.0);
-                M::select(z.gt(threshold), g, g * slope)
-            };
-            oracle: "torch.nn.functional.softplus(x, beta, threshold)";
-            domain: -6.0, 6.0; tolerance: 1e-6, 1e-14;
-        }
-        /// `x * tanh(softplus(x))` (Misra, 2019).
-        float Mish mish(x) {
-            value: {
-                // tanh(ln(1 + w)) = n / (n + 2) with n = w (w + 2) and w = e^x; beyond 20 it is 1.
-                let w = x.min(x.lit(20.0)).exp();
-                let n = w * (w + 2.0);
-                x * (n / (n + 2.0))
-            };
-            grad: dual;
-            oracle: "torch.nn.functional.mish(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-13;
-        }
-        /// `x * clamp(x + 3, 0, 6) / 6` (MobileNetV3).
-        float Hardswish hardswish(x) {
-            value: x * (x + 3.0).max(x.lit(0.0)).min(x.lit(6.0)) * (1.0 / 6.0);
-            grad: input(x, g) => M::select(x.le(x.lit(-3.0)), g.lit(0.0),
-                M::select(x.ge(x.lit(3.0)), g, g * (x * (1.0 / 3.0) + 0.5)));
-            oracle: "torch.nn.functional.hardswish(x)"; domain: -5.0, 5.0; kinks: -3.0, 3.0; tolerance: 1e-6, 1e-14;
-        }
-        /// `clamp(x + 3, 0, 6) / 6`.
-        float Hardsigmoid hardsigmoid(x) {
-            value: (x + 3.0).max(x.lit(0.0)).min(x.lit(6.0)) * (1.0 / 6.0);
-            grad: input(x, g) => M::select(x.gt(x.lit(-3.0)) & x.lt(x.lit(3.0)), g * (1.0 / 6.0), g.lit(0.0));
-            oracle: "torch.clamp(x + 3, 0, 6) / 6"; domain: -5.0, 5.0; kinks: -3.0, 3.0; tolerance: 1e-6, 1e-14;
-        }
-    } };
+    };
 }
 
 /// A row of [`unary_table!`](crate::unary_table) as a type, for interpreters that are compiled per row.

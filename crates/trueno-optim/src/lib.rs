@@ -1,0 +1,41 @@
+//! Optimizers ([`Sgd`], [`Adam`], [`AdamW`]), learning-rate schedules ([`StepLr`], [`ExponentialLr`],
+//! [`CosineAnnealingLr`]), gradient clipping and training checkpoints ([`save`], [`load`]), with PyTorch's update rules.
+//!
+//! It is for training [`trueno_nn`] modules. It is not for minimising other functions, and holds no training loop:
+//! that is the user's.
+//!
+//! ```
+//! use trueno_autograd::Backward;
+//! use trueno_nn::{Layer, Linear, Mode, Rng, mse_loss};
+//! use trueno_optim::{Sgd, SgdConfig};
+//! use trueno_tensor::prelude::*;
+//!
+//! // Fit y = 2 x + 1.
+//! let x: Tensor<f32, 2> = tensor![[0.0], [1.0], [2.0]];
+//! let y: Tensor<f32, 2> = tensor![[1.0], [3.0], [5.0]];
+//! let mut net = Linear::new(1, 1, &mut Rng::seed(0));
+//! let mut optimizer = Sgd::new(&net, SgdConfig { lr: 0.1, momentum: 0.9, ..Default::default() });
+//! for _ in 0..200 {
+//!     let loss = mse_loss(&net.forward(&x, Mode::Train), &y);
+//!     optimizer.step(&mut net, &loss.backward());
+//! }
+//! let at_four = net.forward(&tensor![[4.0]], Mode::Eval).to_vec();
+//! assert!((at_four[0] - 9.0).abs() < 1e-2);
+//! ```
+#![forbid(unsafe_code)]
+
+mod adam;
+mod checkpoint;
+mod clip;
+mod optimizer;
+mod rule;
+mod schedule;
+mod sgd;
+
+pub use adam::{Adam, AdamConfig, AdamW, AdamWConfig};
+pub use checkpoint::{load, save, save_with};
+pub use clip::{clip_grad_norm, clip_grad_value};
+pub use optimizer::Optimizer;
+pub use rule::Rule;
+pub use schedule::{CosineAnnealingLr, ExponentialLr, Schedule, Scheduler, StepLr};
+pub use sgd::{Sgd, SgdConfig};

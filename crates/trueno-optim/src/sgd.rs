@@ -1,0 +1,71 @@
+//! Stochastic gradient descent.
+
+use crate::{Optimizer, Rule};
+use trueno_kernels::optim::{SgdStep, sgd};
+
+/// Stochastic gradient descent with momentum, Nesterov's variant and weight decay (PyTorch's `SGD`).
+///
+/// With `d = g + weight_decay * p`, the velocity is `v = momentum * v + (1 - dampening) * d` (at the first step
+/// `v = d`), and `p -= lr * v`, or with `nesterov` `p -= lr * (d + momentum * v)`.
+pub type Sgd = Optimizer<SgdConfig>;
+
+/// Hyperparameters of [`Sgd`]; the defaults are PyTorch's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SgdConfig {
+    /// Learning rate.
+    pub lr: f64,
+    /// Momentum factor, 0 for none.
+    pub momentum: f64,
+    /// Share of the gradient that does not enter the velocity.
+    pub dampening: f64,
+    /// L2 penalty.
+    pub weight_decay: f64,
+    /// Whether steps look ahead along the velocity.
+    pub nesterov: bool,
+}
+
+impl Default for SgdConfig {
+    fn default() -> Self {
+        SgdConfig { lr: 1e-3, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false }
+    }
+}
+
+impl Rule for SgdConfig {
+    const NAME: &'static str = "SGD";
+    const STATE: &'static [&'static str] = &["momentum_buffer"];
+
+    fn learning_rate(&self) -> f64 {
+        self.lr
+    }
+
+    fn set_learning_rate(&mut self, lr: f64) {
+        self.lr = lr;
+    }
+
+    fn hyperparameters(&self) -> Vec<(&'static str, f64)> {
+        vec![
+            ("lr", self.lr),
+            ("momentum", self.momentum),
+            ("dampening", self.dampening),
+            ("weight_decay", self.weight_decay),
+            ("nesterov", f64::from(u8::from(self.nesterov))),
+        ]
+    }
+
+    fn set_hyperparameter(&mut self, name: &str, value: f64) {
+        match name {
+            "lr" => self.lr = value,
+            "momentum" => self.momentum = value,
+            "dampening" => self.dampening = value,
+            "weight_decay" => self.weight_decay = value,
+            "nesterov" => self.nesterov = value != 0.0,
+            _ => {}
+        }
+    }
+
+    fn update(&self, step: u64, parameter: &mut [f32], grad: &[f32], state: &mut [&mut [f32]]) {
+        let SgdConfig { lr, momentum, dampening, weight_decay, nesterov } = *self;
+        let step = SgdStep { lr, momentum, dampening, weight_decay, nesterov, first: step == 1 };
+        sgd(trueno_tensor::isa(), step, parameter, grad, state[0]);
+    }
+}
