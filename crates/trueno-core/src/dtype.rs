@@ -110,14 +110,14 @@ macro_rules! element {
 
 element! {
     bool => Bool, i64,  |v: bool| v as u8 as f64, |v: f64| v != 0.0;
-    u8   => U8, i64,    |v: u8| v as f64,   |v: f64| v as u8,   Number;
-    i32  => I32, i64,   |v: i32| v as f64,  |v: f64| v as i32,  Number;
-    u32  => U32, i64,   |v: u32| v as f64,  |v: f64| v as u32,  Number;
-    i64  => I64, i64,   |v: i64| v as f64,  |v: f64| v as i64,  Number;
-    f16  => F16, f16,   f16::to_f64,        f16::from_f64,      Number, Float;
-    bf16 => BF16, bf16,  bf16::to_f64,       bf16::from_f64,     Number, Float;
-    f32  => F32, f32,   |v: f32| v as f64,  |v: f64| v as f32,  Number, Float;
-    f64  => F64, f64,   |v: f64| v,         |v: f64| v,         Number, Float;
+    u8   => U8,   i64,  |v: u8| v as f64,         |v: f64| v as u8, Number;
+    i32  => I32,  i64,  |v: i32| v as f64,        |v: f64| v as i32, Number;
+    u32  => U32,  i64,  |v: u32| v as f64,        |v: f64| v as u32, Number;
+    i64  => I64,  i64,  |v: i64| v as f64,        |v: f64| v as i64, Number;
+    f16  => F16,  f16,  f16::to_f64,              f16::from_f64, Number, Float;
+    bf16 => BF16, bf16, bf16::to_f64,             bf16::from_f64, Number, Float;
+    f32  => F32,  f32,  |v: f32| v as f64,        |v: f64| v as f32, Number, Float;
+    f64  => F64,  f64,  |v: f64| v,               |v: f64| v, Number, Float;
 }
 
 /// Runs a block with a type alias bound to the element type that a [`DType`] names.

@@ -8,6 +8,18 @@
 //! write through one handle never shows through another.
 //!
 //! ```
+//! use trueno_tensor::prelude::*;
+//! let a = tensor![[1.0, 2.0], [3.0, 4.0]]; // Tensor<f32, 2>
+//! let rows = a.mean_axis(1); // Tensor<f32, 1>: a wrong rank does not compile
+//! let centred = &a - rows.unsqueeze(1); // broadcasts; a wrong shape panics here, and `try_sub` says why
+//! assert_eq!(centred, tensor![[-0.5, 0.5], [-0.5, 0.5]]);
+//! assert_eq!(a.slice(i![.., ::-1]).t(), tensor![[2.0, 4.0], [1.0, 3.0]]); // views; nothing is copied
+//! assert_eq!(a.matmul(&a).to_string(), "[[ 7. 10.]\n [15. 22.]]"); // prints as NumPy does
+//! ```
+//!
+//! Every operation goes through one door, [`apply`], on [`DynTensor`]s, whose type and rank are known at run time:
+//!
+//! ```
 //! use trueno_tensor::DynTensor;
 //! use trueno_core::table::BinaryOp;
 //! let a = DynTensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0], &[2, 2])?;

@@ -37,7 +37,7 @@ impl Frame {
             (0..x.rank()).filter(|a| !reduced(a)).chain(axes.iter().copied()).map(|a| a as isize).collect();
         let moved = x.view(x.layout().permute("reduce", &order)?);
         let length: usize = axes.iter().map(|&axis| x.shape()[axis]).product();
-        let outer = if length == 0 { shape.iter().product() } else { x.size() / length };
+        let outer = x.size().checked_div(length).unwrap_or_else(|| shape.iter().product());
         Ok(Frame { x: movement::contiguous(&moved)?, outer, length, inner: 1, shape })
     }
 

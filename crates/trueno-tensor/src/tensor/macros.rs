@@ -88,6 +88,8 @@ pub mod nested {
         expect(Tensor::from_slice(elements, shape))
     }
 
+    type Cube<T, const A: usize, const B: usize, const C: usize> = [[[T; C]; B]; A];
+
     pub fn rank1<T: Element, const A: usize>(x: [T; A], settle: impl FnOnce(Settle<T>)) -> Tensor<T, 1> {
         make(&x, [A], settle)
     }
@@ -129,7 +131,7 @@ pub mod nested {
         const E: usize,
         const F: usize,
     >(
-        x: [[[[[[T; F]; E]; D]; C]; B]; A],
+        x: Cube<Cube<T, D, E, F>, A, B, C>,
         settle: impl FnOnce(Settle<T>),
     ) -> Tensor<T, 6> {
         let flat = x.as_flattened().as_flattened().as_flattened().as_flattened().as_flattened();

@@ -46,6 +46,18 @@ impl<T: Float, const N: usize> Tensor<T, N> {
             self.inner.batch_norm(&weight.inner, &bias.inner, running, eps).map(Tensor::new)
         }
 
+        /// As [`batch_norm`](Tensor::batch_norm) by the statistics of the batch, which come with the result: the mean
+        /// and the unbiased variance of each channel, outside any gradient graph.
+        pub fn batch_norm_with_stats(
+            &self,
+            weight: &Tensor<T, 1>,
+            bias: &Tensor<T, 1>,
+            eps: f64,
+        ) -> (Tensor<T, N>, [Tensor<T, 1>; 2]) {
+            let (output, stats) = crate::batch_norm_with_stats(&self.inner, &weight.inner, &bias.inner, eps)?;
+            Ok((Tensor::new(output), stats.map(Tensor::new)))
+        }
+
         /// Zeros with probability `p`, the rest scaled by `1 / (1 - p)`.
         pub fn dropout(&self, config: DropoutConfig) -> Tensor<T, N> {
             self.inner.dropout(config).map(Tensor::new)

@@ -24,6 +24,7 @@ pub trait Operand<T: Element, Left> {
     fn with<V>(&self, f: impl FnOnce(&DynTensor) -> Result<V>) -> Result<V>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Element, const N: usize> Operand<T, Rank<N>> for T {
     type Rank = Rank<N>;
 
@@ -32,6 +33,7 @@ impl<T: Element, const N: usize> Operand<T, Rank<N>> for T {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Element, Left: Broadcast<M>, const M: usize> Operand<T, Left> for &Tensor<T, M> {
     type Rank = Left::Output;
 
@@ -40,6 +42,7 @@ impl<T: Element, Left: Broadcast<M>, const M: usize> Operand<T, Left> for &Tenso
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Element, Left: Broadcast<M>, const M: usize> Operand<T, Left> for Tensor<T, M> {
     type Rank = Left::Output;
 

@@ -197,7 +197,7 @@ fn box_muller(radius: f64, angle: f64) -> [f64; 2] {
 
 /// A number in `0..span` from 64 bits, by their product's upper half (Lemire, 2019).
 fn below(bits: u64, span: u64) -> u64 {
-    (u128::from(bits) * u128::from(span) >> 64) as u64
+    ((u128::from(bits) * u128::from(span)) >> 64) as u64
 }
 
 impl<T: Float, const N: usize> Tensor<T, N> {

@@ -60,29 +60,36 @@ pub trait Product<const M: usize>: sealed::Sealed {
     type Output: Ranked;
 }
 
+#[diagnostic::do_not_recommend]
 impl<const N: usize> Lower<0> for Rank<N> {
     type Output = Rank<N>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<const N: usize> Raise<0> for Rank<N> {
     type Output = Rank<N>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<const N: usize> Broadcast<N> for Rank<N> {
     type Output = Rank<N>;
 }
 
 macro_rules! ranks {
     ($($low:literal + $by:literal = $high:literal),* $(,)?) => {$(
+        #[diagnostic::do_not_recommend]
         impl Lower<$by> for Rank<$high> {
             type Output = Rank<$low>;
         }
+        #[diagnostic::do_not_recommend]
         impl Raise<$by> for Rank<$low> {
             type Output = Rank<$high>;
         }
+        #[diagnostic::do_not_recommend]
         impl Broadcast<$low> for Rank<$high> {
             type Output = Rank<$high>;
         }
+        #[diagnostic::do_not_recommend]
         impl Broadcast<$high> for Rank<$low> {
             type Output = Rank<$high>;
         }
@@ -100,6 +107,7 @@ ranks! {
 
 macro_rules! products {
     ($($left:literal x $right:literal = $result:literal),* $(,)?) => {$(
+        #[diagnostic::do_not_recommend]
         impl Product<$right> for Rank<$left> {
             type Output = Rank<$result>;
         }
