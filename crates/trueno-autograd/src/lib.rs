@@ -53,7 +53,7 @@ pub use checkpoint::checkpoint;
 pub use gradcheck::{GradcheckOptions, gradcheck, gradgradcheck};
 pub use gradients::Gradients;
 pub use mode::{enable_grad, is_grad_enabled, no_grad};
-pub use tensor::{Autograd, Backward, HookHandle};
+pub use tensor::{Autograd, Backward, HookHandle, RankZero};
 pub use walk::BackwardOptions;
 
 /// What programs that take gradients import.

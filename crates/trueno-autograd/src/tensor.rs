@@ -145,6 +145,16 @@ pub trait Backward: Autograd {
     }
 }
 
+impl<X: RankZero> Backward for X {}
+
+/// Values that are a single number, or may be one at run time.
+#[diagnostic::on_unimplemented(
+    message = "only a value of rank 0 has `backward()` without a seed",
+    label = "this is not known to have rank 0",
+    note = "reduce it first (`.sum()`, `.mean()`), or give the gradient by it: `backward_with(&seed)`"
+)]
+pub trait RankZero: Autograd {}
+
 impl Autograd for DynTensor {
     fn as_dyn(&self) -> &DynTensor {
         self
@@ -155,7 +165,7 @@ impl Autograd for DynTensor {
     }
 }
 
-impl Backward for DynTensor {}
+impl RankZero for DynTensor {}
 
 impl<T: Float, const N: usize> Autograd for Tensor<T, N> {
     fn as_dyn(&self) -> &DynTensor {
@@ -167,7 +177,7 @@ impl<T: Float, const N: usize> Autograd for Tensor<T, N> {
     }
 }
 
-impl<T: Float> Backward for Tensor<T, 0> {}
+impl<T: Float> RankZero for Tensor<T, 0> {}
 
 /// A registered hook. Dropping it leaves the hook in place.
 #[derive(Debug)]
