@@ -83,15 +83,18 @@ def torch_rows():
         nn = torch.nn
         net = nn.Sequential(
             nn.Conv2d(1, 16, 3, padding=1),
+            nn.BatchNorm2d(16),
             nn.ReLU(),
             nn.MaxPool2d(2),
             nn.Conv2d(16, 32, 3, padding=1),
+            nn.BatchNorm2d(32),
             nn.ReLU(),
             nn.MaxPool2d(2),
             nn.Flatten(),
-            nn.Linear(1568, 64),
+            nn.Linear(32 * 7 * 7, 128),
             nn.ReLU(),
-            nn.Linear(64, 10),
+            nn.Dropout(0.3),
+            nn.Linear(128, 10),
         )
         optimizer = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9)
         images, labels = tensor(64, 1, 28, 28), torch.arange(64) % 10

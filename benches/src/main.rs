@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod rows;
+mod train;
 
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};

@@ -47,6 +47,7 @@ pub fn prepare(name: &str) -> Option<Work> {
             let config = Conv2dConfig { padding: [1, 1], ..Conv2dConfig::default() };
             work(move || x.conv2d(&w, None, config))
         }
+        "MNIST training step, batch 64" => Box::new(crate::train::step(values(1))),
         _ => return None,
     })
 }
@@ -64,13 +65,16 @@ fn work(mut call: impl FnMut() -> Result<DynTensor> + 'static) -> Work {
 }
 
 /// Numbers in -2..2 from a multiplicative generator, so that no operand is special.
-fn operand(shape: &[usize], seed: u32) -> DynTensor {
+fn values(seed: u32) -> impl FnMut() -> f32 {
     let mut state = seed.wrapping_mul(2_654_435_761) | 1;
-    let next = || {
+    move || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 8) as f32 / (1 << 22) as f32 - 2.0
-    };
-    let elements: Vec<f32> = std::iter::repeat_with(next).take(shape.iter().product()).collect();
+    }
+}
+
+fn operand(shape: &[usize], seed: u32) -> DynTensor {
+    let elements: Vec<f32> = std::iter::repeat_with(values(seed)).take(shape.iter().product()).collect();
     DynTensor::from_slice(&elements, shape).expect("as many elements as the shape says")
 }
 
