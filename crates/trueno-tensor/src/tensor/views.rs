@@ -107,7 +107,7 @@ pub fn concat<T: Element, const N: usize>(tensors: &[&Tensor<T, N>], axis: isize
     expect(try_concat(tensors, axis))
 }
 
-/// As [`concat`], for shapes that are not known to fit.
+/// As [`concat()`], for shapes that are not known to fit.
 ///
 /// # Errors
 /// [`Error::ShapePair`] if other sizes differ, [`Error::Argument`] without operands, [`Error::Axis`].
