@@ -19,7 +19,7 @@ pub fn clip_grad_norm(gradients: &mut Gradients, max_norm: f64) -> Result<f64> {
     let total = squares.sqrt();
     let factor = max_norm / (total + 1e-6);
     // A NaN factor spreads, as in PyTorch: a run that has diverged should show it.
-    if !(factor >= 1.0) {
+    if factor < 1.0 || factor.is_nan() {
         gradients.try_map(|gradient| gradient.binary_scalar(BinaryOp::Mul, factor))?;
     }
     Ok(total)
