@@ -1,4 +1,4 @@
-//! Views against a model that lists, for each index, the storage position NumPy would read.
+//! What layouts say of themselves, and single cases; chains of views are in tests/layout.rs.
 
 use super::*;
 use proptest::prelude::*;
@@ -18,27 +18,6 @@ fn positions(layout: &Layout) -> Vec<usize> {
                 break;
             }
             index[axis] = 0;
-        }
-    }
-    found
-}
-
-/// What Python's `range(size)[start:stop:step]` gives.
-fn python_slice(size: usize, start: Option<isize>, stop: Option<isize>, step: isize) -> Vec<usize> {
-    let size = size as isize;
-    let fix = |bound: isize| if bound < 0 { bound + size } else { bound };
-    let mut found = Vec::new();
-    if step > 0 {
-        let (from, to) = (start.map_or(0, |s| fix(s).max(0)), stop.map_or(size, |s| fix(s).min(size)));
-        (from..to).step_by(step as usize).for_each(|i| found.push(i as usize));
-    } else {
-        let mut i = start.map_or(size - 1, |s| fix(s).min(size - 1));
-        let to = stop.map_or(-1, |s| fix(s).max(-1));
-        while i > to {
-            if i >= 0 {
-                found.push(i as usize);
-            }
-            i += step;
         }
     }
     found
@@ -88,75 +67,6 @@ proptest! {
         let found = positions(&layout);
         let row_major = found.windows(2).all(|pair| pair[1] == pair[0] + 1);
         prop_assert_eq!(layout.is_contiguous(), row_major);
-    }
-
-    #[test]
-    fn permutations_invert(layout in views(), keys in any::<[u8; 5]>()) {
-        let mut axes: Vec<isize> = (0..layout.rank() as isize).collect();
-        axes.sort_by_key(|&axis| keys[axis as usize]);
-        let mut inverse = std::vec![0; axes.len()];
-        axes.iter().enumerate().for_each(|(to, &from)| inverse[from as usize] = to as isize);
-        let back = layout.permute("test", &axes).unwrap().permute("test", &inverse).unwrap();
-        prop_assert_eq!(back, layout);
-    }
-
-    #[test]
-    fn slices_follow_python(
-        size in 0_usize..9,
-        start in prop::option::of(-12_isize..12),
-        stop in prop::option::of(-12_isize..12),
-        step in (-4_isize..4).prop_filter("a step", |step| *step != 0),
-    ) {
-        let sliced = Layout::contiguous(&[size]).slice("test", &[SliceItem::Range { start, stop, step }]).unwrap();
-        prop_assert_eq!(positions(&sliced), python_slice(size, start, stop, step));
-    }
-
-    #[test]
-    fn a_reshape_that_is_a_view_keeps_the_order(layout in views(), split in 1_usize..5) {
-        let size = layout.size();
-        if size.is_multiple_of(split) {
-            let shape = [size / split, split];
-            if let Some(reshaped) = layout.reshape(&shape) {
-                prop_assert_eq!(reshaped.shape(), shape);
-                prop_assert_eq!(positions(&reshaped), positions(&layout));
-            } else {
-                prop_assert!(!layout.is_contiguous());
-            }
-        }
-    }
-
-    #[test]
-    fn broadcasting_repeats(layout in views(), lead in 0_usize..3) {
-        let mut shape = std::vec![lead];
-        shape.extend_from_slice(layout.shape());
-        let wide = layout.broadcast_to("test", &shape).unwrap();
-        prop_assert_eq!(positions(&wide), positions(&layout).repeat(lead));
-    }
-
-    #[test]
-    fn broadcast_shapes_commute(a in shapes(), b in shapes()) {
-        match (broadcast_shapes("test", &a, &b), broadcast_shapes("test", &b, &a)) {
-            (Ok(ab), Ok(ba)) => prop_assert_eq!(ab, ba),
-            (Err(Error::Broadcast { axis, .. }), Err(Error::Broadcast { axis: mirrored, .. })) => {
-                prop_assert_eq!(axis, mirrored);
-            }
-            other => prop_assert!(false, "{:?}", other),
-        }
-    }
-
-    #[test]
-    fn collapsed_walks_visit_what_the_layouts_do(layout in views()) {
-        let dense = Layout::contiguous(layout.shape());
-        let walk = Collapsed::new([&layout, &dense]);
-        let mut visited = Vec::new();
-        let [step, dense_step] = walk.inner_strides();
-        for [first, dense_first] in walk.runs(0) {
-            for i in 0..walk.inner() as isize {
-                prop_assert_eq!((dense_first as isize + i * dense_step) as usize, visited.len());
-                visited.push((first as isize + i * step) as usize);
-            }
-        }
-        prop_assert_eq!(visited, positions(&layout));
     }
 
     #[test]
