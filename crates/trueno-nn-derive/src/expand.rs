@@ -66,7 +66,8 @@ fn arm(path: TokenStream, fields: &Fields) -> Result<Arm<'_>> {
             continue;
         }
         let member = field.ident.clone().map_or_else(|| syn::Index::from(index).into(), syn::Member::Named);
-        let binding = format_ident!("field_{index}", span = Span::mixed_site());
+        // At the type's place, so that a field that is no module is what the compiler points at.
+        let binding = format_ident!("field_{index}", span = Span::mixed_site().located_at(field.ty.span()));
         let own = || match &field.ident {
             Some(ident) => Some(ident.unraw().to_string()),
             None if is_newtype => None,
@@ -98,7 +99,6 @@ fn body(home: &Path, arms: &[Arm], method: &TokenStream) -> TokenStream {
                 Some(name) => quote!(&mut #home::Scoped::new(#name, visitor)),
                 None => quote!(visitor),
             };
-            // At the type's place, so that a field that is no module is what the compiler points at.
             quote_spanned!(ty.span()=> #home::Module::#method(#binding, #visitor);)
         });
         quote!(#pattern => { #(#calls)* })

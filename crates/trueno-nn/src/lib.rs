@@ -32,7 +32,7 @@
 //! let net = Net::new(&mut Rng::seed(0));
 //! let (images, labels) = (Tensor::zeros([2, 1, 8, 8]), trueno_nn::tensor::tensor![3_i64, 7]);
 //! let loss = cross_entropy(&net.forward(&images, Mode::Train), &labels);
-//! let gradients = loss.as_dyn().backward();
+//! let gradients = loss.backward();
 //! assert_eq!(gradients.len(), net.named_parameters().len());
 //! assert_eq!(net.state_dict().keys().next(), Some("conv.weight"));
 //! ```
@@ -64,6 +64,8 @@ pub use module::{Module, Scoped, Visitor, VisitorMut};
 pub use param::{Buffer, Param};
 pub use sequential::{Lambda, Sequential};
 pub use state::{Incompatible, RngState, StateDict};
+#[doc(hidden)]
+pub use trueno_nn_derive::FacadeModule;
 pub use trueno_nn_derive::Module;
 pub use trueno_tensor as tensor;
 pub use trueno_tensor::Rng;

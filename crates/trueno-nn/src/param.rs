@@ -1,6 +1,5 @@
 //! Tensors that a module holds: trained ones and kept ones.
 
-use crate::layer::expect;
 use crate::{Module, Visitor, VisitorMut};
 use std::fmt;
 use std::mem;
@@ -28,12 +27,12 @@ pub struct Param<const N: usize> {
 impl<const N: usize> Param<N> {
     /// A parameter that starts from this value, outside the graph that the value may be in.
     pub fn new(value: Tensor<f32, N>) -> Param<N> {
-        Param { value: expect(Tensor::from_dyn(value.detach().into_dyn().requires_grad())) }
+        Param { value: value.detach().requires_grad() }
     }
 
     /// Whether training leaves this parameter as it is.
     pub fn is_frozen(&self) -> bool {
-        self.value.as_dyn().recorder().is_none()
+        !self.value.tracks_gradient()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use trueno_autograd::Autograd;
 use trueno_core::{DType, Error};
-use trueno_nn::tensor::{Device, DynTensor, Tensor};
+use trueno_nn::tensor::{Device, DynTensor, Tensor, tensor};
 use trueno_nn::{Buffer, Incompatible, Module, Param, RngState, StateDict, VisitorMut};
 
 fn vector(values: &[f32]) -> Param<1> {
@@ -192,27 +192,27 @@ fn random_state_is_saved_apart_and_comes_back_bit_for_bit() {
 #[test]
 fn loading_keeps_the_leaf_and_its_gradient() {
     let mut weight = vector(&[1.0, 2.0]);
-    weight.as_dyn().backward_with(&DynTensor::from_slice(&[3.0_f32, 4.0], &[2]).unwrap());
+    weight.backward_with(&tensor![3.0, 4.0]);
     let mut dict = StateDict::new();
     dict.insert("", DynTensor::zeros(&[2], DType::F32).unwrap());
     weight.load_state_dict(&dict, true).unwrap();
     assert_eq!(weight.to_vec(), [0.0, 0.0]);
-    assert_eq!(weight.as_dyn().grad().unwrap().to_vec::<f32>().unwrap(), [3.0, 4.0]);
-    weight.zero_grad();
-    assert!(weight.as_dyn().grad().is_none());
+    assert_eq!(weight.grad().unwrap(), tensor![3.0, 4.0]);
+    Module::zero_grad(&weight);
+    assert!(weight.grad().is_none());
 }
 
 #[test]
 fn a_frozen_parameter_is_not_recorded_and_a_clone_is_a_leaf_of_its_own() {
     let mut leaf = leaf(1.0, true);
     leaf.freeze();
-    assert!(leaf.weight.is_frozen() && !(&*leaf.weight * 2.0).as_dyn().tracks_gradient());
+    assert!(leaf.weight.is_frozen() && !(&*leaf.weight * 2.0).tracks_gradient());
     assert!(leaf.weight.clone().is_frozen());
     leaf.unfreeze();
     let copy = leaf.weight.clone();
-    (&*copy * 2.0).as_dyn().backward_with(&DynTensor::from_slice(&[1.0_f32, 1.0], &[2]).unwrap());
-    assert_eq!(copy.as_dyn().grad().unwrap().to_vec::<f32>().unwrap(), [2.0, 2.0]);
-    assert!(leaf.weight.as_dyn().grad().is_none());
+    (&*copy * 2.0).backward_with(&tensor![1.0, 1.0]);
+    assert_eq!(copy.grad().unwrap(), tensor![2.0, 2.0]);
+    assert!(leaf.weight.grad().is_none());
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Case {
     where
         M: Layer<Tensor<f32, I>, Output = Tensor<f32, O>>,
     {
-        self.check_steps(module, |step| self.get::<f32, I>(&format!("{step}.x")).requires_grad_leaf());
+        self.check_steps(module, |step| self.get::<f32, I>(&format!("{step}.x")).leaf());
     }
 
     fn check_steps<M, X, const O: usize>(&self, mut module: M, input: impl Fn(usize) -> X)
@@ -68,8 +68,8 @@ impl Case {
             let x = input(step);
             let y = module.forward(&x, mode);
             self.assert_close(&format!("{step}.out"), y.as_dyn());
-            if y.as_dyn().tracks_gradient() {
-                y.as_dyn().backward_with(self.get::<f32, O>(&format!("{step}.g")).as_dyn());
+            if y.tracks_gradient() {
+                y.backward_with(&self.get(&format!("{step}.g")));
             }
             if let Some(grad) = x.gradient() {
                 self.assert_close(&format!("{step}.grad_x"), &grad);
@@ -88,11 +88,10 @@ impl Case {
         &self,
         loss: impl Fn(&Tensor<f32, N>, &Tensor<T, M>) -> Tensor<f32, O>,
     ) {
-        let x = self.get::<f32, N>("x").requires_grad_leaf();
+        let x = self.get::<f32, N>("x").leaf();
         let out = loss(&x, &self.get("target"));
         self.assert_close("out", out.as_dyn());
-        let seed = Tensor::<f32, O>::ones(out.shape());
-        out.as_dyn().backward_with(seed.as_dyn());
+        out.backward_with(&out.ones_like());
         self.assert_close("grad_x", &x.gradient().unwrap());
     }
 }
@@ -100,16 +99,26 @@ impl Case {
 /// Inputs as leaves, where they can be.
 trait Leaf {
     fn gradient(&self) -> Option<DynTensor>;
-    fn requires_grad_leaf(self) -> Self;
+    fn leaf(self) -> Self;
 }
 
-impl<T: Element, const N: usize> Leaf for Tensor<T, N> {
+impl<const N: usize> Leaf for Tensor<f32, N> {
     fn gradient(&self) -> Option<DynTensor> {
-        self.as_dyn().grad()
+        self.grad().map(Tensor::into_dyn)
     }
 
-    fn requires_grad_leaf(self) -> Self {
-        Tensor::from_dyn(self.into_dyn().requires_grad()).unwrap()
+    fn leaf(self) -> Self {
+        self.requires_grad()
+    }
+}
+
+impl<const N: usize> Leaf for Tensor<i64, N> {
+    fn gradient(&self) -> Option<DynTensor> {
+        None
+    }
+
+    fn leaf(self) -> Self {
+        self
     }
 }
 
@@ -276,7 +285,7 @@ fn no_case_is_left_out() {
 
 #[test]
 fn a_rank_0_loss_needs_no_seed() {
-    let x = Tensor::<f32, 1>::ones([2]).requires_grad_leaf();
-    mse_loss(&x, &x.zeros_like()).as_dyn().backward();
+    let x = Tensor::<f32, 1>::ones([2]).leaf();
+    mse_loss(&x, &x.zeros_like()).backward();
     assert_eq!(x.gradient().unwrap().to_vec::<f32>().unwrap(), [1.0, 1.0]);
 }
