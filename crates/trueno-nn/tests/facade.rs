@@ -3,6 +3,7 @@
 // This test stands for the facade.
 extern crate self as trueno;
 
+/// The part of the facade that the derive names.
 pub mod nn {
     pub use trueno_nn::{Module, Scoped, Visitor, VisitorMut};
 }
