@@ -64,13 +64,13 @@ pub fn load<M: Module, R: Rule>(
     }
     let mut state = file.under("optimizer");
     state.metadata_mut().extend(file.metadata().clone());
-    // The optimizer's state is checked against the module's shapes first, the module is changed after that.
+    // Each of the three is loaded whole or not at all; what succeeded is taken back if a later one fails.
+    let before = module.state_dict();
+    module.load_state_dict(&file.under("model"), true)?;
     let mut resumed = optimizer.clone();
-    resumed.load_state_dict(module, &state)?;
-    let streams = module.rng_state_dict();
-    module.load_rng_state_dict(&file.under("rng"))?;
-    if let Err(error) = module.load_state_dict(&file.under("model"), true) {
-        module.load_rng_state_dict(&streams)?;
+    let rest = resumed.load_state_dict(module, &state).and_then(|()| module.load_rng_state_dict(&file.under("rng")));
+    if let Err(error) = rest {
+        module.load_state_dict(&before, true)?;
         return Err(error);
     }
     *optimizer = resumed;

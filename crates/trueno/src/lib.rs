@@ -30,12 +30,15 @@ pub mod prelude {
     pub use trueno_autograd::{Autograd, Backward, checkpoint, enable_grad, no_grad};
     #[cfg(feature = "train")]
     pub use trueno_data::{DataLoader, DataLoaderConfig, Dataset};
+    // The trait, and its derive for those who depend on this crate alone.
     #[cfg(feature = "train")]
     pub use trueno_nn::{
         AdaptiveAvgPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Conv2dConfig, Dropout, Embedding, Flatten,
-        Gelu, Layer, LayerNorm, Linear, MaxPool2d, Mode, Module, Relu, Sequential, Sigmoid, Silu, StateDict, Tanh,
+        Gelu, Layer, LayerNorm, Linear, MaxPool2d, Mode, Relu, Sequential, Sigmoid, Silu, StateDict, Tanh,
         bce_with_logits, cross_entropy, mse_loss, sequential,
     };
+    #[cfg(feature = "train")]
+    pub use trueno_nn::{FacadeModule as Module, module::Module};
     #[cfg(feature = "train")]
     pub use trueno_optim::{
         Adam, AdamConfig, AdamW, AdamWConfig, Sgd, SgdConfig, clip_grad_norm, load, save, save_with,
