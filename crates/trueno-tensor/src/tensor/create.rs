@@ -139,11 +139,31 @@ impl<T: Element> From<Vec<T>> for Tensor<T, 1> {
     }
 }
 
+/// `arange` of integers, which `f64` does not hold exactly beyond 2^53.
+fn integer_range<T: Number>(bounds: [T; 3]) -> Result<Tensor<T, 1>> {
+    let wide = Tensor::from_slice(&bounds, [3])?.try_cast::<i64>()?.try_to_vec()?;
+    let [first, last, by] = [0, 1, 2].map(|i| i128::from(wide[i]));
+    let count = ((last - first + by - by.signum()) / by).max(0);
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    // Between the bounds, which are of this type.
+    let elements = listed(count, |i| (first + i as i128 * by) as i64)?;
+    Tensor::from_vec(elements, [count])?.try_cast()
+}
+
+/// The elements that `f` gives for `0..count`, if there is memory for so many.
+fn listed<T>(count: usize, f: impl Fn(usize) -> T) -> Result<Vec<T>> {
+    let mut elements = Vec::new();
+    let bytes = count.saturating_mul(size_of::<T>());
+    elements.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { op: "arange", bytes })?;
+    elements.extend((0..count).map(f));
+    Ok(elements)
+}
+
 impl<T: Number> Tensor<T, 1> {
     /// Numbers from `start` up to, not including, `stop`, `step` apart (NumPy's `arange`).
     ///
     /// # Errors
-    /// [`Error::Argument`] for a step of 0 or a number that is not finite.
+    /// [`Error::Argument`] for a step of 0 or a number that is not finite, [`Error::OutOfMemory`].
     ///
     /// ```
     /// use trueno_tensor::prelude::*;
@@ -157,12 +177,12 @@ impl<T: Number> Tensor<T, 1> {
             let reason = format!("from {start:?} to {stop:?} by {step:?}: the step is not 0 and all are finite");
             return Err(Error::Argument { op: "arange", reason: reason.into() });
         }
-        let count = ((last - first) / by).ceil().max(0.0);
-        if count > isize::MAX as f64 / 8.0 {
-            return Err(Error::OutOfMemory { op: "arange", bytes: usize::MAX });
+        if !T::DTYPE.is_float() {
+            return integer_range([start, stop, step]);
         }
-        let elements: Vec<T> = (0..count as usize).map(|i| T::from_f64(first + i as f64 * by)).collect();
-        Tensor::from_vec(elements.clone(), [elements.len()])
+        let count = ((last - first) / by).ceil().max(0.0) as usize;
+        let elements = listed(count, |i| T::from_f64(first + i as f64 * by))?;
+        Tensor::from_vec(elements, [count])
     }
 
     /// `count` numbers evenly spaced from `start` to `stop`, both included (NumPy's `linspace`).

@@ -54,7 +54,10 @@ impl<T: Float, const N: usize> Tensor<T, N> {
             bias: &Tensor<T, 1>,
             eps: f64,
         ) -> (Tensor<T, N>, [Tensor<T, 1>; 2]) {
-            let (output, stats) = crate::batch_norm_with_stats(&self.inner, &weight.inner, &bias.inner, eps)?;
+            let (output, [mean, variance]) =
+                crate::batch_norm_with_stats(&self.inner, &weight.inner, &bias.inner, eps)?;
+            // The engine leaves those of half precision in `f32`.
+            let stats = [mean.cast(T::DTYPE)?, variance.cast(T::DTYPE)?];
             Ok((Tensor::new(output), stats.map(Tensor::new)))
         }
 
