@@ -45,3 +45,25 @@ impl<Item, C: Collate<Item>> Collate<Result<Item>> for TryCollate<C> {
         items.map(|items| self.0.collate(items))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unreadable(path: &str) -> Error {
+        Error::File { path: path.into(), offset: None, reason: "is empty".into() }
+    }
+
+    #[test]
+    fn samples_that_loaded_keep_their_order() {
+        let joined = TryCollate(|items: Vec<&str>| items.concat());
+        assert_eq!(joined.collate(vec![Ok("a"), Ok("b"), Ok("c")]), Ok("abc".into()));
+    }
+
+    #[test]
+    fn the_first_error_is_the_batch_and_no_part_of_it_is_collated() {
+        let never = TryCollate(|_: Vec<u8>| -> u8 { unreachable!("collated in spite of an error") });
+        let items = vec![Ok(1), Err(unreadable("first")), Err(unreadable("second"))];
+        assert_eq!(never.collate(items), Err(unreadable("first")));
+    }
+}
