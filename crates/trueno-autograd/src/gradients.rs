@@ -52,6 +52,31 @@ impl Gradients {
         self.by_leaf.values()
     }
 
+    /// Adds the gradients of another pass, leaf by leaf: several batches, one step.
+    ///
+    /// ```
+    /// use trueno_autograd::prelude::*;
+    /// use trueno_tensor::prelude::*;
+    /// let x = tensor![1.0, 2.0].requires_grad();
+    /// let mut total = x.sum().backward();
+    /// total.accumulate(&(&x * &x).sum().backward())?;
+    /// assert_eq!(total.get(&x).unwrap(), tensor![3.0, 5.0]);
+    /// # Ok::<(), trueno_tensor::core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`trueno_core::Error::OutOfMemory`].
+    pub fn accumulate(&mut self, other: &Gradients) -> Result<()> {
+        for (id, gradient) in &other.by_leaf {
+            let sum = match self.by_leaf.remove(id) {
+                Some(own) => crate::walk::sum(own, gradient.clone())?,
+                None => gradient.clone(),
+            };
+            self.by_leaf.insert(*id, sum);
+        }
+        Ok(())
+    }
+
     /// Replaces each gradient by what `change` makes of it (clipped, scaled). On an error those before are replaced.
     ///
     /// # Errors

@@ -13,8 +13,16 @@ use trueno_tensor::DynTensor;
 /// State is kept by parameter name, so it survives saving, loading and moving the module.
 #[derive(Clone, Debug)]
 pub struct Optimizer<R> {
-    groups: Vec<R>,
+    groups: Vec<Group<R>>,
     entries: BTreeMap<String, Entry>,
+}
+
+/// Hyperparameters of some parameters. The first group is that of all others.
+#[derive(Clone, Debug)]
+struct Group<R> {
+    rule: R,
+    /// Its learning rate over that of the first group; fixed when the group is made, so that a rate of 0 forgets nothing.
+    ratio: f64,
 }
 
 /// What is kept for one parameter.
@@ -50,7 +58,7 @@ impl<R: Rule> Optimizer<R> {
         check(&config)?;
         let mut names = Names(BTreeMap::new());
         module.visit(&mut names);
-        Ok(Optimizer { groups: vec![config], entries: names.0 })
+        Ok(Optimizer { groups: vec![Group { rule: config, ratio: 1.0 }], entries: names.0 })
     }
 
     /// Gives the parameters whose names `belongs` accepts hyperparameters of their own: those of the optimizer as
@@ -69,10 +77,12 @@ impl<R: Rule> Optimizer<R> {
     #[must_use]
     #[track_caller]
     pub fn group(mut self, belongs: impl Fn(&str) -> bool, adjust: impl FnOnce(&mut R)) -> Self {
-        let mut config = self.groups[0].clone();
-        adjust(&mut config);
-        check(&config).unwrap_or_else(|error| panic!("{error}"));
-        self.groups.push(config);
+        let mut rule = self.groups[0].rule.clone();
+        adjust(&mut rule);
+        check(&rule).unwrap_or_else(|error| panic!("{error}"));
+        let base = self.learning_rate();
+        let ratio = if base == 0.0 { 1.0 } else { rule.learning_rate() / base };
+        self.groups.push(Group { rule, ratio });
         for (name, entry) in &mut self.entries {
             if belongs(name) {
                 entry.group = self.groups.len() - 1;
@@ -83,15 +93,13 @@ impl<R: Rule> Optimizer<R> {
 
     /// The learning rate of the parameters that belong to no group of their own.
     pub fn learning_rate(&self) -> f64 {
-        self.groups[0].learning_rate()
+        self.groups[0].rule.learning_rate()
     }
 
     /// Changes the learning rate; groups keep their ratio to it.
     pub fn set_learning_rate(&mut self, lr: f64) {
-        let old = self.learning_rate();
-        for group in &mut self.groups {
-            let ratio = if old == 0.0 { 1.0 } else { group.learning_rate() / old };
-            group.set_learning_rate(lr * ratio);
+        for Group { rule, ratio } in &mut self.groups {
+            rule.set_learning_rate(lr * *ratio);
         }
     }
 
@@ -108,11 +116,13 @@ impl<R: Rule> Optimizer<R> {
     /// As [`Optimizer::step`].
     ///
     /// # Errors
-    /// [`Error::Argument`] naming the parameter that the optimizer does not know, or [`Error::OutOfMemory`].
+    /// [`Error::Argument`] naming a parameter that the optimizer does not know, [`Error::ShapePair`] if a gradient does not
+    /// fit its parameter, [`Error::Gradient`] if no gradient is by a parameter of `module`; then nothing has changed.
     pub fn try_step<M: Module + ?Sized>(&mut self, module: &mut M, gradients: &Gradients) -> Result<()> {
         struct Step<'a, R> {
             optimizer: &'a mut Optimizer<R>,
             gradients: &'a Gradients,
+            moved: usize,
             result: Result<()>,
         }
         impl<R: Rule> VisitorMut for Step<'_, R> {
@@ -120,30 +130,54 @@ impl<R: Rule> Optimizer<R> {
                 if self.result.is_ok()
                     && let Some(gradient) = self.gradients.get(value)
                 {
+                    self.moved += 1;
                     self.result = self.optimizer.step_one(name, value, &gradient);
                 }
             }
         }
-        let mut step = Step { optimizer: self, gradients, result: Ok(()) };
+        self.check_step(module, gradients)?;
+        let mut step = Step { optimizer: self, gradients, moved: 0, result: Ok(()) };
         module.visit_mut(&mut step);
+        if step.result.is_ok() && step.moved == 0 && !gradients.is_empty() {
+            let reason = "none of the gradients is by a parameter of this module (a clone of a module has parameters of \
+                          its own)";
+            return Err(Error::Gradient { op: R::NAME, reason: reason.into() });
+        }
         step.result
+    }
+
+    /// Refuses what a step could not finish, before it changes anything.
+    fn check_step<M: Module + ?Sized>(&self, module: &M, gradients: &Gradients) -> Result<()> {
+        for (name, parameter) in module.named_parameters() {
+            let Some(gradient) = gradients.get(&parameter) else { continue };
+            let Some(entry) = self.entries.get(&name) else {
+                let reason = format!("parameter {name} is not one of those the optimizer was made for");
+                return Err(Error::Argument { op: R::NAME, reason: reason.into() });
+            };
+            let others = entry.state.iter().map(DynTensor::shape).chain([gradient.shape()]);
+            for shape in others.filter(|shape| *shape != parameter.shape()) {
+                let reason = format!("parameter {name} does not fit its gradient or its state").into();
+                let (lhs, rhs) = (parameter.shape().into(), shape.into());
+                return Err(Error::ShapePair { op: R::NAME, lhs, rhs, reason });
+            }
+        }
+        Ok(())
     }
 
     fn step_one(&mut self, name: &str, parameter: &mut DynTensor, gradient: &DynTensor) -> Result<()> {
         let Some(entry) = self.entries.get_mut(name) else {
-            let reason = format!("parameter {name} is not one of those the optimizer was made for");
-            return Err(Error::Argument { op: R::NAME, reason: reason.into() });
+            return Ok(());
         };
         if entry.state.is_empty() {
             let fresh = || DynTensor::zeros(parameter.shape(), DType::F32);
             entry.state = R::STATE.iter().map(|_| fresh()).collect::<Result<_>>()?;
         }
-        entry.steps += 1;
         let gradient = gradient.detach().cast(DType::F32)?.contiguous()?;
         let gradient = gradient.as_slice::<f32>().unwrap_or(&[]);
         parameter.zero_grad();
+        entry.steps += 1;
         let mut state = entry.state.iter_mut().map(DynTensor::make_mut::<f32>).collect::<Result<Vec<_>>>()?;
-        let rule = &self.groups[entry.group];
+        let rule = &self.groups[entry.group].rule;
         parameter.update(|value| {
             rule.update(entry.steps, value.make_mut::<f32>()?, gradient, &mut state);
             Ok(())
@@ -165,7 +199,7 @@ impl<R: Rule> Optimizer<R> {
         }
         dict.metadata_mut().insert("optimizer".into(), R::NAME.into());
         for (index, group) in self.groups.iter().enumerate() {
-            for (name, value) in group.hyperparameters() {
+            for (name, value) in group.rule.hyperparameters() {
                 dict.metadata_mut().insert(format!("optimizer.{index}.{name}"), format!("{value:?}"));
             }
         }
@@ -175,7 +209,7 @@ impl<R: Rule> Optimizer<R> {
     /// Takes back what [`Optimizer::state_dict`] gave, hyperparameters included. All or nothing.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the state is another optimizer's, a parameter's state is incomplete, or it has another length.
+    /// [`Error::Argument`] if the state is another optimizer's or another module's, is incomplete, or has other groups.
     pub fn load_state_dict<M: Module + ?Sized>(&mut self, module: &M, dict: &StateDict) -> Result<()> {
         let kind = dict.metadata().get("optimizer").map_or("nothing", String::as_str);
         if kind != R::NAME {
@@ -187,18 +221,33 @@ impl<R: Rule> Optimizer<R> {
         for (name, entry) in &mut entries {
             *entry = load_entry::<R>(name, entry.group, shapes.get(name), dict)?;
         }
-        let mut groups = self.groups.clone();
-        for (index, group) in groups.iter_mut().enumerate() {
-            for (name, value) in dict.metadata() {
-                let name = name.strip_prefix(&format!("optimizer.{index}."));
-                if let (Some(name), Ok(value)) = (name, value.parse()) {
-                    group.set_hyperparameter(name, value);
-                }
-            }
-            check(group)?;
+        let known = |key: &str| key.rsplit_once('.').is_some_and(|(name, _)| entries.contains_key(name));
+        if let Some(key) = dict.keys().find(|key| !known(key)) {
+            let reason = format!("{key} belongs to no parameter of this module");
+            return Err(Error::Argument { op: "load_state_dict", reason: reason.into() });
         }
+        let groups = self.load_groups(dict)?;
         (self.entries, self.groups) = (entries, groups);
         Ok(())
+    }
+    /// The groups with the hyperparameters of a state dict.
+    fn load_groups(&self, dict: &StateDict) -> Result<Vec<Group<R>>> {
+        let mut groups = self.groups.clone();
+        for (key, value) in dict.metadata() {
+            let Some((index, name)) = key.strip_prefix("optimizer.").and_then(|rest| rest.split_once('.')) else {
+                continue;
+            };
+            let group = index.parse::<usize>().ok().and_then(|index| groups.get_mut(index));
+            let (Some(group), Ok(value)) = (group, value.parse()) else {
+                let reason = format!("{key} = {value} fits none of the {} parameter groups", self.groups.len());
+                return Err(Error::Argument { op: "load_state_dict", reason: reason.into() });
+            };
+            group.rule.set_hyperparameter(name, value);
+        }
+        for group in &groups {
+            check(&group.rule)?;
+        }
+        Ok(groups)
     }
 }
 

@@ -87,6 +87,47 @@ fn groups_have_their_own_hyperparameters_and_follow_the_rate() {
 }
 
 #[test]
+fn a_rate_of_zero_does_not_level_the_groups() {
+    let mut net = Linear::new(3, 2, &mut Rng::seed(0));
+    let config = SgdConfig { lr: 0.1, ..Default::default() };
+    let mut optimizer = Sgd::new(&net, config).group(|name| name == "bias", |config| config.lr = 0.0);
+    optimizer.set_learning_rate(0.0);
+    optimizer.set_learning_rate(0.1);
+    let before = values(&net);
+    step(&mut optimizer, &mut net);
+    assert_eq!(values(&net)[1], before[1]);
+}
+
+#[test]
+fn gradients_of_a_clone_are_refused_and_nothing_moves() {
+    let mut net = Linear::new(3, 2, &mut Rng::seed(0));
+    let mut optimizer = Sgd::new(&net, SgdConfig::default());
+    let found = gradients(&net.clone());
+    let before = values(&net);
+    let error = optimizer.try_step(&mut net, &found).unwrap_err();
+    assert!(error.to_string().contains("clone"), "{error}");
+    let mut found = gradients(&net);
+    let weight = net.parameters().remove(0);
+    found.insert(&weight, &trueno_tensor::DynTensor::zeros(&[2, 5], trueno_core::DType::F32).unwrap());
+    assert!(matches!(optimizer.try_step(&mut net, &found), Err(Error::ShapePair { .. })));
+    assert_eq!(values(&net), before);
+}
+
+#[test]
+fn state_of_other_names_or_groups_is_refused() {
+    let mut net = Linear::new(3, 2, &mut Rng::seed(0));
+    let mut optimizer = AdamW::new(&net, AdamWConfig::default()).group(|name| name == "bias", |c| c.weight_decay = 0.0);
+    step(&mut optimizer, &mut net);
+    let state = optimizer.state_dict().unwrap();
+    let mut plain = AdamW::new(&net, AdamWConfig::default());
+    assert!(plain.load_state_dict(&net, &state).unwrap_err().to_string().contains("groups"));
+    let mut renamed = state.clone();
+    let stray = renamed.remove("bias.step").unwrap();
+    renamed.insert("other.step", stray);
+    assert!(optimizer.load_state_dict(&net, &renamed).unwrap_err().to_string().contains("other.step"));
+}
+
+#[test]
 fn bad_hyperparameters_and_foreign_modules_are_errors() {
     let mut net = Linear::new(3, 2, &mut Rng::seed(0));
     let error = Sgd::try_new(&net, SgdConfig { lr: -0.1, ..Default::default() }).unwrap_err();
