@@ -7,6 +7,7 @@
 mod curve;
 mod history;
 mod net;
+mod settings;
 mod train;
 
 use clap::Parser;
@@ -19,19 +20,19 @@ pub struct Options {
     /// Folder with the four IDX files of MNIST (or Fashion-MNIST, ...), plain or gzipped; by default the embedded subset
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Passes over the training images
-    #[arg(long, default_value_t = 10)]
-    epochs: u64,
-    /// Images per step
-    #[arg(long, default_value_t = 64)]
-    batch_size: usize,
-    /// Highest learning rate; it falls to 0 along a cosine
-    #[arg(long, default_value_t = 2e-3)]
-    lr: f64,
-    /// Seed of initial weights, order, augmentation and dropout
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Checkpoint to continue from
+    /// Passes over the training images [default: 16]
+    #[arg(long)]
+    epochs: Option<u64>,
+    /// Images per step [default: 64]
+    #[arg(long)]
+    batch_size: Option<usize>,
+    /// Highest learning rate; it falls to 0 along a cosine [default: 0.002]
+    #[arg(long)]
+    lr: Option<f64>,
+    /// Seed of initial weights, order, augmentation and dropout [default: 0]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Checkpoint to continue from; options that are not given are those of the run that wrote it
     #[arg(long, value_name = "CKPT")]
     resume: Option<PathBuf>,
     /// Threads of the arithmetic; by default one per processor. The result does not depend on it

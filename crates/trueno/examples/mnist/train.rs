@@ -3,6 +3,8 @@
 use crate::Options;
 use crate::history::{Epoch, History};
 use crate::net::Net;
+use crate::settings::Settings;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +25,7 @@ type TestLoader = DataLoader<ImageSet, Stacked>;
 /// Everything a run holds.
 struct Run<'a> {
     options: &'a Options,
+    settings: Settings,
     net: Net,
     optimizer: AdamW,
     history: History,
@@ -39,16 +42,23 @@ pub fn run(options: &Options) -> Result<Outcome, Box<dyn std::error::Error>> {
         None => mnist::subset(),
     };
     println!("{} training images, {} test images, {} threads", train.len(), test.len(), trueno::tensor::num_threads());
-    let net = Net::new(train.classes(), &mut Rng::seed(options.seed));
+    let words = match &options.resume {
+        Some(checkpoint) => StateDict::load_safetensors(checkpoint)?.metadata().clone(),
+        None => BTreeMap::new(),
+    };
+    let words = words.into_iter().filter_map(|(name, value)| Some((name.strip_prefix("user.")?.to_owned(), value)));
+    let settings = Settings::new(options, &words.collect());
+    let net = Net::new(train.classes(), &mut Rng::seed(settings.seed));
     println!("{} parameters", net.num_parameters());
-    let optimizer = AdamW::try_new(&net, AdamWConfig { lr: options.lr, ..default() })?;
+    let optimizer = AdamW::try_new(&net, AdamWConfig { lr: settings.lr, ..default() })?;
     let mut run = Run {
         options,
+        settings,
         optimizer,
         net,
         history: History::default(),
-        train: DataLoader::new(train.augment(RandomCrop { padding: 2 }), loader_config(options, true))?,
-        test: DataLoader::new(test, loader_config(options, false))?,
+        train: DataLoader::new(train.augment(RandomCrop { padding: 2 }), loader_config(settings, true))?,
+        test: DataLoader::new(test, loader_config(settings, false))?,
         stop: interrupt_flag()?,
     };
     if let Some(checkpoint) = &options.resume {
@@ -57,8 +67,8 @@ pub fn run(options: &Options) -> Result<Outcome, Box<dyn std::error::Error>> {
     run.epochs()
 }
 
-fn loader_config(options: &Options, shuffle: bool) -> DataLoaderConfig {
-    DataLoaderConfig { batch_size: options.batch_size, shuffle, seed: options.seed, ..default() }
+fn loader_config(settings: Settings, shuffle: bool) -> DataLoaderConfig {
+    DataLoaderConfig { batch_size: settings.batch_size, shuffle, seed: settings.seed, ..default() }
 }
 
 /// A flag that Ctrl-C raises.
@@ -79,14 +89,15 @@ impl Run<'_> {
     }
 
     fn save(&self) -> Result<(), Error> {
-        save_with(&self.net, &self.optimizer, &self.history.to_words(), self.options.out.join("last.safetensors"))
+        let words = [self.history.to_words(), self.settings.to_words()].concat();
+        save_with(&self.net, &self.optimizer, &words, self.options.out.join("last.safetensors"))
     }
 
     fn epochs(&mut self) -> Result<Outcome, Box<dyn std::error::Error>> {
         let started = Instant::now();
-        let schedule = CosineAnnealingLr { t_max: self.options.epochs, eta_min: 0.0 };
-        let schedule = Scheduler::with_base(schedule, self.options.lr);
-        for number in self.history.epochs.len() as u64..self.options.epochs {
+        let schedule = CosineAnnealingLr { t_max: self.settings.epochs, eta_min: 0.0 };
+        let schedule = Scheduler::with_base(schedule, self.settings.lr);
+        for number in self.history.epochs.len() as u64..self.settings.epochs {
             schedule.apply(&mut self.optimizer, number);
             if !self.train_epoch(number)? {
                 self.save()?;

@@ -12,7 +12,7 @@ use trueno::tensor::DynTensor;
 use trueno_core::DType;
 use trueno_core::table::{BinaryOp, CompareOp, Family, Gradient, ReduceOp, RowInfo, TernaryOp, UnaryOp};
 
-/// Largest error against the fixtures, relative to `max(|value|, 1)`; a row may ask for less.
+/// Largest error of a gradient against the fixtures, relative to `max(|value|, 1)`. A value must be as near as its row says.
 const LIMITS: [f64; 2] = [1e-5, 1e-10];
 
 /// How an operand lies in memory.
@@ -75,20 +75,21 @@ fn check(case: &Case, fixture: &Fixture, dtype: DType, memory: Memory) -> Vec<St
     let tracked: Vec<DynTensor> = inputs.iter().map(leaf).collect();
     let output = run::run(case, &tracked.iter().collect::<Vec<_>>());
     let mut wrong = Vec::new();
-    let mut compare = |what: &str, got: &DynTensor, want: &DynTensor| {
+    let of_value = info(case).tolerance[usize::from(dtype == DType::F64)].min(limit);
+    let mut compare = |what: &str, limit: f64, got: &DynTensor, want: &DynTensor| {
         let found = error(got, want);
         if found > limit {
             wrong.push(format!("{} {dtype} {memory:?}: {what} is off by {found:e}", case.name));
         }
     };
-    compare("the value", &output, fixture.output(case));
+    compare("the value", of_value, &output, fixture.output(case));
     let differentiable = !matches!(info(case).gradient, Gradient::None(_));
     if let (true, Some(seed)) = (differentiable, fixture.seed(case, dtype)) {
         let gradients = output.backward_with(&memory.lay(&seed));
         for (index, x) in tracked.iter().enumerate() {
             if let Some(want) = fixture.gradient(case, index) {
                 let got = gradients.get(x).unwrap_or_else(|| panic!("{}: no gradient by operand {index}", case.name));
-                compare(&format!("the gradient by operand {index}"), &got, want);
+                compare(&format!("the gradient by operand {index}"), limit, &got, want);
             }
         }
     }
