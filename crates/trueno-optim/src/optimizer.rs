@@ -154,8 +154,8 @@ impl<R: Rule> Optimizer<R> {
                 let reason = format!("parameter {name} is not one of those the optimizer was made for");
                 return Err(Error::Argument { op: R::NAME, reason: reason.into() });
             };
-            let others = entry.state.iter().map(DynTensor::shape).chain([gradient.shape()]);
-            for shape in others.filter(|shape| *shape != parameter.shape()) {
+            let mut others = entry.state.iter().map(DynTensor::shape).chain([gradient.shape()]);
+            if let Some(shape) = others.find(|shape| *shape != parameter.shape()) {
                 let reason = format!("parameter {name} does not fit its gradient or its state").into();
                 let (lhs, rhs) = (parameter.shape().into(), shape.into());
                 return Err(Error::ShapePair { op: R::NAME, lhs, rhs, reason });
