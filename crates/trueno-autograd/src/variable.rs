@@ -203,6 +203,10 @@ impl Recorder for Variable {
         mode::records(inputs).then(|| Arc::new(Variable::node(op, inputs, output, saved)) as Arc<dyn Recorder>)
     }
 
+    fn is_recording(&self) -> bool {
+        mode::is_grad_enabled()
+    }
+
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
     }

@@ -218,6 +218,11 @@ impl DynTensor {
         self
     }
 
+    /// Puts the value at another place in a gradient graph, or at none, and gives the place it had.
+    pub(crate) fn replace_recorder(&mut self, recorder: Option<Arc<dyn Recorder>>) -> Option<Arc<dyn Recorder>> {
+        std::mem::replace(&mut self.recorder, recorder)
+    }
+
     /// The same value outside any gradient graph.
     #[must_use]
     pub fn detach(&self) -> DynTensor {

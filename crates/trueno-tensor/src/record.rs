@@ -14,6 +14,12 @@ pub trait Recorder: Debug + Send + Sync {
     /// returns the place of `output` in the graph, or `None` while recording is off. `saved` is what the forward pass left.
     fn record(&self, op: &Op, inputs: &[&DynTensor], output: &DynTensor, saved: Saved) -> Option<Arc<dyn Recorder>>;
 
+    /// Whether operations of this thread are being recorded. While they are not, a tracked value may be overwritten
+    /// in its place.
+    fn is_recording(&self) -> bool {
+        true
+    }
+
     /// The implementor itself.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }

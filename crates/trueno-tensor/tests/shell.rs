@@ -123,6 +123,17 @@ fn in_place_methods_reuse_memory_only_when_nobody_else_sees_it() {
     assert_eq!(square, tensor![[-1.0, 2.0], [3.0, -4.0]]);
 }
 
+#[test]
+fn sums_over_a_shape_without_elements_are_empty_or_zero() {
+    let flat = Tensor::<f32, 2>::zeros([3, 0]);
+    assert_eq!(flat.try_sum_axis(0).unwrap(), Tensor::zeros([0]));
+    assert_eq!(flat.try_sum_axis(1).unwrap(), Tensor::zeros([3]));
+    let deep = Tensor::<f32, 3>::zeros([2, 0, 3]);
+    assert_eq!(deep.try_sum_axis(0).unwrap(), Tensor::zeros([0, 3]));
+    assert_eq!(deep.try_sum_axis(1).unwrap(), Tensor::zeros([2, 3]));
+    assert_eq!(Tensor::<i32, 2>::zeros([3, 0]).try_sum_axis(0).unwrap(), Tensor::zeros([0]));
+}
+
 /// A stand-in for a tape, which only lets itself be carried on.
 #[derive(Clone, Debug)]
 struct Tape;
@@ -144,15 +155,19 @@ impl trueno_tensor::Recorder for Tape {
 }
 
 #[test]
-fn a_tracked_value_is_not_overwritten_but_may_be_added_to() {
+fn a_tracked_value_is_not_overwritten_but_may_be_added_to_another() {
     let tracked = tensor![-1.0, 2.0].into_dyn().with_recorder(Some(std::sync::Arc::new(Tape)));
     let mut x: Tensor<f32, 1> = Tensor::from_dyn(tracked).unwrap();
     let (message, line) = panic_of(|| _ = x.relu_());
     assert_eq!(line, line!() - 1);
     assert!(message.contains("relu") && message.contains("detach"), "{message}");
-    let before = x.clone();
-    x += 1.0;
-    assert_eq!((x.detach(), before.detach()), (tensor![0.0, 3.0], tensor![-1.0, 2.0]));
+    let (message, line) = panic_of(|| x += 1.0);
+    assert_eq!(line, line!() - 1);
+    assert!(message.contains("x = &x + y") && message.contains("no_grad"), "{message}");
+    assert_eq!(x.detach(), tensor![-1.0, 2.0]);
+    let mut total = tensor![1.0, 1.0];
+    total += &x;
+    x = total;
     assert!(x.as_dyn().recorder().is_some());
     assert_eq!(x, tensor![0.0, 3.0]); // comparing records nothing
     assert_eq!(x.max().item(), 3.0);

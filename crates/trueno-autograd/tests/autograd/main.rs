@@ -3,6 +3,7 @@
 mod checkpoint;
 mod checks;
 mod families;
+mod in_place;
 mod rows;
 mod samples;
 mod tape;

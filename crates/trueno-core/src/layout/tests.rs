@@ -140,3 +140,14 @@ fn broadcasting_refuses_what_numpy_refuses() {
     assert!(Layout::contiguous(&[2]).narrow("test", 0, usize::MAX, 2).is_err());
     assert_eq!(Layout::contiguous(&[]).axis("sum", 0), Err(Error::Axis { op: "sum", axis: 0, rank: 0 }));
 }
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_broadcast_beyond_counting_is_refused() {
+    let one = Layout::contiguous(&[1, 1]);
+    for shape in [&[1 << 33, 1 << 33][..], &[1 << 33, 1 << 30], &[0, 1 << 33, 1 << 33]] {
+        let error = one.broadcast_to("test", shape).unwrap_err();
+        assert!(matches!(error, Error::Shape { .. }), "{error}");
+    }
+    assert_eq!(one.broadcast_to("test", &[1 << 33, 1 << 29]).unwrap().size(), 1 << 62);
+}

@@ -13,12 +13,22 @@ impl Layout {
     /// Repeats axes of size 1 (stride 0) and adds leading axes until the shape is `shape`.
     ///
     /// # Errors
-    /// [`Error::Broadcast`] if a size is neither 1 nor that of the target.
+    /// [`Error::Broadcast`] if a size is neither 1 nor that of the target; [`Error::Shape`] if there are more elements
+    /// than an index can count. Axes of size 0 do not excuse the others.
     pub fn broadcast_to(&self, op: &'static str, shape: &[usize]) -> Result<Layout> {
         let result = super::broadcast_shapes(op, &self.shape, shape)?;
         if result.as_slice() != shape {
             let axis = -(result.iter().rev().zip(shape.iter().rev()).take_while(|(a, b)| a == b).count() as isize) - 1;
             return Err(Error::Broadcast { op, lhs: self.shape().into(), rhs: shape.into(), axis });
+        }
+        // Nothing is allocated for a broadcast axis, so no allocation would refuse the count later.
+        let count = shape.iter().try_fold(1_usize, |n, &size| n.checked_mul(size.max(1)));
+        if count.is_none_or(|n| isize::try_from(n).is_err()) {
+            return Err(Error::Shape {
+                op,
+                got: shape.into(),
+                reason: "has more elements than memory can address".into(),
+            });
         }
         let lead = shape.len() - self.rank();
         let mut strides: Strides = SmallVec::from_elem(0, shape.len());

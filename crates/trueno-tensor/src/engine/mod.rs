@@ -74,23 +74,43 @@ pub fn apply_owned(op: &Op, mut first: DynTensor, rest: &[&DynTensor]) -> Result
 }
 
 /// As [`apply`] for an elementwise operation whose result replaces its first operand: in that operand's memory
-/// if nobody else uses it, in fresh memory otherwise.
+/// if nobody else uses it, in fresh memory otherwise. The operand keeps its place in a gradient graph: a leaf stays one.
 ///
 /// # Errors
-/// [`Error::Gradient`] if gradients are tracked, [`Error::ShapePair`] if the result has another shape; else as [`apply`].
+/// [`Error::Gradient`] if gradients are tracked and recorded, [`Error::ShapePair`] if the result has another shape; else
+/// as [`apply`].
 pub fn apply_in_place(op: &Op, first: &mut DynTensor, rest: &[&DynTensor]) -> Result<()> {
-    if tracked(first, rest) {
-        let reason = "gradients are tracked through this value, so it cannot be overwritten; use the form that \
-                      returns a new value, or `detach()` it first";
-        return Err(Error::Gradient { op: op.name(), reason: reason.into() });
+    let recorded = |x: &DynTensor| x.recorder().is_some_and(|recorder| recorder.is_recording());
+    if recorded(first) || rest.iter().any(|x| recorded(x)) {
+        return Err(overwritten(op));
     }
-    if exec::elementwise::in_place(op, first, rest)? {
+    let place = first.replace_recorder(None);
+    let result = overwrite(op, first, rest);
+    first.replace_recorder(place);
+    result
+}
+
+/// As [`apply_in_place`] for `a op= b`, where an untracked `a` may take a tracked result.
+pub(crate) fn assign(op: BinaryOp, a: &mut DynTensor, b: &DynTensor) -> Result<()> {
+    let op = Op::Binary(op);
+    if a.recorder().is_none() { overwrite(&op, a, &[b]) } else { apply_in_place(&op, a, &[b]) }
+}
+
+fn overwritten(op: &Op) -> Error {
+    let reason = "gradients are tracked through this value, so it cannot be overwritten while operations are recorded; \
+                  use the form that returns a new value (`x = &x + y`), update it inside `no_grad`, or `detach()` it first";
+    Error::Gradient { op: op.name(), reason: reason.into() }
+}
+
+/// Replaces an untracked operand by the result.
+fn overwrite(op: &Op, first: &mut DynTensor, rest: &[&DynTensor]) -> Result<()> {
+    if !tracked(first, rest) && exec::elementwise::in_place(op, first, rest)? {
         return Ok(());
     }
     let result = apply(op, &beside(first, rest))?;
     if result.shape() != first.shape() {
         let (lhs, rhs) = (first.shape().into(), result.shape().into());
-        let reason = "the operand keeps its shape, and the result has another".into();
+        let reason = "the left side keeps its shape, and the result has another".into();
         return Err(Error::ShapePair { op: op.name(), lhs, rhs, reason });
     }
     *first = result;

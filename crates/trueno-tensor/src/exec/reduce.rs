@@ -84,7 +84,7 @@ fn reduce_real<T: Real>(op: ReduceOp, correction: f64, frame: &Frame) -> Result<
     if frame.inner == 1 {
         rows(op, elements, frame.length, centers, out);
     } else {
-        for (i, out) in out.chunks_mut(frame.inner).enumerate() {
+        for (i, out) in out.chunks_mut(frame.inner.max(1)).enumerate() {
             let elements = &elements[i * frame.length * frame.inner..][..frame.length * frame.inner];
             columns(op, elements, centers.map(|c| &c[i * frame.inner..][..frame.inner]), out);
         }

@@ -13,8 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const ALIGNMENT: usize = 64;
 /// The smallest class.
 const SMALLEST: usize = 64;
+/// Powers of two that have classes end below this one: no block is larger than `isize::MAX` bytes, on targets of 32 bits too.
+const LARGEST: usize = if usize::BITS < 48 { usize::BITS as usize - 1 } else { 48 };
 /// Four classes per power of two, from 64 bytes up.
-const CLASSES: usize = 4 * 42;
+const CLASSES: usize = 4 * (LARGEST - 6);
 /// What may be kept beyond the peak.
 const SLACK: usize = 64 << 20;
 
@@ -84,6 +86,9 @@ fn lock(list: &Mutex<Vec<Spare>>) -> std::sync::MutexGuard<'_, Vec<Spare>> {
 
 /// The smallest class that holds `bytes`, or `None` beyond the largest.
 fn class_of(bytes: usize) -> Option<usize> {
+    if isize::try_from(bytes).is_err() {
+        return None;
+    }
     let bytes = bytes.max(SMALLEST);
     let power = bytes.ilog2() as usize;
     let quarter = 1 << (power - 2);
@@ -98,14 +103,15 @@ fn class_size(class: usize) -> usize {
     (1 << power) + (class % 4) * (1 << (power - 2))
 }
 
-fn layout(class: usize) -> Layout {
-    // Class sizes are below 2^48 and at least 64, so the layout is always valid.
-    Layout::from_size_align(class_size(class), ALIGNMENT).unwrap_or(Layout::new::<u64>())
+/// What the allocator is asked for, or `None` if no allocation can be that large.
+fn layout(class: usize) -> Option<Layout> {
+    Layout::from_size_align(class_size(class), ALIGNMENT).ok()
 }
 
 fn free(pointer: NonNull<u8>, class: usize) {
-    // SAFETY: `pointer` came from `alloc_zeroed` with the same layout, and its owner gives it up.
-    unsafe { dealloc(pointer.as_ptr(), layout(class)) }
+    let Some(layout) = layout(class) else { return };
+    // SAFETY: `pointer` came from `alloc_zeroed` with the layout of its class, and its owner gives it up.
+    unsafe { dealloc(pointer.as_ptr(), layout) }
 }
 
 impl Block {
@@ -120,9 +126,10 @@ impl Block {
                 spare.0
             }
             None => {
+                let layout = layout(class)?;
                 ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-                // SAFETY: the layout's size is not 0.
-                NonNull::new(unsafe { alloc_zeroed(layout(class)) })?
+                // SAFETY: the layout's size is that of a class, which is not 0.
+                NonNull::new(unsafe { alloc_zeroed(layout) })?
             }
         };
         let used = USED.fetch_add(size, Ordering::Relaxed) + size;
@@ -170,5 +177,17 @@ mod tests {
             assert!(bytes < 64 || size - bytes <= bytes / 4 + 1, "{bytes} in {size}");
         }
         assert_eq!(class_of(usize::MAX), None);
+    }
+
+    #[test]
+    fn what_is_allocated_is_what_the_class_promises() {
+        for class in 0..CLASSES {
+            assert_eq!(layout(class).map(|layout| layout.size()), Some(class_size(class)));
+        }
+        let beyond = 4 * (usize::BITS as usize - 1 - 6);
+        assert_eq!(layout(beyond), None);
+        for bytes in [isize::MAX as usize, isize::MAX as usize + 1, usize::MAX] {
+            assert!(Block::take(bytes).is_none());
+        }
     }
 }

@@ -39,7 +39,8 @@ macro_rules! unary_methods {
             /// if nobody shares it, in fresh memory otherwise.
             ///
             /// # Panics
-            /// If gradients are tracked through `self`: the graph needs the values as they are.
+            /// If gradients are tracked through `self` and recorded: the graph needs the values as they are. Inside
+            /// `no_grad` the value changes and keeps its place in the graph.
             #[track_caller]
             pub fn [<$name _>](&mut self $(, $param: f64)*) -> &mut Self {
                 expect(unary_in_place(&mut self.inner, UnaryOp::$variant, padded([$($param),*])));

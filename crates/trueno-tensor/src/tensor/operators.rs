@@ -1,37 +1,18 @@
 //! `+ - * /`, their assigning forms, unary `-`, and `& | ^ !` on truth values.
 //!
-//! An owned left operand gives its memory to the result where nobody else uses it.
+//! An owned left operand gives its memory to the result where nobody else uses it. The assigning forms panic if gradients
+//! are tracked through the left side and recorded: write `x = &x + y`, or assign inside `no_grad`, where a leaf stays a leaf.
 
 use super::rank::{Broadcast, Rank, Ranked, Shell};
 use super::{Tensor, expect};
-use crate::engine::apply_owned;
+use crate::engine::{apply_owned, assign};
 use crate::{DynTensor, Op};
 use std::ops::{Add, AddAssign, BitAnd, BitOr, BitXor, Div, DivAssign, Mul, MulAssign, Neg, Not, Sub, SubAssign};
 use trueno_core::table::{BinaryOp, CompareOp, UnaryOp};
-use trueno_core::{Error, Float, Number, Result, bf16, f16};
+use trueno_core::{Float, Number, Result, bf16, f16};
 
 fn owned(op: BinaryOp, a: DynTensor, b: &DynTensor) -> Result<DynTensor> {
     apply_owned(&Op::Binary(op), a, &[b])
-}
-
-/// `a op b` in place of `a`, whose shape stays.
-fn assign(op: BinaryOp, a: &mut DynTensor, b: &DynTensor) -> Result<()> {
-    if a.recorder().is_none() && b.recorder().is_none() && crate::exec::elementwise::in_place(&Op::Binary(op), a, &[b])?
-    {
-        return Ok(());
-    }
-    let result = a.binary(op, b)?;
-    if result.shape() != a.shape() {
-        let (lhs, rhs) = (a.shape().into(), b.shape().into());
-        return Err(Error::ShapePair {
-            op: op.name(),
-            lhs,
-            rhs,
-            reason: "the left side of an assignment keeps its shape".into(),
-        });
-    }
-    *a = result;
-    Ok(())
 }
 
 macro_rules! operator {
