@@ -207,6 +207,10 @@ impl Recorder for Variable {
         mode::is_grad_enabled()
     }
 
+    fn is_leaf(&self) -> bool {
+        Variable::is_leaf(self)
+    }
+
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
     }

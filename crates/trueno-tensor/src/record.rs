@@ -20,6 +20,12 @@ pub trait Recorder: Debug + Send + Sync {
         true
     }
 
+    /// Whether the value is one that gradients are asked for by, rather than the result of a recorded operation. Replacing
+    /// a leaf by a result would lose the place where its gradient is left.
+    fn is_leaf(&self) -> bool {
+        false
+    }
+
     /// The implementor itself.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }

@@ -46,3 +46,15 @@ fn an_update_that_would_be_recorded_is_refused() {
     assert!(w.is_leaf());
     assert_eq!(w.detach(), tensor![1.0, -2.0]);
 }
+
+#[test]
+fn a_sum_of_losses_is_recorded() {
+    let w = tensor![1.0, -2.0].requires_grad();
+    let mut total = Tensor::scalar(0.0_f32);
+    for factor in [1.0, 2.0, 3.0] {
+        total += (&w * factor).sum();
+    }
+    total *= 0.5;
+    total.backward();
+    assert_eq!(w.grad(), Some(tensor![3.0, 3.0]));
+}

@@ -90,10 +90,11 @@ pub fn apply_in_place(op: &Op, first: &mut DynTensor, rest: &[&DynTensor]) -> Re
     result
 }
 
-/// As [`apply_in_place`] for `a op= b`, where an untracked `a` may take a tracked result.
+/// As [`apply_in_place`] for `a op= b`, where `a` may become the recorded result (a sum of losses, say) unless it is a leaf.
 pub(crate) fn assign(op: BinaryOp, a: &mut DynTensor, b: &DynTensor) -> Result<()> {
     let op = Op::Binary(op);
-    if a.recorder().is_none() { overwrite(&op, a, &[b]) } else { apply_in_place(&op, a, &[b]) }
+    let becomes_result = a.recorder().is_none_or(|recorder| recorder.is_recording() && !recorder.is_leaf());
+    if becomes_result { overwrite(&op, a, &[b]) } else { apply_in_place(&op, a, &[b]) }
 }
 
 fn overwritten(op: &Op) -> Error {

@@ -1,7 +1,7 @@
 //! `+ - * /`, their assigning forms, unary `-`, and `& | ^ !` on truth values.
 //!
-//! An owned left operand gives its memory to the result where nobody else uses it. The assigning forms panic if gradients
-//! are tracked through the left side and recorded: write `x = &x + y`, or assign inside `no_grad`, where a leaf stays a leaf.
+//! An owned left operand gives its memory to the result where nobody else uses it. The assigning forms panic on a leaf
+//! of a gradient graph while operations are recorded: assign inside `no_grad`, where it stays a leaf.
 
 use super::rank::{Broadcast, Rank, Ranked, Shell};
 use super::{Tensor, expect};
