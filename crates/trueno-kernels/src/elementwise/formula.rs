@@ -2,12 +2,12 @@
 
 use core::marker::PhantomData;
 
-use trueno_core::table::{BinaryRow, ReduceRow, TernaryRow, UnaryRow};
+use trueno_core::table::{BinaryRow, TernaryRow, UnaryRow};
 
 use super::job::{Job, MAX_OPERANDS};
 use crate::simd::{Lanes, Real, RealVector, kernel};
 
-/// A function of up to four vectors, lane by lane.
+/// A function of up to three vectors, lane by lane.
 pub(super) trait Formula: Copy {
     /// How many of the operands it uses.
     const OPERANDS: usize;
@@ -22,8 +22,8 @@ kernel! {
         while at < job.length() {
             // SAFETY: the length is a multiple of the lanes.
             unsafe {
-                let [a, b, c, d] = job.load::<T::Vector<S>>(simd, F::OPERANDS, at);
-                let Lanes(result) = formula.apply([Lanes(a), Lanes(b), Lanes(c), Lanes(d)]);
+                let [a, b, c] = job.load::<T::Vector<S>>(simd, F::OPERANDS, at);
+                let Lanes(result) = formula.apply([Lanes(a), Lanes(b), Lanes(c)]);
                 job.store(at, result);
             }
             at += T::Vector::<S>::LANES;
@@ -75,27 +75,7 @@ formula!(
     2 (self, a, b) R::value(a, b)
 );
 formula!(
-    /// The gradient of a binary row by its left operand: of both operands and the incoming gradient.
-    BinaryLeft<BinaryRow> {}
-    3 (self, a, b, g) R::left(a, b, g)
-);
-formula!(
-    /// The gradient of a binary row by its right operand.
-    BinaryRight<BinaryRow> {}
-    3 (self, a, b, g) R::right(a, b, g)
-);
-formula!(
     /// The value of a ternary row.
     TernaryValue<TernaryRow> {}
     3 (self, a, b, c) R::value(a, b, c)
-);
-formula!(
-    /// The gradient of a ternary row by operand `side`.
-    TernaryGrad<TernaryRow> { side: usize }
-    4 (self, a, b, c, g) R::grad(self.side, [a, b, c], g)
-);
-formula!(
-    /// The gradient of a reduction by an element: of the element, the mean, the result and the incoming gradient.
-    ReduceGradient<ReduceRow> { count: f64 }
-    4 (self, x, center, y, g) R::grad(x, center, y, g, Lanes(g.0.lit(self.count)))
 );

@@ -6,7 +6,7 @@ use super::Operand;
 use crate::simd::{MAX_LANES, Real, RealVector};
 
 /// The most operands that a formula has.
-pub(super) const MAX_OPERANDS: usize = 4;
+pub(super) const MAX_OPERANDS: usize = 3;
 
 /// One operand: `step` is 1 for a slice and 0 for a block that holds a scalar.
 #[derive(Clone, Copy)]

@@ -13,8 +13,7 @@ mod job;
 mod real;
 mod select;
 
-use trueno_core::Element;
-use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
+use trueno_core::table::{BinaryOp, CompareOp, TernaryOp, UnaryOp};
 
 use crate::Isa;
 use crate::simd::Real;
@@ -87,24 +86,6 @@ pub fn binary<T: Real>(isa: Isa, op: BinaryOp, a: Operand<'_, T>, b: Operand<'_,
     T::binary(isa, op, [a, b], out);
 }
 
-/// `out[i]` is the gradient by operand `side` (0 or 1) of [`binary`], from the gradient `grad` by its result.
-///
-/// Where [`BinaryOp::saves`] is nothing, any operands will do.
-///
-/// # Panics
-/// If a slice has another length than `out`.
-pub fn binary_grad<T: Real>(
-    isa: Isa,
-    op: BinaryOp,
-    side: usize,
-    operands: [Operand<'_, T>; 2],
-    grad: Operand<'_, T>,
-    out: &mut [T],
-) {
-    let [a, b] = operands;
-    T::binary_grad(isa, op, side, [a, b, grad], out);
-}
-
 /// `out[i] = op(a[i], b[i], c[i])`.
 ///
 /// # Panics
@@ -118,32 +99,6 @@ pub fn ternary<T: Real>(
     out: &mut [T],
 ) {
     T::ternary(isa, op, [a, b, c], out);
-}
-
-/// `out[i]` is the gradient by operand `side` (0, 1 or 2) of [`ternary`], from the gradient `grad` by its result.
-///
-/// # Panics
-/// If a slice has another length than `out`.
-pub fn ternary_grad<T: Real>(
-    isa: Isa,
-    op: TernaryOp,
-    side: usize,
-    operands: [Operand<'_, T>; 3],
-    grad: Operand<'_, T>,
-    out: &mut [T],
-) {
-    let [a, b, c] = operands;
-    T::ternary_grad(isa, op, side, [a, b, c, grad], out);
-}
-
-/// `out[i]` is the gradient by an element of a reduction whose gradient is elementwise
-/// ([`ReduceRow::grad`](trueno_core::table::ReduceRow::grad)): `operands` are the element, the mean (where the row is
-/// centered), the result and the gradient by the result; `count` is the number of elements less the correction.
-///
-/// # Panics
-/// If a slice has another length than `out`.
-pub fn reduce_grad<T: Real>(isa: Isa, op: ReduceOp, operands: [Operand<'_, T>; 4], count: f64, out: &mut [T]) {
-    T::reduce_grad(isa, op, operands, count, out);
 }
 
 /// `out[i] = op(a[i], b[i])`, for elements of any type; `bool` counts as 0 and 1.
@@ -171,11 +126,6 @@ pub fn select<T: ElementKernels>(
 ) {
     assert!(mask != Operand::InPlace, "a result is no mask");
     T::select(isa, mask, yes, no, out);
-}
-
-/// `out[i] = value`.
-pub fn fill<T: Element>(value: T, out: &mut [T]) {
-    out.fill(value);
 }
 
 #[cfg(test)]

@@ -6,15 +6,11 @@
 use core::marker::PhantomData;
 
 use trueno_core::table::{
-    BinaryOp, BinaryRow, BinaryVisitor, ReduceOp, ReduceRow, ReduceVisitor, TernaryOp, TernaryRow, TernaryVisitor,
-    UnaryOp, UnaryRow, UnaryVisitor,
+    BinaryOp, BinaryRow, BinaryVisitor, TernaryOp, TernaryRow, TernaryVisitor, UnaryOp, UnaryRow, UnaryVisitor,
 };
 
 use super::Operand;
-use super::formula::{
-    BinaryLeft, BinaryRight, BinaryValue, Formula, ReduceGradient, TernaryGrad, TernaryValue, UnaryGrad, UnaryValue,
-    map,
-};
+use super::formula::{BinaryValue, Formula, TernaryValue, UnaryGrad, UnaryValue, map};
 use super::job::Job;
 use crate::Isa;
 use crate::simd::Real;
@@ -25,10 +21,7 @@ pub trait RealKernels: Sized {
     fn unary(isa: Isa, op: UnaryOp, parameters: [f64; 2], x: Operand<'_, Self>, out: &mut [Self]);
     fn unary_grad(isa: Isa, op: UnaryOp, parameters: [f64; 2], operands: [Operand<'_, Self>; 2], out: &mut [Self]);
     fn binary(isa: Isa, op: BinaryOp, operands: [Operand<'_, Self>; 2], out: &mut [Self]);
-    fn binary_grad(isa: Isa, op: BinaryOp, side: usize, operands: [Operand<'_, Self>; 3], out: &mut [Self]);
     fn ternary(isa: Isa, op: TernaryOp, operands: [Operand<'_, Self>; 3], out: &mut [Self]);
-    fn ternary_grad(isa: Isa, op: TernaryOp, side: usize, operands: [Operand<'_, Self>; 4], out: &mut [Self]);
-    fn reduce_grad(isa: Isa, op: ReduceOp, operands: [Operand<'_, Self>; 4], count: f64, out: &mut [Self]);
 }
 
 /// Visitor of a row that makes its formula and runs it.
@@ -50,10 +43,6 @@ impl<T: Real, E> Run<'_, T, E> {
 struct Value;
 struct Parameters([f64; 2]);
 struct ParametersGrad([f64; 2]);
-struct Left;
-struct Right;
-struct Side(usize);
-struct Count(f64);
 
 macro_rules! visit {
     ($($visitor:ident of $row:ident with $extra:ident $(($field:ident))? => $formula:expr;)*) => {$(
@@ -71,11 +60,7 @@ visit! {
     UnaryVisitor of UnaryRow with Parameters(parameters) => UnaryValue { parameters, row: PhantomData::<R> };
     UnaryVisitor of UnaryRow with ParametersGrad(parameters) => UnaryGrad { parameters, row: PhantomData::<R> };
     BinaryVisitor of BinaryRow with Value => BinaryValue { row: PhantomData::<R> };
-    BinaryVisitor of BinaryRow with Left => BinaryLeft { row: PhantomData::<R> };
-    BinaryVisitor of BinaryRow with Right => BinaryRight { row: PhantomData::<R> };
     TernaryVisitor of TernaryRow with Value => TernaryValue { row: PhantomData::<R> };
-    TernaryVisitor of TernaryRow with Side(side) => TernaryGrad { side, row: PhantomData::<R> };
-    ReduceVisitor of ReduceRow with Count(count) => ReduceGradient { count, row: PhantomData::<R> };
 }
 
 macro_rules! real_kernels {
@@ -90,20 +75,8 @@ macro_rules! real_kernels {
             fn binary(isa: Isa, op: BinaryOp, operands: [Operand<'_, $t>; 2], out: &mut [$t]) {
                 op.dispatch(Run { isa, operands: &operands, out, extra: Value });
             }
-            fn binary_grad(isa: Isa, op: BinaryOp, side: usize, operands: [Operand<'_, $t>; 3], out: &mut [$t]) {
-                match side {
-                    0 => op.dispatch(Run { isa, operands: &operands, out, extra: Left }),
-                    _ => op.dispatch(Run { isa, operands: &operands, out, extra: Right }),
-                }
-            }
             fn ternary(isa: Isa, op: TernaryOp, operands: [Operand<'_, $t>; 3], out: &mut [$t]) {
                 op.dispatch(Run { isa, operands: &operands, out, extra: Value });
-            }
-            fn ternary_grad(isa: Isa, op: TernaryOp, side: usize, operands: [Operand<'_, $t>; 4], out: &mut [$t]) {
-                op.dispatch(Run { isa, operands: &operands, out, extra: Side(side) });
-            }
-            fn reduce_grad(isa: Isa, op: ReduceOp, operands: [Operand<'_, $t>; 4], count: f64, out: &mut [$t]) {
-                op.dispatch(Run { isa, operands: &operands, out, extra: Count(count) });
             }
         }
     };

@@ -1,7 +1,6 @@
 //! The largest element of each window.
 
 use super::Pool2dShape;
-use crate::Isa;
 use crate::simd::{Real, kernel};
 
 kernel! {
@@ -95,34 +94,4 @@ fn argmax_of_window<T: Real>(shape: &Pool2dShape, x: &[T], oy: usize, ox: usize)
         }
     }
     best
-}
-
-/// The gradient of [`max_pool2d`]: `g` of each window goes to its `argmax`, other elements get 0. Windows are taken in order.
-///
-/// # Panics
-/// If a slice is not as long as the shape says, or a position is outside the plane.
-pub fn max_pool2d_gradient<T: Real>(shape: &Pool2dShape, argmax: &[i32], g: &[T], out: &mut [T]) {
-    spread(Isa::best(), shape, argmax, g, out);
-}
-
-kernel! {
-    /// The body of [`max_pool2d_gradient`].
-    fn spread<T: Real>(simd: S, shape: &Pool2dShape, argmax: &[i32], g: &[T], out: &mut [T]) {
-    let _ = simd;
-    let [height, width] = shape.checked_output();
-    assert_eq!(g.len(), shape.planes * height * width, "g");
-    assert_eq!(argmax.len(), g.len(), "argmax");
-    assert_eq!(out.len(), shape.input_elements(), "out");
-    out.fill(T::ZERO);
-    if g.is_empty() {
-        return;
-    }
-    let planes = g.chunks_exact(height * width).zip(argmax.chunks_exact(height * width));
-    for ((g, argmax), out) in planes.zip(out.chunks_exact_mut(shape.height * shape.width)) {
-        for (&g, &position) in g.iter().zip(argmax) {
-            let out = &mut out[position as usize];
-            *out = *out + g;
-        }
-    }
-}
 }

@@ -1,4 +1,4 @@
-//! Maximum and average pooling of planes, with their gradients.
+//! Maximum and average pooling of planes; the gradient of the maximum is a scatter to the positions it gives.
 //!
 //! ```
 //! use trueno_kernels::{Isa, pool::{Pool2dShape, max_pool2d}};
@@ -19,7 +19,7 @@ mod tests;
 
 pub use adaptive::{adaptive_avg_pool2d, adaptive_avg_pool2d_gradient};
 pub use average::{avg_pool2d, avg_pool2d_gradient};
-pub use max::{max_pool2d, max_pool2d_gradient};
+pub use max::max_pool2d;
 
 use core::ops::Range;
 use trueno_core::{Error, Result};

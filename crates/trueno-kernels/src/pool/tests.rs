@@ -68,12 +68,11 @@ fn every_shape<T: Real>() {
             max_pool2d(isa, &shape, &x, &mut without, None);
             assert_eq!(largest, without);
             avg_pool2d(isa, &shape, &x, &mut mean);
-            let (mut max_gradient, mut avg_gradient) = (vec![T::NAN; x.len()], vec![T::NAN; x.len()]);
-            max_pool2d_gradient(&shape, &argmax, &g, &mut max_gradient);
+            let mut avg_gradient = vec![T::NAN; x.len()];
             avg_pool2d_gradient(isa, &shape, &g, &mut avg_gradient);
 
             let count = (shape.kernel[0] * shape.kernel[1]) as f64;
-            let (mut want_max, mut want_avg) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+            let mut want_avg = vec![0.0; x.len()];
             windows(&shape, |at, inside| {
                 let mut first = inside[0];
                 for &p in &inside {
@@ -83,7 +82,6 @@ fn every_shape<T: Real>() {
                 }
                 assert_eq!(largest[at], x[first], "{shape:?} [{at}]");
                 assert_eq!(argmax[at] as usize, first % (shape.height * shape.width), "{shape:?} [{at}]");
-                want_max[first] += g[at].to_f64();
                 let sum: f64 = inside.iter().map(|&p| x[p].to_f64()).sum();
                 assert!((mean[at].to_f64() - sum / count).abs() < 1e-5, "{shape:?} [{at}]");
                 for p in inside {
@@ -91,7 +89,6 @@ fn every_shape<T: Real>() {
                 }
             });
             for p in 0..x.len() {
-                assert_eq!(max_gradient[p].to_f64(), want_max[p], "{shape:?} [{p}]");
                 assert!((avg_gradient[p].to_f64() - want_avg[p]).abs() < 1e-4, "{shape:?} [{p}]");
             }
         }
