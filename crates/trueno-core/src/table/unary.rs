@@ -276,6 +276,15 @@ macro_rules! unary_table {
                 grad: input(x, g) => M::select(x.gt(x.lit(-3.0)) & x.lt(x.lit(3.0)), g * (1.0 / 6.0), g.lit(0.0));
                 oracle: "torch.clamp(x + 3, 0, 6) / 6"; domain: -5.0, 5.0; kinks: -3.0, 3.0; tolerance: 1e-6, 1e-14;
             }
+            /// `x / (1 + |x|)`.
+            float Softsign softsign(x) {
+                value: x / (x.abs() + 1.0);
+                grad: input(x, g) => {
+                    let shrink = x.abs() + 1.0;
+                    g / (shrink * shrink)
+                };
+                oracle: "torch.nn.functional.softsign(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
+            }
         }
     };
 }
