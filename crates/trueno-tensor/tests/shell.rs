@@ -149,6 +149,10 @@ impl trueno_tensor::Recorder for Tape {
         Some(std::sync::Arc::new(Tape))
     }
 
+    fn is_leaf(&self) -> bool {
+        true
+    }
+
     fn into_any(self: std::sync::Arc<Self>) -> std::sync::Arc<dyn std::any::Any + Send + Sync> {
         self
     }
