@@ -20,7 +20,7 @@ pub(crate) fn backward(root: &DynTensor, seed: &DynTensor, options: BackwardOpti
     Ok(Gradients::new(found))
 }
 
-/// How [`grad`] treats the graph.
+/// How [`grad`] and [`grads`] treat the graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GradOptions {
     /// As [`BackwardOptions::retain_graph`].
@@ -31,13 +31,11 @@ pub struct GradOptions {
     pub allow_unused: bool,
 }
 
-/// The gradients of `outputs` by `inputs` (leaves or not), without touching any `grad()`: PyTorch's `autograd.grad`.
-///
-/// `seeds` holds the gradient by each output. An empty slice stands for ones, if all outputs have rank 0.
+/// The gradients of a value of rank 0 by `inputs` (leaves or not), without touching any `grad()`: PyTorch's
+/// `autograd.grad`. [`grads`] takes several outputs, of any shape.
 ///
 /// # Errors
-/// [`Error::Gradient`] if an output or input is not tracked, no output depends on an input, or the graph was consumed;
-/// [`Error::ShapePair`] if a seed has not its output's shape.
+/// As [`grads`].
 ///
 /// ```
 /// use trueno_autograd::{GradOptions, grad, prelude::*};
@@ -46,12 +44,29 @@ pub struct GradOptions {
 /// let x = Tensor::scalar(0.5_f64).requires_grad();
 /// let mut y = x.sin();
 /// for _ in 0..3 {
-///     y = grad(&[&y], &[&x], &[], GradOptions { create_graph: true, ..Default::default() })?.remove(0);
+///     [y] = grad(&y, [&x], GradOptions { create_graph: true, ..Default::default() })?;
 /// }
 /// assert!((y.item() + 0.5_f64.cos()).abs() < 1e-12);
 /// # Ok::<(), trueno_core::Error>(())
 /// ```
-pub fn grad<Y: Autograd, X: Autograd>(
+pub fn grad<Y: Autograd, X: Autograd, const K: usize>(
+    output: &Y,
+    inputs: [&X; K],
+    options: GradOptions,
+) -> Result<[X; K]> {
+    let found = grads(&[output], &inputs, &[], options)?;
+    Ok(found.try_into().unwrap_or_else(|_| unreachable!("there is a gradient per input")))
+}
+
+/// The gradients of `outputs` by `inputs` (leaves or not), without touching any `grad()`: PyTorch's `autograd.grad` of
+/// lists.
+///
+/// `seeds` holds the gradient by each output. An empty slice stands for ones, if all outputs have rank 0.
+///
+/// # Errors
+/// [`Error::Gradient`] if an output or input is not tracked, no output depends on an input, or the graph was consumed;
+/// [`Error::ShapePair`] if a seed has not its output's shape.
+pub fn grads<Y: Autograd, X: Autograd>(
     outputs: &[&Y],
     inputs: &[&X],
     seeds: &[&Y],

@@ -1,6 +1,6 @@
 //! Gradients against differences: the check that a gradient is one.
 
-use crate::backward::{GradOptions, grad};
+use crate::backward::{GradOptions, grads};
 use crate::checkpoint::untyped;
 use crate::mode;
 use crate::tensor::Autograd;
@@ -67,7 +67,7 @@ fn first_order(
     for element in 0..output.size().max(1) {
         let seed = one_hot(&output, element)?;
         let pass = GradOptions { retain_graph: true, allow_unused: true, ..GradOptions::default() };
-        let analytic = grad(&[&output], &targets, &[&seed], pass)?;
+        let analytic = grads(&[&output], &targets, &[&seed], pass)?;
         for ((&input, analytic), numeric) in tracked.iter().zip(&analytic).zip(&numeric) {
             for (at, (&analytic, numeric)) in analytic.to_vec::<f64>()?.iter().zip(numeric).enumerate() {
                 let numeric = numeric.get(element).copied().unwrap_or(0.0);
@@ -107,7 +107,7 @@ fn second_order(
         let output = mode::enable_grad(|| f(inputs))?;
         let targets: Vec<&DynTensor> = inputs.iter().filter(|x| x.tracks_gradient()).collect();
         let options = GradOptions { create_graph: true, allow_unused: true, ..GradOptions::default() };
-        let found = grad(&[&output], &targets, &[seed], options)?;
+        let found = grads(&[&output], &targets, &[seed], options)?;
         let flat = found.iter().map(|g| g.reshape(&[-1])).collect::<Result<Vec<_>>>()?;
         DynTensor::concat(&flat.iter().collect::<Vec<_>>(), 0)
     };

@@ -48,7 +48,7 @@ mod traced;
 mod variable;
 mod walk;
 
-pub use backward::{GradOptions, grad};
+pub use backward::{GradOptions, grad, grads};
 pub use checkpoint::checkpoint;
 pub use gradcheck::{GradcheckOptions, gradcheck, gradgradcheck};
 pub use gradients::Gradients;

@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn rows_are_along_the_first_axis() {
-        let set = TensorDataset::new(tensor![[1, 2], [3, 4], [5, 6]].swap_axes(0, 1)).unwrap();
+        let set = TensorDataset::new(tensor![[1, 2], [3, 4], [5, 6]].transpose(0, 1)).unwrap();
         assert_eq!((set.len(), set.get(1)), (2, tensor![2, 4, 6]));
     }
 

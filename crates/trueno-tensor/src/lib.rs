@@ -54,7 +54,7 @@ pub use tensor::{
     stack, try_concat, try_stack,
 };
 #[doc(hidden)]
-pub use tensor::{Settle, SettleOther, Shell, nested};
+pub use tensor::{Settle, SettleOther, Shell, after, nested};
 pub use trueno_core as core;
 
 /// What most programs need, in one import.

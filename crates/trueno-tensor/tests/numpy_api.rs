@@ -81,7 +81,7 @@ fn views_share_memory_and_step_through_it() {
     assert_eq!((t.strides(), t.is_contiguous(), t.as_slice()), ([1, 3], false, None));
     assert_eq!(t.to_vec(), [0, 3, 1, 4, 2, 5]);
     assert_eq!(t.contiguous().as_slice().unwrap(), [0, 3, 1, 4, 2, 5]);
-    assert_eq!(x.swap_axes(0, -1), t);
+    assert_eq!(x.transpose(0, -1), t);
     assert_eq!(x.permute([-1, 0]), t);
     assert_eq!(x.flip(&[1]), tensor![[2, 1, 0], [5, 4, 3]]);
     assert_eq!(x.flip(&[]), x);
@@ -105,7 +105,7 @@ fn a_view_that_does_not_exist_is_refused_in_the_same_words_by_both_twins() {
     let x = Tensor::<f32, 2>::zeros([2, 3]);
     assert_refused!(x.permute, try_permute([0, 0]), "permute");
     assert_refused!(x.permute, try_permute([0, 2]), "permute", "axis 2", "rank 2");
-    assert_refused!(x.swap_axes, try_swap_axes(0, -3), "swap_axes", "axis -3");
+    assert_refused!(x.transpose, try_transpose(0, -3), "transpose", "axis -3");
     assert_refused!(x.reshape, try_reshape([4, 2]), "reshape", "[2, 3]");
     assert_refused!(x.reshape, try_reshape([4, -1]), "reshape");
     assert_refused!(x.reshape, try_reshape([-1, -1]), "reshape");

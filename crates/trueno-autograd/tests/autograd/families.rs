@@ -2,7 +2,7 @@
 
 use crate::samples::{awkward, indices, leaf, normal};
 use std::sync::Arc;
-use trueno_autograd::{Autograd, GradOptions, GradcheckOptions, checkpoint, grad, gradcheck, gradgradcheck};
+use trueno_autograd::{Autograd, GradOptions, GradcheckOptions, checkpoint, gradcheck, gradgradcheck, grads};
 use trueno_core::table::{BinaryOp, Family, Gradient, UnaryOp};
 use trueno_core::{DType, Dims, Result, SliceItem};
 use trueno_tensor::{
@@ -356,7 +356,7 @@ fn fused_gradients_agree_with_composed_ones() {
             let seed = normal(y.shape(), 9);
             let by = |create_graph| {
                 let options = GradOptions { retain_graph: true, create_graph, allow_unused: false };
-                grad(&[&y], &tracked, &[&seed], options).unwrap()
+                grads(&[&y], &tracked, &[&seed], options).unwrap()
             };
             for (fused, composed) in by(false).iter().zip(by(true)) {
                 let (fused, composed) = (fused.to_vec::<f64>().unwrap(), composed.to_vec::<f64>().unwrap());
@@ -375,7 +375,7 @@ fn an_infinite_row_has_a_finite_gradient() {
         let y = x.logsumexp(1, false).unwrap();
         let seed = DynTensor::full(&[2], DType::F64, 1.0).unwrap();
         let options = GradOptions { create_graph, ..Default::default() };
-        let g = grad(&[&y], &[&x], &[&seed], options).unwrap().remove(0);
+        let g = grads(&[&y], &[&x], &[&seed], options).unwrap().remove(0);
         assert_eq!(g.to_vec::<f64>().unwrap(), [0.0, 0.0, 1.0, 0.0]);
     }
 }

@@ -30,14 +30,14 @@ fn every_unary_row() {
 
 #[test]
 fn unary_gradients_agree_between_the_fused_kernel_and_the_formula() {
-    use trueno_autograd::{GradOptions, grad};
+    use trueno_autograd::{GradOptions, grads};
     for &op in UnaryOp::ALL {
         let x = leaf(&[40], op.info().domain[0], op.info().kinks, 7);
         let y = x.unary(op, op.default_parameters()).unwrap();
         let seed = normal(&[40], 8);
         let options = GradOptions { retain_graph: true, ..Default::default() };
-        let fused = grad(&[&y], &[&x], &[&seed], options).unwrap().remove(0);
-        let traced = grad(&[&y], &[&x], &[&seed], GradOptions { create_graph: true, ..options }).unwrap().remove(0);
+        let fused = grads(&[&y], &[&x], &[&seed], options).unwrap().remove(0);
+        let traced = grads(&[&y], &[&x], &[&seed], GradOptions { create_graph: true, ..options }).unwrap().remove(0);
         let (fused, traced) = (fused.to_vec::<f64>().unwrap(), traced.to_vec::<f64>().unwrap());
         for (a, b) in fused.iter().zip(&traced) {
             assert!((a - b).abs() <= 1e-12 * b.abs().max(1.0), "{}: {a} against {b}", op.name());

@@ -3,7 +3,7 @@
 use crate::samples::normal;
 use std::sync::{Arc, Mutex};
 use trueno_autograd::{
-    Autograd, Backward, BackwardOptions, GradOptions, enable_grad, grad, gradcheck, is_grad_enabled, no_grad,
+    Autograd, Backward, BackwardOptions, GradOptions, enable_grad, grad, gradcheck, grads, is_grad_enabled, no_grad,
 };
 use trueno_core::table::{BinaryOp, ReduceOp, UnaryOp};
 use trueno_core::{DType, Result};
@@ -93,7 +93,7 @@ fn a_severed_graph_is_loud() {
         let error = severed.try_backward(Default::default()).unwrap_err().to_string();
         assert!(error.contains("no path to a leaf"), "{error}");
     }
-    assert!(grad(&[&sum(&x)], &[&vector(&[1.0])], &[], Default::default()).is_err());
+    assert!(grad(&sum(&x), [&vector(&[1.0])], Default::default()).is_err());
 }
 
 #[test]
@@ -165,14 +165,14 @@ fn functional_gradients_touch_no_leaf() {
     let h = mul(&x, &w);
     let y = sum(&mul(&h, &h));
     let options = GradOptions { retain_graph: true, ..Default::default() };
-    let found = grad(&[&y], &[&h, &x], &[], options).unwrap();
+    let found = grad(&y, [&h, &x], options).unwrap();
     assert_eq!((values(&found[0]), values(&found[1])), (vec![12.0], vec![24.0]));
     assert!(x.grad().is_none() && w.grad().is_none());
     let other = vector(&[1.0]).requires_grad();
-    assert!(grad(&[&y], &[&other], &[], options).unwrap_err().to_string().contains("input 0"));
-    let unused = grad(&[&y], &[&other], &[], GradOptions { allow_unused: true, ..options }).unwrap();
+    assert!(grad(&y, [&other], options).unwrap_err().to_string().contains("input 0"));
+    let unused = grad(&y, [&other], GradOptions { allow_unused: true, ..options }).unwrap();
     assert_eq!(values(&unused[0]), [0.0]);
-    let both = grad(&[&y, &sum(&x)], &[&x], &[], options).unwrap();
+    let both = grads(&[&y, &sum(&x)], &[&x], &[], options).unwrap();
     assert_eq!(values(&both[0]), [25.0]);
 }
 
@@ -200,7 +200,7 @@ fn a_long_chain_neither_overflows_backward_nor_in_drop() {
         sum(&chain(&x)).backward();
         assert_eq!(values(&x.grad().unwrap()), [1.0]);
         drop(chain(&x));
-        grad(&[&sum(&chain(&x))], &[&x], &[], Default::default()).unwrap();
+        grad(&sum(&chain(&x)), [&x], Default::default()).unwrap();
     };
     small.spawn(run).unwrap().join().unwrap();
 }

@@ -29,7 +29,7 @@ impl DynTensor {
     /// [`Error::Axis`] if one does not exist.
     pub fn swap_axes(&self, first: isize, second: isize) -> Result<DynTensor> {
         let mut axes: Axes = (0..self.rank()).collect();
-        axes.swap(self.layout().axis("swap_axes", first)?, self.layout().axis("swap_axes", second)?);
+        axes.swap(self.layout().axis("transpose", first)?, self.layout().axis("transpose", second)?);
         apply(&Op::Permute(axes), &[self])
     }
 

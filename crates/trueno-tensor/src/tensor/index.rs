@@ -40,12 +40,19 @@ macro_rules! positions {
 
 positions!(usize isize i32 u32 i64);
 
+/// The end of a range whose last position is `last`: none after -1, which is the last of all.
+#[doc(hidden)]
+pub fn after(last: isize) -> Option<isize> {
+    last.checked_add(1).filter(|&stop| stop != 0)
+}
+
 /// NumPy's indexing syntax, for [`Tensor::slice`].
 ///
 /// | item | meaning |
 /// | --- | --- |
 /// | `3`, `-1`, `n`, `(n + 1)` | one position; the axis goes |
 /// | `a:b`, `a:b:step`, `::2`, `::-1`, `:` | a range, with NumPy's defaults and clamping |
+/// | `a..b`, `a..`, `..b`, `a..=b` | the same range in Rust's spelling |
 /// | `..` | all the axes that the other items leave over (NumPy's `...`) |
 /// | `new` | a new axis of size 1 (NumPy's `newaxis`) |
 ///
@@ -53,6 +60,7 @@ positions!(usize isize i32 u32 i64);
 /// use trueno_tensor::prelude::*;
 /// let x = Tensor::from_fn([4, 6], |[r, c]| 10 * r as i64 + c as i64);
 /// assert_eq!(x.slice(i![1:3, ::-3]), tensor![[15_i64, 12], [25, 22]]);
+/// assert_eq!(x.slice(i![1..=2, 4..]), tensor![[14_i64, 15], [24, 25]]);
 /// assert_eq!(x.slice(i![-1]), tensor![30_i64, 31, 32, 33, 34, 35]); // rank 1
 /// assert_eq!(x.slice(i![.., 0, new]).shape(), [4, 1]);
 /// assert_eq!(x.slice(i![2, 3]).item(), 23);
@@ -85,12 +93,18 @@ macro_rules! i {
     (@item $r:tt $k:tt $a:tt $made:tt [$($item:tt)*] $rest:tt) => {
         $crate::i!(@start $r $k $a $made $rest [] $($item)*)
     };
-    // @start: tokens up to a colon are the start; without a colon they are a position.
+    // @start: tokens up to a colon or dots are the start; without them they are a position.
     (@start $r:tt [$($k:tt)*] $a:tt $made:tt $rest:tt $start:tt :: $($tail:tt)*) => {
         $crate::i!(@range $r [$($k)* + 1] $a $made $rest $start [] [$($tail)*])
     };
     (@start $r:tt [$($k:tt)*] $a:tt $made:tt $rest:tt $start:tt : $($tail:tt)*) => {
         $crate::i!(@stop $r [$($k)* + 1] $a $made $rest $start [] $($tail)*)
+    };
+    (@start $r:tt [$($k:tt)*] $a:tt $made:tt $rest:tt $start:tt .. $($stop:tt)*) => {
+        $crate::i!(@range $r [$($k)* + 1] $a $made $rest $start [$($stop)*] [])
+    };
+    (@start $r:tt [$($k:tt)*] $a:tt $made:tt $rest:tt $start:tt ..= $($stop:tt)+) => {
+        $crate::i!(@range $r [$($k)* + 1] $a $made $rest $start [= $($stop)+] [])
     };
     (@start [$($r:tt)*] $k:tt $a:tt [$($made:tt)*] [$($rest:tt)*] [$($at:tt)+]) => {
         $crate::i!(@items [$($r)* + 1] $k $a
@@ -117,6 +131,7 @@ macro_rules! i {
         },] [] $($rest)*)
     };
     (@bound []) => { ::core::option::Option::None };
+    (@bound [= $($last:tt)+]) => { $crate::after($crate::Position::position($($last)+)) };
     (@bound [$($at:tt)+]) => { ::core::option::Option::Some($crate::Position::position($($at)+)) };
     (@step []) => { 1 };
     (@step [$($at:tt)+]) => { $crate::Position::position($($at)+) };

@@ -15,7 +15,7 @@ mod rank;
 mod reduce;
 mod views;
 
-pub use index::{Items, Position};
+pub use index::{Items, Position, after};
 #[doc(hidden)]
 pub use macros::{Settle, SettleOther, nested};
 pub use operand::Operand;

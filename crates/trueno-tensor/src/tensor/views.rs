@@ -1,5 +1,6 @@
 //! Views, which share memory, and joins, which do not.
 
+use super::index::Position;
 use super::rank::{Lower, Lowered, Raise, Raised, Rank, Shell};
 use super::{Tensor, expect, twins};
 use crate::DynTensor;
@@ -12,19 +13,22 @@ impl<T: Element, const N: usize> Tensor<T, N> {
             self.inner.permute(&axes).map(Tensor::new)
         }
 
-        /// Two axes exchanged (PyTorch's `transpose`).
-        pub fn swap_axes(&self, first: isize, second: isize) -> Tensor<T, N> {
+        /// Two axes exchanged (NumPy's `swapaxes`).
+        pub fn transpose(&self, first: isize, second: isize) -> Tensor<T, N> {
             self.inner.swap_axes(first, second).map(Tensor::new)
         }
 
-        /// The same elements in another shape; one size may be -1. A view where strides allow, else a copy.
+        /// The same elements in another shape, of any integer type; one size may be -1. A view where strides allow, else
+        /// a copy.
         ///
         /// ```
         /// use trueno_tensor::prelude::*;
-        /// assert_eq!(tensor![1.0, 2.0, 3.0, 4.0].reshape([2, -1]), tensor![[1.0, 2.0], [3.0, 4.0]]);
+        /// let x = tensor![1.0, 2.0, 3.0, 4.0];
+        /// assert_eq!(x.reshape([2, -1]), tensor![[1.0, 2.0], [3.0, 4.0]]);
+        /// assert_eq!(x.reshape([x.size(), 1]).shape(), [4, 1]);
         /// ```
-        pub fn reshape[const M: usize](&self, shape: [isize; M]) -> Tensor<T, M> {
-            self.inner.reshape(&shape).map(Tensor::new)
+        pub fn reshape[S: Position, const M: usize](&self, shape: [S; M]) -> Tensor<T, M> {
+            self.inner.reshape(&shape.map(Position::position)).map(Tensor::new)
         }
 
         /// All the elements along one axis.
