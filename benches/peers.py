@@ -1,13 +1,14 @@
 """The peers' side of the timings: answers the name of a row with the microseconds that one call takes.
 
 Usage: peers.py numpy|torch. The number of threads comes in THREADS. Rows, shapes and arithmetic are those of
-src/rows.rs and src/train.rs.
+src/rows and src/train.rs.
 """
 
 import os
 import sys
 import time
 
+import convolutions
 import numpy as np
 
 SAMPLE = 0.05
@@ -75,10 +76,6 @@ def torch_rows():
     def matmul(n):
         return binary(torch.matmul, n, n)
 
-    def conv2d():
-        x, w = tensor(8, 64, 56, 56), tensor(64, 64, 3, 3)
-        return silent(lambda: torch.nn.functional.conv2d(x, w, padding=1))
-
     def training_step():
         nn = torch.nn
         net = nn.Sequential(
@@ -116,8 +113,8 @@ def torch_rows():
         "softmax 1024x1024": lambda: unary(lambda x: torch.softmax(x, 1), 1024, 1024),
         "matmul 256": lambda: matmul(256),
         "matmul 1024": lambda: matmul(1024),
-        "conv2d 8x64x56x56 k64 3x3": conv2d,
         "MNIST training step, batch 64": training_step,
+        **convolutions.rows(torch, tensor, unary),
     }
 
 

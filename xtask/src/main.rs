@@ -64,6 +64,9 @@ enum Task {
         /// Run every row once and write nothing
         #[arg(long)]
         check: bool,
+        /// Time only the rows whose name contains this text, and write nothing
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
         /// An interpreter that has NumPy and PyTorch; without it a virtual environment is made
         #[arg(long, value_name = "PATH")]
         python: Option<PathBuf>,
@@ -92,7 +95,9 @@ fn main() -> ExitCode {
         Task::Tier1 => tiers::tier1(&workspace),
         Task::Tier2 { only } => tiers::tier2(&workspace, only.as_deref()),
         Task::Tier3 { only, mutant_minutes, pmat } => tiers::tier3(&workspace, only.as_deref(), mutant_minutes, pmat),
-        Task::Bench { peers, check, python } => bench::bench(&workspace, bench::Options { peers, check, python }),
+        Task::Bench { peers, check, only, python } => {
+            bench::bench(&workspace, bench::Options { peers, check, only, python }).map(|_| ())
+        }
         Task::Oracle { check, python } => oracle::oracle(&workspace, check, python),
         Task::Ops { check } => table::page(&workspace, check).map(|verdict| println!("ops: {verdict}")),
         Task::Tidy => tidy::gate(&workspace).map(|verdict| println!("tidy: {verdict}")),

@@ -5,7 +5,8 @@ mod peer;
 mod record;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -15,20 +16,6 @@ use crate::workspace::Workspace;
 use crate::{binaries, oracle, process};
 use peer::Peer;
 use record::{Machine, Record, Timing};
-
-/// The rows, in the order of the page. Each side knows them by these names.
-const ROWS: [&str; 10] = [
-    "add 1M",
-    "mul 1M",
-    "exp 1M",
-    "tanh 1M",
-    "sum 1M",
-    "softmax 1024x1024",
-    "matmul 256",
-    "matmul 1024",
-    "conv2d 8x64x56x56 k64 3x3",
-    "MNIST training step, batch 64",
-];
 
 /// Answers per row and side; the figure is their median. Odd, so that the median is one of them.
 const ROUNDS: usize = 7;
@@ -43,14 +30,20 @@ pub struct Options {
     pub peers: bool,
     /// Only that every row runs: once, and nothing is written.
     pub check: bool,
+    /// Only rows whose name contains this; nothing is written.
+    pub only: Option<String>,
     /// An interpreter that has the peers; without it a virtual environment is made.
     pub python: Option<PathBuf>,
 }
 
-/// Times every row, and writes the results and the page made from them.
-pub fn bench(workspace: &Workspace, options: Options) -> Result<()> {
-    let Options { peers, check, python } = options;
+/// Times the rows, and writes the results and the page made from them. Returns how many rows there were.
+pub fn bench(workspace: &Workspace, options: Options) -> Result<usize> {
+    let Options { peers, check, only, python } = options;
     let program = build(workspace)?;
+    let mut rows = rows(&program)?;
+    if let Some(part) = &only {
+        rows.retain(|row| row.contains(part));
+    }
     let python = match python {
         _ if !peers => None,
         Some(python) => Some(python),
@@ -69,7 +62,7 @@ pub fn bench(workspace: &Workspace, options: Options) -> Result<()> {
             sides.push(Peer::start("NumPy", python, &[&script, "numpy"], threads)?);
             sides.push(Peer::start("PyTorch", python, &[&script, "torch"], threads)?);
         }
-        for row in ROWS {
+        for row in &rows {
             let timing = time(&mut sides, row, threads, rounds)?;
             println!("{}", timing.describe());
             timings.push(timing);
@@ -78,18 +71,18 @@ pub fn bench(workspace: &Workspace, options: Options) -> Result<()> {
     if let Some(missing) = timings.iter().find(|timing| timing.of("Trueno").is_none()) {
         bail!("Trueno has no row called `{}`", missing.row);
     }
-    if !check {
+    if !check && only.is_none() {
         let record = Record { machine, timings };
         record.save(&workspace.path(RESULTS))?;
         page::write(workspace)?;
     }
-    Ok(())
+    Ok(rows.len())
 }
 
 /// Every row runs.
 pub fn gate(workspace: &Workspace) -> Result<Verdict> {
-    bench(workspace, Options { check: true, ..Options::default() })?;
-    Ok(Verdict::Passed(format!("{} rows", ROWS.len())))
+    let count = bench(workspace, Options { check: true, ..Options::default() })?;
+    Ok(Verdict::Passed(format!("{count} rows")))
 }
 
 /// `docs/performance.md` says what the results say.
@@ -103,6 +96,12 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
     run(&mut cargo(workspace, arguments))?;
     let messages = process::capture(cargo(workspace, arguments).args(["--quiet", "--message-format=json"]))?;
     binaries::of_program(&messages, "trueno-benches")?.context("cargo built no program called trueno-benches")
+}
+
+/// The names of the rows, in the order of the page: those that Trueno's side lists. Peers know them by the same names.
+fn rows(program: &Path) -> Result<Vec<String>> {
+    let list = process::capture(Command::new(program).arg("--list"))?;
+    Ok(list.lines().map(str::to_string).collect())
 }
 
 /// Asks every side in turn, `rounds` times over, after one answer that warms up and is thrown away.

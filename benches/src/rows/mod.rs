@@ -1,55 +1,59 @@
 //! The rows. Their names, shapes and arithmetic are those of `peers.py`.
 
+mod conv;
+
 use std::hint::black_box;
 
 use trueno_core::Result;
 use trueno_core::table::{BinaryOp, ReduceOp, UnaryOp};
-use trueno_tensor::{Conv2dConfig, DynTensor};
+use trueno_tensor::DynTensor;
 
 /// One call of a prepared row.
 pub type Work = Box<dyn FnMut()>;
 
+/// A name and what prepares the row; that panics if the operation fails on the row's own operands, which is a mistake here.
+type Row = (&'static str, fn() -> Work);
+
+/// Rows by what they time, in the order of the page.
+const GROUPS: [&[Row]; 3] = [&GENERAL, &conv::ROWS, &TRAINING];
+
+const GENERAL: [Row; 8] = [
+    ("add 1M", || binary(BinaryOp::Add, &[1 << 20])),
+    ("mul 1M", || binary(BinaryOp::Mul, &[1 << 20])),
+    ("exp 1M", || unary(UnaryOp::Exp, &[1 << 20])),
+    ("tanh 1M", || unary(UnaryOp::Tanh, &[1 << 20])),
+    ("sum 1M", || {
+        let a = operand(&[1 << 20], 1);
+        work(move || a.reduce(ReduceOp::Sum, &[0], false, 0.0))
+    }),
+    ("softmax 1024x1024", || {
+        let a = operand(&[1024, 1024], 1);
+        work(move || a.softmax(1))
+    }),
+    ("matmul 256", || matmul(256)),
+    ("matmul 1024", || matmul(1024)),
+];
+
+const TRAINING: [Row; 1] = [("MNIST training step, batch 64", || Box::new(crate::train::step(values(1))))];
+
+/// The names of all rows.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    GROUPS.into_iter().flatten().map(|(name, _)| *name)
+}
+
 /// Prepares the row called `name`; `None` if there is none.
-///
-/// # Panics
-/// If the operation fails on the row's own operands, which is a mistake in this file.
 pub fn prepare(name: &str) -> Option<Work> {
-    let million = || operand(&[1 << 20], 1);
-    Some(match name {
-        "add 1M" => {
-            let (a, b) = (million(), operand(&[1 << 20], 2));
-            work(move || a.binary(BinaryOp::Add, &b))
-        }
-        "mul 1M" => {
-            let (a, b) = (million(), operand(&[1 << 20], 2));
-            work(move || a.binary(BinaryOp::Mul, &b))
-        }
-        "exp 1M" => {
-            let a = million();
-            work(move || a.unary(UnaryOp::Exp, [0.0; 2]))
-        }
-        "tanh 1M" => {
-            let a = million();
-            work(move || a.unary(UnaryOp::Tanh, [0.0; 2]))
-        }
-        "sum 1M" => {
-            let a = million();
-            work(move || a.reduce(ReduceOp::Sum, &[0], false, 0.0))
-        }
-        "softmax 1024x1024" => {
-            let a = operand(&[1024, 1024], 1);
-            work(move || a.softmax(1))
-        }
-        "matmul 256" => matmul(256),
-        "matmul 1024" => matmul(1024),
-        "conv2d 8x64x56x56 k64 3x3" => {
-            let (x, w) = (operand(&[8, 64, 56, 56], 1), operand(&[64, 64, 3, 3], 2));
-            let config = Conv2dConfig { padding: [1, 1], ..Conv2dConfig::default() };
-            work(move || x.conv2d(&w, None, config))
-        }
-        "MNIST training step, batch 64" => Box::new(crate::train::step(values(1))),
-        _ => return None,
-    })
+    GROUPS.into_iter().flatten().find(|(known, _)| *known == name).map(|(_, prepare)| prepare())
+}
+
+fn unary(op: UnaryOp, shape: &[usize]) -> Work {
+    let a = operand(shape, 1);
+    work(move || a.unary(op, [0.0; 2]))
+}
+
+fn binary(op: BinaryOp, shape: &[usize]) -> Work {
+    let (a, b) = (operand(shape, 1), operand(shape, 2));
+    work(move || a.binary(op, &b))
 }
 
 fn matmul(n: usize) -> Work {
@@ -93,5 +97,6 @@ mod tests {
     fn unknown_rows_are_absent() {
         assert!(prepare("no such row").is_none());
         assert!(prepare("add 1M").is_some());
+        assert_eq!(names().next(), Some("add 1M"));
     }
 }
