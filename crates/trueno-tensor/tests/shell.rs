@@ -289,3 +289,16 @@ fn the_parts_of_networks_are_typed() {
     let dropped = image.dropout(trueno_tensor::DropoutConfig { p: 0.5, seed: 1, call: 0 });
     assert!(dropped.to_vec().iter().all(|&v| v == 0.0 || v == 2.0));
 }
+
+#[test]
+fn rust_ranges_index_as_numpy_ranges_do() {
+    let x = Tensor::from_fn([4, 5], |[r, c]| 10 * r as i64 + c as i64);
+    let (a, n) = (1, 3_usize);
+    assert_eq!(x.slice(i![1..3, ..2]), x.slice(i![1:3, :2]));
+    assert_eq!(x.slice(i![a..n + 1, 2..]), x.slice(i![1:4, 2:]));
+    assert_eq!(x.slice(i![1..=2, ..=-2]), x.slice(i![1:3, :-1]));
+    assert_eq!(x.slice(i![2..=-1]), x.slice(i![2:]));
+    assert_eq!(x.slice(i![-2..-1, 0]), tensor![20_i64]);
+    assert_eq!(x.slice(i![3..1, ..]).shape(), [0, 5]);
+    assert_eq!(x.slice(i![.., 9..]).shape(), [4, 0]);
+}

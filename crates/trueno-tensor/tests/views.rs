@@ -190,16 +190,3 @@ fn positions_that_do_not_exist_are_errors() {
     assert!(x.slice(&[SliceItem::Ellipsis, SliceItem::Ellipsis]).is_err());
     assert!(x.slice(&[SliceItem::FULL, SliceItem::FULL]).is_err());
 }
-
-#[test]
-fn rust_ranges_index_as_numpy_ranges_do() {
-    let x = Tensor::from_fn([4, 5], |[r, c]| 10 * r as i64 + c as i64);
-    let (a, n) = (1, 3_usize);
-    assert_eq!(x.slice(i![1..3, ..2]), x.slice(i![1:3, :2]));
-    assert_eq!(x.slice(i![a..n + 1, 2..]), x.slice(i![1:4, 2:]));
-    assert_eq!(x.slice(i![1..=2, ..=-2]), x.slice(i![1:3, :-1]));
-    assert_eq!(x.slice(i![2..=-1]), x.slice(i![2:]));
-    assert_eq!(x.slice(i![-2..-1, 0]), tensor![20_i64]);
-    assert_eq!(x.slice(i![3..1, ..]).shape(), [0, 5]);
-    assert_eq!(x.slice(i![.., 9..]).shape(), [4, 0]);
-}
