@@ -2,6 +2,7 @@
 
 use crate::{Optimizer, Rule};
 use trueno_kernels::optim::{AdamState, AdamStep, adam};
+use trueno_kernels::simd::Real;
 
 /// Adam (Kingma and Ba, 2014): steps scaled by running moments of the gradient; weight decay is an L2 penalty.
 pub type Adam = Optimizer<AdamConfig>;
@@ -34,7 +35,11 @@ macro_rules! adam_like {
 
         impl Rule for $config {
             const NAME: &'static str = $name;
-            const STATE: &'static [&'static str] = &["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
+
+            fn state(&self) -> &'static [&'static str] {
+                let all = &["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
+                if self.amsgrad { all } else { &all[..2] }
+            }
 
             fn learning_rate(&self) -> f64 {
                 self.lr
@@ -67,7 +72,7 @@ macro_rules! adam_like {
                 }
             }
 
-            fn update(&self, step: u64, parameter: &mut [f32], grad: &[f32], state: &mut [&mut [f32]]) {
+            fn update<T: Real>(&self, step: u64, parameter: &mut [T], grad: &[T], state: &mut [&mut [T]]) {
                 let step = AdamStep {
                     lr: self.lr,
                     beta1: self.betas.0,
@@ -78,8 +83,10 @@ macro_rules! adam_like {
                     step,
                     amsgrad: self.amsgrad,
                 };
-                let [mean, square, largest] = state else {
-                    unreachable!("there is a slice per name in STATE");
+                let (mean, square, largest) = match state {
+                    [mean, square] => (mean, square, &mut [][..]),
+                    [mean, square, largest] => (mean, square, &mut **largest),
+                    _ => unreachable!("there is a slice per name in state()"),
                 };
                 adam(trueno_tensor::isa(), step, parameter, grad, AdamState { mean, square, largest });
             }

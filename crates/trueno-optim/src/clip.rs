@@ -2,7 +2,10 @@
 
 use trueno_autograd::Gradients;
 use trueno_core::table::{BinaryOp, ReduceOp, UnaryOp};
-use trueno_core::{DType, Result};
+use trueno_core::{DType, Result, dispatch_dtype};
+use trueno_kernels::reduce::{BLOCK, accumulate_rows};
+use trueno_kernels::simd::Real;
+use trueno_tensor::{DynTensor, for_each_job, isa};
 
 /// Scales all gradients by one factor so that their joint L2 norm is at most `max_norm`, and returns the norm they had
 /// (PyTorch's `clip_grad_norm_`).
@@ -10,19 +13,47 @@ use trueno_core::{DType, Result};
 /// # Errors
 /// [`trueno_core::Error::OutOfMemory`].
 pub fn clip_grad_norm(gradients: &mut Gradients, max_norm: f64) -> Result<f64> {
-    let mut squares = 0.0;
-    for gradient in gradients.iter() {
-        let norm = gradient.reduce(ReduceOp::NormL2, &gradient.all_axes(), false, 0.0)?;
-        let norm: f64 = norm.cast(DType::F64)?.item()?;
-        squares += norm * norm;
-    }
-    let total = squares.sqrt();
+    let total = norm(gradients)?;
     let factor = max_norm / (total + 1e-6);
     // A NaN factor spreads, as in PyTorch: a run that has diverged should show it.
     if factor < 1.0 || factor.is_nan() {
         gradients.try_map(|gradient| gradient.binary_scalar(BinaryOp::Mul, factor))?;
     }
     Ok(total)
+}
+
+/// The L2 norm of all elements of all gradients, in one pass over them. Squares of a block are added in the gradient's
+/// type (`f32` for half precision), blocks in `f64` and in order.
+fn norm(gradients: &Gradients) -> Result<f64> {
+    let wide = |gradient: &DynTensor| match gradient.dtype() {
+        DType::F16 | DType::BF16 => gradient.cast(DType::F32),
+        _ => gradient.contiguous(),
+    };
+    let gradients = gradients.iter().map(|gradient| wide(&gradient.detach())).collect::<Result<Vec<_>>>()?;
+    let mut squares = vec![0.0; gradients.iter().map(|gradient| gradient.size().div_ceil(BLOCK)).sum()];
+    let mut sums = squares.iter_mut();
+    let mut jobs = Vec::with_capacity(sums.len());
+    for gradient in &gradients {
+        let blocks =
+            (0..gradient.size()).step_by(BLOCK).map(|start| (gradient, start..gradient.size().min(start + BLOCK)));
+        jobs.extend(blocks.zip(&mut sums));
+    }
+    for_each_job(
+        jobs,
+        |((_, block), _)| block.len(),
+        |((gradient, block), sum)| {
+            *sum = dispatch_dtype!(gradient.dtype(), real T => {
+            gradient.as_slice::<T>().map_or(0.0, |elements| sum_of_squares(&elements[block]))
+        }, else 0.0);
+        },
+    );
+    Ok(squares.iter().sum::<f64>().sqrt())
+}
+
+fn sum_of_squares<T: Real>(elements: &[T]) -> f64 {
+    let mut sum = [T::ZERO];
+    accumulate_rows(isa(), ReduceOp::NormL2, elements, elements.len(), None, &mut sum);
+    sum[0].to_f64()
 }
 
 /// Limits every element of every gradient to `[-limit, limit]` (PyTorch's `clip_grad_value_`).

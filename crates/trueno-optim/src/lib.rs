@@ -27,6 +27,8 @@
 mod adam;
 mod checkpoint;
 mod clip;
+mod fused;
+mod lent;
 mod optimizer;
 mod rule;
 mod schedule;

@@ -1,11 +1,13 @@
 //! What all optimizers do: find parameters and gradients, keep state, count steps.
 
 use crate::Rule;
+use crate::fused::{self, Update};
+use crate::lent::{Lent, Taken};
 use crate::rule::check;
 use std::collections::BTreeMap;
-use trueno_autograd::{Autograd, Gradients};
-use trueno_core::{DType, Error, Result};
-use trueno_nn::{Module, StateDict, Visitor, VisitorMut};
+use trueno_autograd::Gradients;
+use trueno_core::{Error, Result};
+use trueno_nn::{Module, StateDict, Visitor};
 use trueno_tensor::DynTensor;
 
 /// An optimizer with the update rule `R`; its names are [`Sgd`](crate::Sgd), [`Adam`](crate::Adam) and [`AdamW`](crate::AdamW).
@@ -30,7 +32,7 @@ struct Group<R> {
 struct Entry {
     group: usize,
     steps: u64,
-    /// A tensor per name in `Rule::STATE`, once there was a step.
+    /// A tensor per name in `Rule::state`, once there was a step.
     state: Vec<DynTensor>,
 }
 
@@ -73,7 +75,7 @@ impl<R: Rule> Optimizer<R> {
     /// ```
     ///
     /// # Panics
-    /// If an adjusted hyperparameter is out of its range.
+    /// If an adjusted hyperparameter is out of its range, or would need other state for a parameter that has been moved.
     #[must_use]
     #[track_caller]
     pub fn group(mut self, belongs: impl Fn(&str) -> bool, adjust: impl FnOnce(&mut R)) -> Self {
@@ -85,6 +87,13 @@ impl<R: Rule> Optimizer<R> {
         self.groups.push(Group { rule, ratio });
         for (name, entry) in &mut self.entries {
             if belongs(name) {
+                let kept = self.groups[entry.group].rule.state();
+                let needed = self.groups[self.groups.len() - 1].rule.state();
+                assert!(
+                    entry.steps == 0 || kept == needed,
+                    "{}: {name} has been moved with {kept:?} as its state, and this group needs {needed:?}; make groups first",
+                    R::NAME
+                );
                 entry.group = self.groups.len() - 1;
             }
         }
@@ -119,31 +128,39 @@ impl<R: Rule> Optimizer<R> {
     /// [`Error::Argument`] naming a parameter that the optimizer does not know, [`Error::ShapePair`] if a gradient does not
     /// fit its parameter, [`Error::Gradient`] if no gradient is by a parameter of `module`; then nothing has changed.
     pub fn try_step<M: Module + ?Sized>(&mut self, module: &mut M, gradients: &Gradients) -> Result<()> {
-        struct Step<'a, R> {
-            optimizer: &'a mut Optimizer<R>,
-            gradients: &'a Gradients,
-            moved: usize,
-            result: Result<()>,
-        }
-        impl<R: Rule> VisitorMut for Step<'_, R> {
-            fn parameter(&mut self, name: &str, value: &mut DynTensor) {
-                if self.result.is_ok()
-                    && let Some(gradient) = self.gradients.get(value)
-                {
-                    self.moved += 1;
-                    self.result = self.optimizer.step_one(name, value, &gradient);
-                }
-            }
-        }
         self.check_step(module, gradients)?;
-        let mut step = Step { optimizer: self, gradients, moved: 0, result: Ok(()) };
-        module.visit_mut(&mut step);
-        if step.result.is_ok() && step.moved == 0 && !gradients.is_empty() {
+        let mut lent = Lent::take(module, gradients)?;
+        if lent.taken.is_empty() && !gradients.is_empty() {
             let reason = "none of the gradients is by a parameter of this module (a clone of a module has parameters of \
                           its own)";
             return Err(Error::Gradient { op: R::NAME, reason: reason.into() });
         }
-        step.result
+        self.move_all(&mut lent.taken)?;
+        lent.moved = true;
+        Ok(())
+    }
+
+    /// One fused step of all parameters; on an error none has moved.
+    fn move_all(&mut self, taken: &mut BTreeMap<String, Taken>) -> Result<()> {
+        let Optimizer { groups, entries } = self;
+        let mut updates = Vec::with_capacity(taken.len());
+        let mut steps = Vec::with_capacity(taken.len());
+        // Both go by name, and every name that was taken is known.
+        let mut entries = entries.iter_mut();
+        for (name, Taken { value: parameter, gradient, .. }) in taken {
+            let Some((_, entry)) = entries.find(|(known, _)| *known == name) else { break };
+            let Entry { group, steps: count, state } = entry;
+            let rule = &groups[*group].rule;
+            if *count == 0 {
+                let fresh = || DynTensor::zeros(parameter.shape(), parameter.dtype());
+                *state = rule.state().iter().map(|_| fresh()).collect::<Result<_>>()?;
+            }
+            updates.push(Update { rule, step: *count + 1, parameter, grad: gradient, state });
+            steps.push(count);
+        }
+        fused::step(&mut updates)?;
+        steps.into_iter().for_each(|count| *count += 1);
+        Ok(())
     }
 
     /// Refuses what a step could not finish, before it changes anything.
@@ -164,26 +181,6 @@ impl<R: Rule> Optimizer<R> {
         Ok(())
     }
 
-    fn step_one(&mut self, name: &str, parameter: &mut DynTensor, gradient: &DynTensor) -> Result<()> {
-        let Some(entry) = self.entries.get_mut(name) else {
-            return Ok(());
-        };
-        if entry.state.is_empty() {
-            let fresh = || DynTensor::zeros(parameter.shape(), DType::F32);
-            entry.state = R::STATE.iter().map(|_| fresh()).collect::<Result<_>>()?;
-        }
-        let gradient = gradient.detach().cast(DType::F32)?.contiguous()?;
-        let gradient = gradient.as_slice::<f32>().unwrap_or(&[]);
-        parameter.zero_grad();
-        entry.steps += 1;
-        let mut state = entry.state.iter_mut().map(DynTensor::make_mut::<f32>).collect::<Result<Vec<_>>>()?;
-        let rule = &self.groups[entry.group].rule;
-        parameter.update(|value| {
-            rule.update(entry.steps, value.make_mut::<f32>()?, gradient, &mut state);
-            Ok(())
-        })
-    }
-
     /// The optimizer's state: `NAME.STATE` and `NAME.step` per parameter that had a step, and the hyperparameters of each
     /// group in the metadata.
     ///
@@ -193,7 +190,7 @@ impl<R: Rule> Optimizer<R> {
         let mut dict = StateDict::new();
         for (name, entry) in self.entries.iter().filter(|(_, entry)| entry.steps > 0) {
             dict.insert(format!("{name}.step"), DynTensor::scalar(entry.steps as i64)?);
-            for (state, value) in R::STATE.iter().zip(&entry.state) {
+            for (state, value) in self.groups[entry.group].rule.state().iter().zip(&entry.state) {
                 dict.insert(format!("{name}.{state}"), value.clone());
             }
         }
@@ -216,20 +213,18 @@ impl<R: Rule> Optimizer<R> {
             let reason = format!("the state is that of {kind}, not of {}", R::NAME);
             return Err(Error::Argument { op: "load_state_dict", reason: reason.into() });
         }
+        // The groups come first: their hyperparameters decide what state there is.
+        let groups = self.load_groups(dict)?;
         let shapes: BTreeMap<String, DynTensor> = module.named_parameters().into_iter().collect();
         let mut entries = self.entries.clone();
         for (name, entry) in &mut entries {
-            *entry = load_entry::<R>(name, entry.group, shapes.get(name), dict)?;
+            *entry = load_entry(name, entry.group, &groups[entry.group].rule, shapes.get(name), dict)?;
         }
-        let known = |key: &str| key.rsplit_once('.').is_some_and(|(name, _)| entries.contains_key(name));
-        if let Some(key) = dict.keys().find(|key| !known(key)) {
-            let reason = format!("{key} belongs to no parameter of this module");
-            return Err(Error::Argument { op: "load_state_dict", reason: reason.into() });
-        }
-        let groups = self.load_groups(dict)?;
+        check_keys(&groups, &entries, dict)?;
         (self.entries, self.groups) = (entries, groups);
         Ok(())
     }
+
     /// The groups with the hyperparameters of a state dict.
     fn load_groups(&self, dict: &StateDict) -> Result<Vec<Group<R>>> {
         let mut groups = self.groups.clone();
@@ -251,24 +246,57 @@ impl<R: Rule> Optimizer<R> {
     }
 }
 
+fn wrong(what: String) -> Error {
+    Error::Argument { op: "load_state_dict", reason: what.into() }
+}
+
 /// One parameter's state from a dict: none if it never had a step.
-fn load_entry<R: Rule>(name: &str, group: usize, parameter: Option<&DynTensor>, dict: &StateDict) -> Result<Entry> {
-    let wrong = |what: String| Error::Argument { op: "load_state_dict", reason: what.into() };
+fn load_entry<R: Rule>(
+    name: &str,
+    group: usize,
+    rule: &R,
+    parameter: Option<&DynTensor>,
+    dict: &StateDict,
+) -> Result<Entry> {
     let Some(steps) = dict.get(&format!("{name}.step")) else {
         return Ok(Entry { group, steps: 0, state: Vec::new() });
     };
+    let parameter = parameter.ok_or_else(|| wrong(format!("{name} is no parameter of this module")))?;
     let steps = u64::try_from(steps.item::<i64>()?).map_err(|_| wrong(format!("{name}.step is negative")))?;
     let tensor = |state: &&str| -> Result<DynTensor> {
         let key = format!("{name}.{state}");
-        let value = dict.get(&key).ok_or_else(|| wrong(format!("{key} is missing")))?;
-        let shape = parameter.map_or(&[][..], DynTensor::shape);
-        if value.shape() != shape || value.dtype() != DType::F32 {
+        let missing = || wrong(format!("{key} is missing, which {} needs", settings(rule)));
+        let value = dict.get(&key).ok_or_else(missing)?;
+        if (value.shape(), value.dtype()) != (parameter.shape(), parameter.dtype()) {
             let (got, dtype) = (value.shape(), value.dtype());
+            let (shape, own) = (parameter.shape(), parameter.dtype());
             return Err(wrong(format!(
-                "{key} has shape {got:?} and type {dtype}, the parameter has {shape:?} of float32"
+                "{key} has shape {got:?} and type {dtype}, the parameter has {shape:?} of {own}"
             )));
         }
         Ok(value.clone())
     };
-    Ok(Entry { group, steps, state: R::STATE.iter().map(tensor).collect::<Result<_>>()? })
+    Ok(Entry { group, steps, state: rule.state().iter().map(tensor).collect::<Result<_>>()? })
+}
+
+/// Refuses tensors that nothing took: those of other parameters, and state that the hyperparameters do not use.
+fn check_keys<R: Rule>(groups: &[Group<R>], entries: &BTreeMap<String, Entry>, dict: &StateDict) -> Result<()> {
+    for key in dict.keys() {
+        let Some((entry, state)) = key.rsplit_once('.').and_then(|(name, state)| Some((entries.get(name)?, state)))
+        else {
+            return Err(wrong(format!("{key} belongs to no parameter of this module")));
+        };
+        let rule = &groups[entry.group].rule;
+        if state != "step" && !rule.state().contains(&state) {
+            return Err(wrong(format!("{key} is no state of {}", settings(rule))));
+        }
+    }
+    Ok(())
+}
+
+/// An optimizer with its hyperparameters, for messages.
+fn settings<R: Rule>(rule: &R) -> String {
+    let settings: Vec<String> =
+        rule.hyperparameters().iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    format!("{} with {}", R::NAME, settings.join(", "))
 }

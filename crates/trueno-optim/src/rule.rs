@@ -1,16 +1,19 @@
 //! What tells one optimizer from another.
 
 use trueno_core::{Error, Result};
+use trueno_kernels::simd::Real;
 
 /// The hyperparameters of an optimizer, and its update rule for one parameter.
 ///
 /// [`Optimizer`](crate::Optimizer) does what is common: it finds parameters and gradients, keeps state,
 /// counts steps, saves and loads.
-pub trait Rule: Clone + Send + 'static {
+pub trait Rule: Clone + Send + Sync + 'static {
     /// The optimizer's name, as PyTorch spells it.
     const NAME: &'static str;
-    /// Names of what is kept per element of a parameter, as PyTorch's `state_dict` spells them.
-    const STATE: &'static [&'static str];
+
+    /// Names of what is kept per element of a parameter with these hyperparameters, as PyTorch's `state_dict` spells
+    /// them. Nothing else is allocated or saved.
+    fn state(&self) -> &'static [&'static str];
 
     /// The learning rate.
     fn learning_rate(&self) -> f64;
@@ -24,8 +27,11 @@ pub trait Rule: Clone + Send + 'static {
     /// Changes a hyperparameter by name. Unknown names are ignored, so that newer files load.
     fn set_hyperparameter(&mut self, name: &str, value: f64);
 
-    /// One step (number `step`, from 1) of one parameter; `state` has a slice per name in [`Rule::STATE`].
-    fn update(&self, step: u64, parameter: &mut [f32], grad: &[f32], state: &mut [&mut [f32]]);
+    /// One step (number `step`, from 1) of part of a parameter; `state` has a slice per name in [`Rule::state`].
+    ///
+    /// Parts are stepped in any order and by several threads, so an element's step must depend on nothing but that element.
+    /// Parameters in half precision come in `f32`, and are rounded afterwards.
+    fn update<T: Real>(&self, step: u64, parameter: &mut [T], grad: &[T], state: &mut [&mut [T]]);
 }
 
 /// Refuses a hyperparameter outside `[low, high)`.

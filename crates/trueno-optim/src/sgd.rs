@@ -2,6 +2,7 @@
 
 use crate::{Optimizer, Rule};
 use trueno_kernels::optim::{SgdStep, sgd};
+use trueno_kernels::simd::Real;
 
 /// Stochastic gradient descent with momentum, Nesterov's variant and weight decay (PyTorch's `SGD`).
 ///
@@ -32,7 +33,10 @@ impl Default for SgdConfig {
 
 impl Rule for SgdConfig {
     const NAME: &'static str = "SGD";
-    const STATE: &'static [&'static str] = &["momentum_buffer"];
+
+    fn state(&self) -> &'static [&'static str] {
+        if self.momentum == 0.0 { &[] } else { &["momentum_buffer"] }
+    }
 
     fn learning_rate(&self) -> f64 {
         self.lr
@@ -63,9 +67,10 @@ impl Rule for SgdConfig {
         }
     }
 
-    fn update(&self, step: u64, parameter: &mut [f32], grad: &[f32], state: &mut [&mut [f32]]) {
+    fn update<T: Real>(&self, step: u64, parameter: &mut [T], grad: &[T], state: &mut [&mut [T]]) {
         let SgdConfig { lr, momentum, dampening, weight_decay, nesterov } = *self;
         let step = SgdStep { lr, momentum, dampening, weight_decay, nesterov, first: step == 1 };
-        sgd(trueno_tensor::isa(), step, parameter, grad, state[0]);
+        let velocity = state.first_mut().map_or(&mut [][..], |velocity| &mut **velocity);
+        sgd(trueno_tensor::isa(), step, parameter, grad, velocity);
     }
 }

@@ -128,6 +128,34 @@ fn state_of_other_names_or_groups_is_refused() {
 }
 
 #[test]
+fn state_is_what_the_hyperparameters_use() {
+    let mut net = Linear::new(3, 2, &mut Rng::seed(0));
+    let mut optimizer = Adam::new(&net, AdamConfig::default());
+    step(&mut optimizer, &mut net);
+    let state = optimizer.state_dict().unwrap();
+    assert!(!state.keys().any(|key| key.contains("max_exp_avg_sq")));
+    // A file of a run with other settings brings its settings along; state that they do not use, or lack, is refused.
+    let mut stray = state.clone();
+    stray.insert("bias.max_exp_avg_sq", state.get("bias.exp_avg_sq").unwrap().clone());
+    let error = optimizer.load_state_dict(&net, &stray).unwrap_err().to_string();
+    assert!(error.contains("bias.max_exp_avg_sq is no state of Adam") && error.contains("amsgrad = 0"), "{error}");
+    let mut short = state.clone();
+    short.metadata_mut().insert("optimizer.0.amsgrad".into(), "1.0".into());
+    let error = optimizer.load_state_dict(&net, &short).unwrap_err().to_string();
+    assert!(error.contains("max_exp_avg_sq is missing") && error.contains("amsgrad = 1"), "{error}");
+    optimizer.load_state_dict(&net, &state).unwrap();
+}
+
+#[test]
+#[should_panic(expected = "make groups first")]
+fn a_group_that_needs_other_state_comes_before_the_first_step() {
+    let mut net = Linear::new(3, 2, &mut Rng::seed(0));
+    let mut optimizer = Sgd::new(&net, SgdConfig::default());
+    step(&mut optimizer, &mut net);
+    let _ = optimizer.group(|_| true, |config| config.momentum = 0.9);
+}
+
+#[test]
 fn bad_hyperparameters_and_foreign_modules_are_errors() {
     let mut net = Linear::new(3, 2, &mut Rng::seed(0));
     let error = Sgd::try_new(&net, SgdConfig { lr: -0.1, ..Default::default() }).unwrap_err();

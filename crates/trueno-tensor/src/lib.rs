@@ -46,7 +46,7 @@ pub use engine::{apply, apply_in_place, apply_owned, batch_norm_with_stats};
 pub use exec::backward;
 pub use exec::isa::isa;
 pub use op::{Axes, Conv2dConfig, CrossEntropyConfig, DropoutConfig, Extreme, Function, Op, Pool2dConfig, Reduction};
-pub use parallel::{num_threads, with_num_threads};
+pub use parallel::{for_each_job, num_threads, with_num_threads};
 pub use record::{Recorder, Saved};
 pub use storage::{PoolStats, pool_stats, release_pooled_memory};
 pub use tensor::{

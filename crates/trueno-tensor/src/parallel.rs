@@ -119,6 +119,36 @@ pub(crate) fn for_each_piece_pair<A: Send, B: Send>(
     }
 }
 
+/// Does every job, on several threads if their costs are worth it. Neighbours that cost little are done by one thread
+/// together, so a job may be as small as it comes; one that is large should be cut by the caller, by size alone.
+///
+/// `cost` is in units of a simple step on one element. Which thread does a job, and when, is not told: jobs that
+/// write must write apart.
+///
+/// ```
+/// use trueno_tensor::for_each_job;
+/// let (mut a, mut b) = ([1, 2, 3], [4]);
+/// for_each_job(vec![&mut a[..], &mut b[..]], |job| job.len(), |job| job.iter_mut().for_each(|x| *x *= 10));
+/// assert_eq!((a, b), ([10, 20, 30], [40]));
+/// ```
+pub fn for_each_job<J: Send>(jobs: Vec<J>, cost: impl Fn(&J) -> usize, work: impl Fn(J) + Sync + Send) {
+    let total = jobs.iter().fold(0_usize, |total, job| total.saturating_add(cost(job)));
+    let Some(pool) = parallel_pool(jobs.len(), total / jobs.len().max(1)) else {
+        return jobs.into_iter().for_each(work);
+    };
+    let (mut bundles, mut bundle, mut weight) = (Vec::new(), Vec::new(), 0_usize);
+    for job in jobs {
+        weight = weight.saturating_add(cost(&job));
+        bundle.push(job);
+        if weight >= PIECE {
+            bundles.push(std::mem::take(&mut bundle));
+            weight = 0;
+        }
+    }
+    bundles.push(bundle);
+    pool.install(|| bundles.into_par_iter().for_each(|bundle| bundle.into_iter().for_each(&work)));
+}
+
 /// The pool, if `count` pieces of `cost` each are worth more than one thread.
 fn parallel_pool(count: usize, cost: usize) -> Option<Arc<ThreadPool>> {
     if count < 2 || count.saturating_mul(cost) < 2 * PIECE || rayon::current_thread_index().is_some() {
@@ -150,6 +180,21 @@ mod tests {
             });
             assert!(out.iter().enumerate().all(|(i, &v)| v == i as u32), "{threads} threads");
         }
+    }
+
+    #[test]
+    fn every_job_is_done_once_on_any_number_of_threads() {
+        for threads in [1, 2, 7] {
+            // Sizes around what is worth a thread, and many that are not.
+            let sizes = [PIECE * 3, 1, PIECE, 0].into_iter().chain(std::iter::repeat_n(100, 5000));
+            let mut outs: Vec<Vec<u8>> = sizes.map(|size| vec![0; size]).collect();
+            let jobs = outs.iter_mut().map(Vec::as_mut_slice).collect();
+            with_num_threads(threads, || {
+                for_each_job(jobs, |job| job.len(), |job| job.iter_mut().for_each(|x| *x += 1))
+            });
+            assert!(outs.iter().flatten().all(|&x| x == 1), "{threads} threads");
+        }
+        for_each_job(Vec::<u8>::new(), |_| 1, |_| panic!("there is no job"));
     }
 
     #[test]
