@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 """What PyTorch answers for every row of the operation table, forward and backward.
 
+Every row is asked for ordinary values and for what breaks ordinary code: nothing (an empty axis), one element, rank 0,
+odd sizes, operands that broadcast, parameters other than the defaults, the points where a derivative jumps, NaN,
+infinities and zeros of both signs.
+
     python3 xtask/oracle/generate.py --table table.json --out crates/trueno/tests/fixtures [--check]
 
 `cargo xtask oracle` runs this with the table exported from trueno-core. Rows of formulas are evaluated by their own
@@ -12,9 +16,11 @@ Writes ops.safetensors: tensors `CASE.inK`, `CASE.out`, `CASE.g` (the gradient b
 """
 
 import argparse
+import functools
 import json
 import pathlib
 import sys
+import warnings
 import zlib
 
 import numpy as np
@@ -44,8 +50,9 @@ class Fixture:
         self.cases = []
 
     def add(self, name, kind, row, parameters, inputs, function):
-        """Evaluates `function` on the inputs and, for each floating-point one, its gradient."""
-        leaves = [x.clone().requires_grad_() if x.is_floating_point() else x for x in inputs]
+        """Evaluates `function` on the inputs and, for each floating-point one that is finite, its gradient."""
+        finite = all(bool(torch.isfinite(x).all()) for x in inputs)
+        leaves = [x.clone().requires_grad_() if x.is_floating_point() and finite else x for x in inputs]
         out = function(*leaves)
         for index, x in enumerate(inputs):
             self.tensors[f"{name}.in{index}"] = array(x)
@@ -59,7 +66,18 @@ class Fixture:
                 if x.requires_grad:
                     grad = next(grads)
                     self.tensors[f"{name}.grad{index}"] = array(torch.zeros_like(x) if grad is None else grad)
-        self.cases.append({"name": name, "kind": kind, "row": row, "parameters": parameters})
+        self.cases.append({"name": name, "kind": kind, "row": row, "parameters": spelled(parameters)})
+
+    def refuse(self, name, kind, row, parameters, inputs):
+        """A question that PyTorch refuses to answer, and Trueno has to."""
+        for index, x in enumerate(inputs):
+            self.tensors[f"{name}.in{index}"] = array(x)
+        self.cases.append({"name": name, "kind": kind, "row": row, "parameters": spelled(parameters)})
+
+
+def spelled(parameters):
+    """JSON has no infinities."""
+    return {k: str(v) if isinstance(v, float) and abs(v) == float("inf") else v for k, v in parameters.items()}
 
 
 def array(x):
@@ -77,39 +95,114 @@ def formula(row, operands, **constants):
     return function
 
 
+NAN, INF = float("nan"), float("inf")
+
+# The last two are what is between nothing and everything.
+SPECIAL = [NAN, INF, -INF, 0.0, -0.0, 1.5, -2.5]
+
+# For one operand, and for several that broadcast.
+SHAPES = [(23,), (), (1,), (0, 3), (2, 3, 5)]
+BROADCASTS = [
+    [(3, 1, 5), (4, 1), (5,)],
+    [(), (), ()],
+    [(2, 3), (), (2, 1)],
+    [(0, 3), (3,), (1, 1)],
+    [(1, 1), (1,), (1,)],
+    [(2, 3, 5), (2, 3, 5), (2, 3, 5)],
+]
+
+# Parameters that say more than the ones derived from the defaults.
+PARAMETERS = {
+    "clamp": [{"min": 0.25, "max": INF}, {"min": -INF, "max": 0.25}, {"min": 1.0, "max": -1.0}],
+    "softplus": [{"beta": 2.0, "threshold": 1.0}],
+    "powf": [{"exponent": e} for e in (-1.0, 0.0, 0.5, 2.0, 3.0)],
+}
+
+
+def exact(value):
+    """As `float32` has it, so that both types compute with one number."""
+    return float(np.float32(value))
+
+
+def settings(row):
+    """Parameters other than the defaults."""
+    names = {p["name"]: p["default"] for p in row["parameters"]}
+    derived = [{name: exact(1.5 * value + 0.25) for name, value in names.items()}] if names else []
+    return derived + PARAMETERS.get(row["name"], [])
+
+
+def special_values(row, count):
+    """Every combination of the special values, along axes of their own."""
+    shape = lambda i: [-1 if i == axis else 1 for axis in range(count)]
+    return [torch.tensor(SPECIAL, dtype=torch.float64).reshape(shape(i)) for i in range(count)]
+
+
 def add_formula_row(fixture, row):
     name, kind = row["name"], row["kind"]
-    parameters = {p["name"]: p["default"] for p in row["parameters"]}
-    if kind == "unary":
-        inputs = [draw(name, (23,), row["domain"][0], row["kinks"])]
-    elif kind == "binary":
-        inputs = [draw(name + ".a", (3, 1, 5), row["domain"][0]), draw(name + ".b", (4, 1), row["domain"][1])]
-    elif kind == "compare":
+    defaults = {p["name"]: p["default"] for p in row["parameters"]}
+
+    def add(tag, inputs, parameters):
+        function = formula(row, inputs, **{**defaults, **parameters})
+        fixture.add(f"{name}.{tag}", kind, name, {**defaults, **parameters}, inputs, function)
+
+    def operand(index, shape):
+        domains = row["domain"] or [(-2.0, 2.0)] * 3
+        x = draw(f"{name}.{index}.{shape}", shape, domains[index], row["kinks"])
         # Whole numbers, so that equal ones and zeros occur.
-        inputs = [draw(name + ".a", (3, 1, 5)).round(), draw(name + ".b", (4, 1)).round()]
-    else:
-        shapes = [(3, 5), (5,), (3, 1)]
-        inputs = [draw(f"{name}.{i}", shape) for i, shape in enumerate(shapes)]
-    fixture.add(name, kind, name, parameters, inputs, formula(row, inputs, **parameters))
+        return x.round() if kind == "compare" else x
+
+    count = len(row["operands"])
+    shapes = [[shape] for shape in SHAPES] if count == 1 else [shapes[:count] for shapes in BROADCASTS]
+    for shape in shapes:
+        add("x".join(map(str, shape)), [operand(i, s) for i, s in enumerate(shape)], {})
+    for index, parameters in enumerate(settings(row)):
+        add(f"parameters.{index}", [operand(i, s) for i, s in enumerate(shapes[0])], parameters)
+    add("special", special_values(row, count), {})
+    if row["kinks"]:
+        add("kinks", [torch.tensor(row["kinks"], dtype=torch.float64)], {})
+    if count == 2:
+        add("ties", [operand(0, (5,))] * 2, {})
+
+
+# Shape and axes of each reduction. PyTorch's product takes one axis.
+REDUCTIONS = [
+    ((3, 4, 5), [0]), ((3, 4, 5), [1]), ((3, 4, 5), [2]), ((3, 4, 5), [0, 2]), ((3, 4, 5), [0, 1, 2]),
+    ((37,), [0]), ((1,), [0]), ((1, 1, 1), [1]), ((3, 0), [0]), ((0, 3), [0]), ((0,), [0]), ((2, 0, 3), [1, 2]), ((), []),
+]  # fmt: skip
 
 
 def add_reduce_row(fixture, row):
     name = row["name"]
     corrections = [0, 1] if "correction" in row["oracle"] else [0]
-    axes = [[0], [1], [2]] if name == "prod" else [[0], [1], [2], [0, 2], [0, 1, 2]]
-    for dims in axes:
-        for correction in corrections:
-            case = f"{name}.{''.join(map(str, dims))}.{correction}"
-            x = draw(case, (3, 4, 5))
+
+    def add(tag, x, dims, correction, keep):
+        truth = name in ("any", "all")
+        # PyTorch reduces rank 0 over an axis 0.
+        dim = 0 if not dims else dims[0] if name == "prod" else tuple(dims)
+        function = formula(row, [x], dim=dim, correction=correction)
+        run = (lambda x, f=function: f(x != 0)) if truth else function
+        kept = (lambda x, f=run: functools.reduce(lambda y, d: y.unsqueeze(d), dims, f(x))) if keep else run
+        case = f"{name}.{tag}.{''.join(map(str, dims))}.{correction}"
+        parameters = {"axes": dims, "correction": correction, "keep_dims": keep}
+        try:
+            kept(x)
+        except (RuntimeError, IndexError):
+            assert x.numel() == 0, "only an extreme of nothing is refused"
+            fixture.refuse(case, "reduce", name, parameters, [x])
+        else:
+            fixture.add(case, "reduce", name, parameters, [x], kept)
+
+    for index, (shape, dims) in enumerate(REDUCTIONS):
+        for correction in corrections if name != "prod" or len(dims) < 2 else []:
+            x = draw(f"{name}.{shape}.{dims}", shape)
             if name in ("any", "all", "prod"):
                 x = torch.where(x.abs() < 0.4, 0.0, x)
             if name in ("max", "min"):
                 x = (x * 2).round() / 2  # ties
-            dim = dims[0] if name == "prod" else tuple(dims)
-            function = formula(row, [x], dim=dim, correction=correction)
-            truth = name in ("any", "all")
-            run = (lambda x, f=function: f(x != 0)) if truth else function
-            fixture.add(case, "reduce", name, {"axes": dims, "correction": correction}, [x], run)
+            add(f"{shape}", x, dims, correction, index % 2 == 1)
+    special = torch.tensor([[NAN, INF, -INF, 0.0], [1.0, INF, -INF, -0.0], [2.0, 1.0, -3.0, 0.0]]).double()
+    for dims in [0], [1]:
+        add("special", special, dims, corrections[-1], False)
 
 
 def build(table):
@@ -148,6 +241,8 @@ def main():
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    # Deviations of one element are asked for on purpose.
+    warnings.filterwarnings("ignore", "(var|std).*degrees of freedom")
     fixture = build(json.loads(arguments.table.read_text()))
     path = arguments.out / "ops.safetensors"
     if arguments.check:

@@ -85,7 +85,7 @@ pub fn page(workspace: &Workspace, check: bool) -> Result<Verdict> {
 fn markdown() -> String {
     let mut text = String::from(
         "# Operations\n\nWritten by `cargo xtask ops` from the operation table of `trueno-core`; do not edit.\n\
-         Tolerances are the largest error against NumPy and PyTorch that tests accept, relative to `max(|value|, 1)`.\n",
+         Tolerances are the largest error against NumPy and PyTorch that tests accept, relative to the value (where terms cancel, to the largest operand).\n",
     );
     for (kind, title) in [
         ("unary", "One operand"),

@@ -45,7 +45,9 @@ pub use dyn_tensor::DynTensor;
 pub use engine::{apply, apply_in_place, apply_owned, batch_norm_with_stats};
 pub use exec::backward;
 pub use exec::isa::isa;
-pub use op::{Axes, Conv2dConfig, CrossEntropyConfig, DropoutConfig, Extreme, Function, Op, Pool2dConfig, Reduction};
+pub use op::{
+    Axes, Conv2dConfig, CrossEntropyConfig, DropoutConfig, Extreme, Function, Op, Pool2dConfig, Reduction, Row,
+};
 pub use parallel::{for_each_job, num_threads, with_num_threads};
 pub use record::{Recorder, Saved};
 pub use storage::{PoolStats, pool_stats, release_pooled_memory};

@@ -4,7 +4,7 @@ use crate::DynTensor;
 use smallvec::SmallVec;
 use std::fmt::Debug;
 use std::sync::Arc;
-use trueno_core::table::{BinaryOp, CompareOp, Family, ReduceOp, TernaryOp, UnaryOp};
+use trueno_core::table::{BinaryOp, CompareOp, Family, ReduceOp, RowInfo, TernaryOp, UnaryOp};
 use trueno_core::{DType, Dims, Result, SliceItem};
 
 /// Axes by index, all non-negative.
@@ -228,58 +228,104 @@ pub trait Function: Debug + Send + Sync {
     fn backward(&self, inputs: &[&DynTensor], output: &DynTensor, grad: &DynTensor) -> Result<Vec<Option<DynTensor>>>;
 }
 
-impl Op {
-    /// The operation's name, as in the table.
-    pub fn name(&self) -> &'static str {
+/// A row of one of the operation tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Row {
+    /// Of the unary table.
+    Unary(UnaryOp),
+    /// Of the binary table.
+    Binary(BinaryOp),
+    /// Of the comparison table.
+    Compare(CompareOp),
+    /// Of the ternary table.
+    Ternary(TernaryOp),
+    /// Of the reduction table.
+    Reduce(ReduceOp),
+    /// Of the family table.
+    Family(Family),
+}
+
+impl Row {
+    /// Every row of every table.
+    pub fn all() -> impl Iterator<Item = Row> {
+        let unary = UnaryOp::ALL.iter().map(|&op| Row::Unary(op));
+        let binary = BinaryOp::ALL.iter().map(|&op| Row::Binary(op));
+        let compare = CompareOp::ALL.iter().map(|&op| Row::Compare(op));
+        let ternary = TernaryOp::ALL.iter().map(|&op| Row::Ternary(op));
+        let reduce = ReduceOp::ALL.iter().map(|&op| Row::Reduce(op));
+        let family = Family::ALL.iter().map(|&op| Row::Family(op));
+        unary.chain(binary).chain(compare).chain(ternary).chain(reduce).chain(family)
+    }
+
+    /// The row's data.
+    pub const fn info(self) -> &'static RowInfo {
         match self {
-            Op::Unary(op, _) => op.name(),
-            Op::Binary(op) => op.name(),
-            Op::Compare(op) => op.name(),
-            Op::Ternary(op) => op.name(),
-            Op::Reduce(reduction) => reduction.op.name(),
-            Op::Custom(function) => function.name(),
-            _ => self.family().map_or("", Family::name),
+            Row::Unary(op) => op.info(),
+            Row::Binary(op) => op.info(),
+            Row::Compare(op) => op.info(),
+            Row::Ternary(op) => op.info(),
+            Row::Reduce(op) => op.info(),
+            Row::Family(op) => op.info(),
         }
+    }
+}
+
+impl Op {
+    /// The operation's name: that of its row, or a user's own.
+    pub fn name(&self) -> &'static str {
+        if let Op::Custom(function) = self { function.name() } else { self.row().info().name }
     }
 
     /// The row of the family table, or `None` for an operation of the formula tables.
     pub fn family(&self) -> Option<Family> {
-        Some(match self {
-            Op::Unary(..) | Op::Binary(_) | Op::Compare(_) | Op::Ternary(_) | Op::Reduce(_) => return None,
-            Op::ArgReduce { .. } => Family::ArgReduce,
-            Op::Where => Family::Where,
-            Op::Matmul => Family::Matmul,
-            Op::Conv2d(_) => Family::Conv2d,
-            Op::Conv2dInputGrad(..) => Family::Conv2dInputGrad,
-            Op::Conv2dWeightGrad(..) => Family::Conv2dWeightGrad,
-            Op::MaxPool2d(_) => Family::MaxPool2d,
-            Op::AvgPool2d(_) => Family::AvgPool2d,
-            Op::AvgPool2dGrad(..) => Family::AvgPool2dGrad,
-            Op::AdaptiveAvgPool2d(_) => Family::AdaptiveAvgPool2d,
-            Op::AdaptiveAvgPool2dGrad(_) => Family::AdaptiveAvgPool2dGrad,
-            Op::Softmax(_) => Family::Softmax,
-            Op::LogSoftmax(_) => Family::LogSoftmax,
-            Op::LogSumExp { .. } => Family::LogSumExp,
-            Op::LayerNorm { .. } => Family::LayerNorm,
-            Op::BatchNorm { .. } => Family::BatchNorm,
-            Op::IndexSelect(_) => Family::IndexSelect,
-            Op::Gather(_) => Family::Gather,
-            Op::IndexAdd { .. } => Family::IndexAdd,
-            Op::ScatterAdd { .. } => Family::ScatterAdd,
-            Op::Concat(_) => Family::Concat,
-            Op::Pad { .. } => Family::Pad,
-            Op::CumSum(_) => Family::CumSum,
-            Op::Dropout(_) => Family::Dropout,
-            Op::CrossEntropy(_) => Family::CrossEntropy,
-            Op::Cast(_) => Family::Cast,
-            Op::Contiguous => Family::Contiguous,
-            Op::Permute(_) => Family::Permute,
-            Op::Reshape(_) => Family::Reshape,
-            Op::Slice(_) => Family::Slice,
-            Op::SliceScatter(..) => Family::SliceScatter,
-            Op::Broadcast(_) => Family::Broadcast,
-            Op::Flip(_) => Family::Flip,
-            Op::Custom(_) => Family::Custom,
-        })
+        match self.row() {
+            Row::Family(family) => Some(family),
+            Row::Unary(_) | Row::Binary(_) | Row::Compare(_) | Row::Ternary(_) | Row::Reduce(_) => None,
+        }
+    }
+
+    /// The row that states what the operation is.
+    pub fn row(&self) -> Row {
+        match self {
+            Op::Unary(op, _) => Row::Unary(*op),
+            Op::Binary(op) => Row::Binary(*op),
+            Op::Compare(op) => Row::Compare(*op),
+            Op::Ternary(op) => Row::Ternary(*op),
+            Op::Reduce(reduction) => Row::Reduce(reduction.op),
+            Op::ArgReduce { .. } => Row::Family(Family::ArgReduce),
+            Op::Where => Row::Family(Family::Where),
+            Op::Matmul => Row::Family(Family::Matmul),
+            Op::Conv2d(_) => Row::Family(Family::Conv2d),
+            Op::Conv2dInputGrad(..) => Row::Family(Family::Conv2dInputGrad),
+            Op::Conv2dWeightGrad(..) => Row::Family(Family::Conv2dWeightGrad),
+            Op::MaxPool2d(_) => Row::Family(Family::MaxPool2d),
+            Op::AvgPool2d(_) => Row::Family(Family::AvgPool2d),
+            Op::AvgPool2dGrad(..) => Row::Family(Family::AvgPool2dGrad),
+            Op::AdaptiveAvgPool2d(_) => Row::Family(Family::AdaptiveAvgPool2d),
+            Op::AdaptiveAvgPool2dGrad(_) => Row::Family(Family::AdaptiveAvgPool2dGrad),
+            Op::Softmax(_) => Row::Family(Family::Softmax),
+            Op::LogSoftmax(_) => Row::Family(Family::LogSoftmax),
+            Op::LogSumExp { .. } => Row::Family(Family::LogSumExp),
+            Op::LayerNorm { .. } => Row::Family(Family::LayerNorm),
+            Op::BatchNorm { .. } => Row::Family(Family::BatchNorm),
+            Op::IndexSelect(_) => Row::Family(Family::IndexSelect),
+            Op::Gather(_) => Row::Family(Family::Gather),
+            Op::IndexAdd { .. } => Row::Family(Family::IndexAdd),
+            Op::ScatterAdd { .. } => Row::Family(Family::ScatterAdd),
+            Op::Concat(_) => Row::Family(Family::Concat),
+            Op::Pad { .. } => Row::Family(Family::Pad),
+            Op::CumSum(_) => Row::Family(Family::CumSum),
+            Op::Dropout(_) => Row::Family(Family::Dropout),
+            Op::CrossEntropy(_) => Row::Family(Family::CrossEntropy),
+            Op::Cast(_) => Row::Family(Family::Cast),
+            Op::Contiguous => Row::Family(Family::Contiguous),
+            Op::Permute(_) => Row::Family(Family::Permute),
+            Op::Reshape(_) => Row::Family(Family::Reshape),
+            Op::Slice(_) => Row::Family(Family::Slice),
+            Op::SliceScatter(..) => Row::Family(Family::SliceScatter),
+            Op::Broadcast(_) => Row::Family(Family::Broadcast),
+            Op::Flip(_) => Row::Family(Family::Flip),
+            Op::Custom(_) => Row::Family(Family::Custom),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Operations on two operands that broadcast.
 
-use super::{Gradient, RowInfo, Saves, is_arith, used};
+use super::{Cancels, Gradient, RowInfo, Saves, cancels, is_arith, used};
 use crate::math::{Arith, Dual, Math};
 
 /// The rows of operations on two operands: a formula in `a` and `b`, and the gradients by each from `g`, the gradient
@@ -102,7 +102,7 @@ macro_rules! define {
         $class:ident $variant:ident $name:ident ($a:ident, $b:ident) {
             value: $value:expr;
             grad: $keeps:ident $(($g:ident) => $left:expr, $right:expr)?;
-            oracle: $oracle:literal; domain: $da:expr, $db:expr; tolerance: $t32:expr, $t64:expr;
+            oracle: $oracle:literal; domain: $da:expr, $db:expr; tolerance: $t32:expr, $t64:expr; $(cancels: $cancels:ident;)?
         }
     )+) => {
         /// An operation on two operands that broadcast: a row of [`binary_table!`](crate::binary_table).
@@ -141,6 +141,7 @@ macro_rules! define {
                         domain: &[$da, $db],
                         kinks: &[],
                         tolerance: [$t32, $t64],
+                        cancels: cancels!($($cancels)?),
                     } },)+
                 }
             }

@@ -1,6 +1,6 @@
 //! Operations on two operands that give a truth value.
 
-use super::{Gradient, RowInfo};
+use super::{Cancels, Gradient, RowInfo};
 use crate::math::Arith;
 
 /// The rows of comparisons and logical operations. Any element type has them; `bool` counts as 0 and 1.
@@ -84,6 +84,7 @@ macro_rules! define {
                         domain: &[[-2.0, 2.0], [-2.0, 2.0]],
                         kinks: &[],
                         tolerance: [0.0, 0.0],
+                        cancels: Cancels::Nothing,
                     } },)+
                 }
             }

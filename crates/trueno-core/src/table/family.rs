@@ -1,62 +1,62 @@
 //! Operations with kernels of their own: their names, gradients and tolerances.
 
-use super::{Gradient, RowInfo};
+use super::{Cancels, Gradient, RowInfo, cancels};
 
 /// The rows of operations that are not formulas over single elements.
 ///
-/// `grad: yes`, or `none "reason"`.
+/// `grad: yes`, or `none "reason"`. `cancels` as in [`RowInfo::cancels`].
 #[macro_export]
 macro_rules! family_table {
     ($with:ident) => {
         $with! {
             /// Matrix product over the last two axes; leading axes broadcast (NumPy's `matmul`).
-            Matmul matmul { grad: yes; tolerance: 1e-5, 1e-12; }
+            Matmul matmul { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Two-dimensional cross-correlation of `[N, C, H, W]` with `[O, C / groups, KH, KW]` and an optional bias.
-            Conv2d conv2d { grad: yes; tolerance: 1e-5, 1e-12; }
+            Conv2d conv2d { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Gradient of `conv2d` by its input.
-            Conv2dInputGrad conv2d_input_grad { grad: yes; tolerance: 1e-5, 1e-12; }
+            Conv2dInputGrad conv2d_input_grad { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Gradient of `conv2d` by its weight.
-            Conv2dWeightGrad conv2d_weight_grad { grad: yes; tolerance: 1e-5, 1e-12; }
+            Conv2dWeightGrad conv2d_weight_grad { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Largest element of each window of `[N, C, H, W]`.
-            MaxPool2d max_pool2d { grad: yes; tolerance: 0.0, 0.0; }
+            MaxPool2d max_pool2d { grad: yes; tolerance: 0.0, 0.0; cancels: gradient; }
             /// Mean of each window of `[N, C, H, W]`; padding counts as zeros.
-            AvgPool2d avg_pool2d { grad: yes; tolerance: 1e-6, 1e-14; }
+            AvgPool2d avg_pool2d { grad: yes; tolerance: 1e-6, 1e-14; cancels: both; }
             /// Gradient of `avg_pool2d` by its input.
-        AvgPool2dGrad avg_pool2d_grad { grad: yes; tolerance: 1e-6, 1e-14; }
-        /// Mean over windows chosen so that the result has a given height and width.
-            AdaptiveAvgPool2d adaptive_avg_pool2d { grad: yes; tolerance: 1e-6, 1e-14; }
+            AvgPool2dGrad avg_pool2d_grad { grad: yes; tolerance: 1e-6, 1e-14; cancels: both; }
+            /// Mean over windows chosen so that the result has a given height and width.
+            AdaptiveAvgPool2d adaptive_avg_pool2d { grad: yes; tolerance: 1e-6, 1e-14; cancels: both; }
             /// Gradient of `adaptive_avg_pool2d` by its input.
-        AdaptiveAvgPool2dGrad adaptive_avg_pool2d_grad { grad: yes; tolerance: 1e-6, 1e-14; }
-        /// Exponentials divided by their sum along an axis.
-            Softmax softmax { grad: yes; tolerance: 1e-6, 1e-14; }
+            AdaptiveAvgPool2dGrad adaptive_avg_pool2d_grad { grad: yes; tolerance: 1e-6, 1e-14; cancels: both; }
+            /// Exponentials divided by their sum along an axis.
+            Softmax softmax { grad: yes; tolerance: 1e-6, 1e-14; cancels: gradient; }
             /// Logarithm of `softmax`.
-            LogSoftmax log_softmax { grad: yes; tolerance: 1e-5, 1e-13; }
+            LogSoftmax log_softmax { grad: yes; tolerance: 1e-5, 1e-13; cancels: both; }
             /// Logarithm of the sum of exponentials along an axis.
-            LogSumExp logsumexp { grad: yes; tolerance: 1e-6, 1e-14; }
+            LogSumExp logsumexp { grad: yes; tolerance: 1e-6, 1e-14; cancels: value; }
             /// Normalisation over the trailing axes, then an optional weight and bias (Ba et al., 2016).
-            LayerNorm layer_norm { grad: yes; tolerance: 1e-5, 1e-12; }
+            LayerNorm layer_norm { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Normalisation of each channel by the statistics of the batch (Ioffe and Szegedy, 2015).
-            BatchNorm batch_norm { grad: yes; tolerance: 1e-5, 1e-12; }
+            BatchNorm batch_norm { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Slices of an axis at integer positions; an embedding is this over axis 0.
-            IndexSelect index_select { grad: yes; tolerance: 0.0, 0.0; }
+            IndexSelect index_select { grad: yes; tolerance: 0.0, 0.0; cancels: gradient; }
             /// Elements along an axis at integer positions of the same rank (PyTorch's `gather`).
-            Gather gather { grad: yes; tolerance: 0.0, 0.0; }
+            Gather gather { grad: yes; tolerance: 0.0, 0.0; cancels: gradient; }
             /// Zeros with slices added at integer positions: the gradient of `index_select`.
-            IndexAdd index_add { grad: yes; tolerance: 1e-6, 1e-14; }
+            IndexAdd index_add { grad: yes; tolerance: 1e-6, 1e-14; cancels: value; }
             /// Zeros with elements added at integer positions: the gradient of `gather`.
-            ScatterAdd scatter_add { grad: yes; tolerance: 1e-6, 1e-14; }
+            ScatterAdd scatter_add { grad: yes; tolerance: 1e-6, 1e-14; cancels: value; }
             /// Elements of one operand where a mask holds, of the other elsewhere (NumPy's `where`).
-            Where where_ { grad: yes; tolerance: 0.0, 0.0; }
+            Where where { grad: yes; tolerance: 0.0, 0.0; }
             /// Operands joined along an existing axis (NumPy's `concatenate`).
             Concat concat { grad: yes; tolerance: 0.0, 0.0; }
             /// A constant border.
             Pad pad { grad: yes; tolerance: 0.0, 0.0; }
             /// Running sum along an axis.
-            CumSum cumsum { grad: yes; tolerance: 1e-6, 1e-13; }
+            CumSum cumsum { grad: yes; tolerance: 1e-6, 1e-13; cancels: both; }
             /// Zeros with probability `p`, the rest scaled by `1 / (1 - p)`; the mask is a pure function of a seed.
             Dropout dropout { grad: yes; tolerance: 0.0, 0.0; }
             /// Negative log-likelihood of integer labels under `softmax`, averaged or summed.
-            CrossEntropy cross_entropy { grad: yes; tolerance: 1e-6, 1e-14; }
+            CrossEntropy cross_entropy { grad: yes; tolerance: 1e-6, 1e-14; cancels: both; }
             /// Position of the largest (or smallest) element along an axis; the first on a tie, the first NaN if any.
             ArgReduce arg_reduce { grad: none "a position does not vary smoothly"; tolerance: 0.0, 0.0; }
             /// The same elements in another data type.
@@ -70,9 +70,9 @@ macro_rules! family_table {
             /// NumPy's basic indexing; a view.
             Slice slice { grad: yes; tolerance: 0.0, 0.0; }
             /// Zeros with a slice replaced: the gradient of `slice`.
-        SliceScatter slice_scatter { grad: yes; tolerance: 0.0, 0.0; }
-        /// Axes of size 1 repeated and leading axes added; a view.
-            Broadcast broadcast { grad: yes; tolerance: 0.0, 0.0; }
+            SliceScatter slice_scatter { grad: yes; tolerance: 0.0, 0.0; }
+            /// Axes of size 1 repeated and leading axes added; a view.
+            Broadcast broadcast { grad: yes; tolerance: 0.0, 0.0; cancels: gradient; }
             /// Axes reversed; a view.
             Flip flip { grad: yes; tolerance: 0.0, 0.0; }
             /// A user's function with a gradient of its own; checkpointing is one.
@@ -90,7 +90,7 @@ macro_rules! gradient {
 macro_rules! define {
     ($(
         $(#[doc = $doc:literal])+
-        $variant:ident $name:ident { grad: $grad:ident $($reason:literal)?; tolerance: $t32:expr, $t64:expr; }
+        $variant:ident $name:ident { grad: $grad:ident $($reason:literal)?; tolerance: $t32:expr, $t64:expr; $(cancels: $cancels:ident;)? }
     )+) => {
         /// An operation with kernels of its own: a row of [`family_table!`](crate::family_table).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,6 +113,7 @@ macro_rules! define {
                         domain: &[],
                         kinks: &[],
                         tolerance: [$t32, $t64],
+                        cancels: cancels!($($cancels)?),
                     } },)+
                 }
             }

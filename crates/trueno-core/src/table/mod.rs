@@ -23,7 +23,8 @@
 //!     oracle: "torch expression in x";
 //!     domain: lowest, highest;               // where tests draw from
 //!     kinks: points;                         // where the derivative jumps, if anywhere
-//!     tolerance: f32, f64;                   // against the oracle, relative to max(|value|, 1)
+//!     tolerance: f32, f64;                   // against the oracle, relative to the value
+//!     cancels: value;                        // only if large terms cancel in it; or `gradient`, or `both`
 //! }
 //! ```
 //!
@@ -41,7 +42,7 @@ mod unary;
 pub use binary::{ArithBinaryRow, ArithBinaryVisitor, BinaryOp, BinaryRow, BinaryVisitor};
 pub use compare::{CompareOp, CompareRow, CompareVisitor};
 pub use family::Family;
-pub use reduce::{ArithReduceRow, ArithReduceVisitor, ReduceGrad, ReduceOp, ReduceRow, ReduceVisitor};
+pub use reduce::{ArithReduceRow, ArithReduceVisitor, ReduceGrad, ReduceOp, ReduceResult, ReduceRow, ReduceVisitor};
 pub use ternary::{TernaryOp, TernaryRow, TernaryVisitor};
 pub use unary::{ArithUnaryRow, ArithUnaryVisitor, UnaryOp, UnaryRow, UnaryVisitor};
 
@@ -86,9 +87,47 @@ pub struct RowInfo {
     pub domain: &'static [[f64; 2]],
     /// Points of an operand where the derivative jumps; tests of gradients stay away from them.
     pub kinks: &'static [f64],
-    /// Largest error against the oracle, relative to `max(|value|, 1)`, for `f32` and `f64`.
+    /// Largest error against the oracle for `f32` and `f64`, relative to the value; see [`RowInfo::cancels`].
     pub tolerance: [f64; 2],
+    /// Where the error is measured against the largest operand instead, if that is larger than the value.
+    pub cancels: Cancels,
 }
+
+/// Where terms much larger than their sum cancel, and leave it with few of their digits: there no algorithm that
+/// rounds has a bound relative to the result, only one relative to the terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancels {
+    /// Nowhere.
+    Nothing,
+    /// In the value.
+    Value,
+    /// In the gradient.
+    Gradient,
+    /// In the value and in the gradient.
+    Both,
+}
+
+impl Cancels {
+    /// Whether they do in the value.
+    pub const fn in_value(self) -> bool {
+        matches!(self, Cancels::Value | Cancels::Both)
+    }
+
+    /// Whether they do in the gradient.
+    pub const fn in_gradient(self) -> bool {
+        matches!(self, Cancels::Gradient | Cancels::Both)
+    }
+}
+
+/// A row's `cancels` entry.
+#[rustfmt::skip]
+macro_rules! cancels {
+    () => { Cancels::Nothing };
+    (value) => { Cancels::Value };
+    (gradient) => { Cancels::Gradient };
+    (both) => { Cancels::Both };
+}
+use cancels;
 
 /// `arith` as a truth value, inside table macros.
 macro_rules! is_arith {

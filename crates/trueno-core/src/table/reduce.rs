@@ -1,10 +1,13 @@
 //! Reductions over axes.
 
-use super::{Gradient, RowInfo, is_arith, used};
+use super::{Cancels, Gradient, RowInfo, cancels, is_arith, used};
 use crate::math::{Arith, Math};
 
 /// The rows of reductions: `init`, `map` of each element (with `c`, the mean over the reduced axes, where the row is
 /// `centered`), `combine` of two partial results, `finish` with `n`, the number of elements less the correction.
+///
+/// The word after the arrow is the type of the result: the operand's (`same`), that of its sums (`sum`: NumPy widens
+/// integers), or `truth`. `empty` says whether a reduction of nothing gives what `finish` makes of `init`, or is `refused`.
 ///
 /// `grad` is `elementwise(x, c, y, g, n) => ...` with `y` and `g` broadcast back, or names a rule that needs
 /// another reduction: `ties` (shared evenly among the elements that attain the result), `product` (the product of the others), `none`.
@@ -12,77 +15,89 @@ use crate::math::{Arith, Math};
 macro_rules! reduce_table {
     ($with:ident) => { $with! {
         /// Sum of the elements.
-        arith plain Sum sum {
+        arith plain Sum sum -> sum {
             init(like): like.lit(0.0); map(x, _c): x; combine(a, b): a + b; finish(acc, _n): acc;
+            empty: allowed;
             grad: elementwise(_x, _c, _y, g, _n) => g;
-            oracle: "torch.sum(x, dim)"; tolerance: 1e-6, 1e-14;
+            oracle: "torch.sum(x, dim)"; tolerance: 1e-6, 1e-14; cancels: value;
         }
         /// Arithmetic mean.
-        float plain Mean mean {
+        float plain Mean mean -> same {
             init(like): like.lit(0.0); map(x, _c): x; combine(a, b): a + b; finish(acc, n): acc / n;
+            empty: allowed;
             grad: elementwise(_x, _c, _y, g, n) => g / n;
-            oracle: "torch.mean(x, dim)"; tolerance: 1e-6, 1e-14;
+            oracle: "torch.mean(x, dim)"; tolerance: 1e-6, 1e-14; cancels: value;
         }
         /// Product of the elements.
-        arith plain Prod prod {
+        arith plain Prod prod -> sum {
             init(like): like.lit(1.0); map(x, _c): x; combine(a, b): a * b; finish(acc, _n): acc;
+            empty: allowed;
             grad: product;
             oracle: "torch.prod(x, dim)"; tolerance: 2e-6, 1e-13;
         }
         /// Largest element; NaN if any is NaN (NumPy's `max`, PyTorch's `amax`). Tied elements share the gradient.
-        arith plain Max max {
+        arith plain Max max -> same {
             init(like): like.lit(f64::NEG_INFINITY); map(x, _c): x; combine(a, b): a.max(b); finish(acc, _n): acc;
+            empty: refused;
             grad: ties;
             oracle: "torch.amax(x, dim)"; tolerance: 0.0, 0.0;
         }
         /// Smallest element; NaN if any is NaN (NumPy's `min`, PyTorch's `amin`). Tied elements share the gradient.
-        arith plain Min min {
+        arith plain Min min -> same {
             init(like): like.lit(f64::INFINITY); map(x, _c): x; combine(a, b): a.min(b); finish(acc, _n): acc;
+            empty: refused;
             grad: ties;
             oracle: "torch.amin(x, dim)"; tolerance: 0.0, 0.0;
         }
         /// Sum of magnitudes: the L1 norm.
-        float plain NormL1 norm_l1 {
+        float plain NormL1 norm_l1 -> same {
             init(like): like.lit(0.0); map(x, _c): x.abs(); combine(a, b): a + b; finish(acc, _n): acc;
+            empty: allowed;
             grad: elementwise(x, _c, _y, g, _n) =>
                 M::select(x.eq(x.lit(0.0)), x.lit(0.0), g * g.lit(1.0).copysign(x));
             oracle: "torch.linalg.vector_norm(x, 1, dim)"; tolerance: 1e-6, 1e-14;
         }
         /// Square root of the sum of squares: the L2 norm, whose gradient at 0 is 0.
-        float plain NormL2 norm_l2 {
+        float plain NormL2 norm_l2 -> same {
             init(like): like.lit(0.0); map(x, _c): x * x; combine(a, b): a + b; finish(acc, _n): acc.sqrt();
+            empty: allowed;
             grad: elementwise(x, _c, y, g, _n) => M::select(y.eq(y.lit(0.0)), y.lit(0.0), g * x / y);
             oracle: "torch.linalg.vector_norm(x, 2, dim)"; tolerance: 1e-6, 1e-14;
         }
         /// Largest magnitude: the maximum norm. Tied elements share the gradient.
-        float plain NormInf norm_inf {
+        float plain NormInf norm_inf -> same {
             init(like): like.lit(0.0); map(x, _c): x.abs(); combine(a, b): a.max(b); finish(acc, _n): acc;
+            empty: refused;
             grad: ties;
             oracle: "torch.linalg.vector_norm(x, float('inf'), dim)"; tolerance: 0.0, 0.0;
         }
         /// Variance about the mean, divided by the count less the correction (NumPy's `ddof`; PyTorch's default is 1).
-        float centered Var var {
+        float centered Var var -> same {
             init(like): like.lit(0.0); map(x, c): (x - c) * (x - c); combine(a, b): a + b; finish(acc, n): acc / n;
+            empty: allowed;
             grad: elementwise(x, c, _y, g, n) => g * (x - c) * 2.0 / n;
-            oracle: "torch.var(x, dim, correction=correction)"; tolerance: 1e-6, 1e-14;
+            oracle: "torch.var(x, dim, correction=correction)"; tolerance: 1e-6, 1e-14; cancels: gradient;
         }
         /// Standard deviation: the square root of [`var`](ReduceOp::Var), whose gradient at 0 is 0.
-        float centered Std std {
+        float centered Std std -> same {
             init(like): like.lit(0.0); map(x, c): (x - c) * (x - c); combine(a, b): a + b; finish(acc, n): (acc / n).sqrt();
+            empty: allowed;
             grad: elementwise(x, c, y, g, n) => M::select(y.eq(y.lit(0.0)), y.lit(0.0), g * (x - c) / (y * n));
-            oracle: "torch.std(x, dim, correction=correction)"; tolerance: 1e-6, 1e-14;
+            oracle: "torch.std(x, dim, correction=correction)"; tolerance: 1e-6, 1e-14; cancels: gradient;
         }
         /// True if any element is nonzero.
-        arith plain Any any {
+        arith plain Any any -> truth {
             init(like): like.lit(0.0); map(x, _c): M::select(x.ne(x.lit(0.0)), x.lit(1.0), x.lit(0.0));
             combine(a, b): a.max(b); finish(acc, _n): acc;
+            empty: allowed;
             grad: none;
             oracle: "torch.any(x, dim)"; tolerance: 0.0, 0.0;
         }
         /// True if every element is nonzero.
-        arith plain All all {
+        arith plain All all -> truth {
             init(like): like.lit(1.0); map(x, _c): M::select(x.ne(x.lit(0.0)), x.lit(1.0), x.lit(0.0));
             combine(a, b): a.min(b); finish(acc, _n): acc;
+            empty: allowed;
             grad: none;
             oracle: "torch.all(x, dim)"; tolerance: 0.0, 0.0;
         }
@@ -100,6 +115,17 @@ pub enum ReduceGrad {
     Product,
     /// There is none.
     None,
+}
+
+/// The element type of a reduction's result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReduceResult {
+    /// The operand's.
+    Same,
+    /// [`Element::Sum`](crate::Element::Sum) of the operand's.
+    Sum,
+    /// `bool`.
+    Truth,
 }
 
 /// A row of [`reduce_table!`](crate::reduce_table) as a type.
@@ -153,6 +179,19 @@ macro_rules! grad_kind {
 }
 
 #[rustfmt::skip]
+macro_rules! result_kind {
+    (same) => { ReduceResult::Same };
+    (sum) => { ReduceResult::Sum };
+    (truth) => { ReduceResult::Truth };
+}
+
+#[rustfmt::skip]
+macro_rules! is_refused {
+    (refused) => { true };
+    (allowed) => { false };
+}
+
+#[rustfmt::skip]
 macro_rules! is_centered {
     (centered) => { true };
     (plain) => { false };
@@ -161,13 +200,14 @@ macro_rules! is_centered {
 macro_rules! define {
     ($(
         $(#[doc = $doc:literal])+
-        $class:ident $centered:ident $variant:ident $name:ident {
+        $class:ident $centered:ident $variant:ident $name:ident -> $result:ident {
             init($like:ident): $init:expr;
             map($x:ident, $c:ident): $map:expr;
             combine($a:ident, $b:ident): $combine:expr;
             finish($acc:ident, $n:ident): $finish:expr;
+            empty: $empty:ident;
             grad: $grad:ident $(($gx:ident, $gc:ident, $gy:ident, $gg:ident, $gn:ident) => $rule:expr)?;
-            oracle: $oracle:literal; tolerance: $t32:expr, $t64:expr;
+            oracle: $oracle:literal; tolerance: $t32:expr, $t64:expr; $(cancels: $cancels:ident;)?
         }
     )+) => {
         /// A reduction over axes: a row of [`reduce_table!`](crate::reduce_table).
@@ -215,6 +255,7 @@ macro_rules! define {
                         domain: &[[-2.0, 2.0]],
                         kinks: &[],
                         tolerance: [$t32, $t64],
+                        cancels: cancels!($($cancels)?),
                     } },)+
                 }
             }
@@ -222,6 +263,16 @@ macro_rules! define {
             /// How its gradient is made.
             pub const fn grad(self) -> ReduceGrad {
                 match self { $(ReduceOp::$variant => grad_kind!($grad),)+ }
+            }
+
+            /// The type of its result.
+            pub const fn result(self) -> ReduceResult {
+                match self { $(ReduceOp::$variant => result_kind!($result),)+ }
+            }
+
+            /// Whether a reduction of nothing is an error, since no value is neutral for it.
+            pub const fn refuses_empty(self) -> bool {
+                match self { $(ReduceOp::$variant => is_refused!($empty),)+ }
             }
 
             /// Whether `map` wants the mean of the reduced elements.

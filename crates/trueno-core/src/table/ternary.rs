@@ -1,6 +1,6 @@
 //! Operations on three operands that broadcast.
 
-use super::{Gradient, RowInfo, used};
+use super::{Cancels, Gradient, RowInfo, cancels, used};
 use crate::math::Math;
 
 /// The rows of operations on three operands: a formula, and the gradient by each operand from `g`.
@@ -12,7 +12,7 @@ macro_rules! ternary_table {
             Fma fma(a, b, c) {
                 value: a.mul_add(b, c);
                 grad: (g) => g * b, g * a, g;
-                oracle: "a * b + c"; tolerance: 1e-6, 1e-14;
+                oracle: "a * b + c"; tolerance: 1e-6, 1e-14; cancels: value;
             }
             /// Linear interpolation, `a + w (b - a)`, exact at both ends.
             Lerp lerp(a, b, w) {
@@ -21,7 +21,7 @@ macro_rules! ternary_table {
                     M::select(w.abs().lt(w.lit(0.5)), a + w * span, b - span * (-w + 1.0))
                 };
                 grad: (g) => g * (-w + 1.0), g * w, g * (b - a);
-                oracle: "torch.lerp(a, b, w)"; tolerance: 1e-6, 1e-14;
+                oracle: "torch.lerp(a, b, w)"; tolerance: 1e-6, 1e-14; cancels: value;
             }
         }
     };
@@ -51,7 +51,7 @@ macro_rules! define {
         $variant:ident $name:ident ($a:ident, $b:ident, $c:ident) {
             value: $value:expr;
             grad: ($g:ident) => $ga:expr, $gb:expr, $gc:expr;
-            oracle: $oracle:literal; tolerance: $t32:expr, $t64:expr;
+            oracle: $oracle:literal; tolerance: $t32:expr, $t64:expr; $(cancels: $cancels:ident;)?
         }
     )+) => {
         /// An operation on three operands that broadcast: a row of [`ternary_table!`](crate::ternary_table).
@@ -96,6 +96,7 @@ macro_rules! define {
                         domain: &[[-2.0, 2.0], [-2.0, 2.0], [-2.0, 2.0]],
                         kinks: &[],
                         tolerance: [$t32, $t64],
+                        cancels: cancels!($($cancels)?),
                     } },)+
                 }
             }

@@ -1,6 +1,6 @@
 //! Operations on one operand.
 
-use super::{Gradient, RowInfo, Saves, is_arith, used};
+use super::{Cancels, Gradient, RowInfo, Saves, cancels, is_arith, used};
 use crate::math::{Arith, Dual, Math};
 
 /// The rows of operations on one operand. See [`table`](crate::table) for their form.
@@ -26,7 +26,7 @@ macro_rules! unary_table {
                        M::select(x.lt(x.lit(0.0)), x.lit(-1.0),
                        M::select(x.eq(x.lit(0.0)), x.lit(0.0), x)));
                 grad: zero;
-                oracle: "torch.sign(x)"; domain: -4.0, 4.0; kinks: 0.0; tolerance: 0.0, 0.0;
+                oracle: "torch.where(x.isnan(), x, torch.sign(x))"; domain: -4.0, 4.0; kinks: 0.0; tolerance: 0.0, 0.0;
             }
             /// Square, `x * x`.
             arith Square square(x) {
@@ -116,7 +116,7 @@ macro_rules! unary_table {
             float Tanh tanh(x) {
                 value: x.tanh();
                 grad: output(y, g) => g * (-(y * y) + 1.0);
-                oracle: "torch.tanh(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
+                oracle: "torch.tanh(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14; cancels: gradient;
             }
             /// Logistic function, `1 / (1 + e^-x)`.
             float Sigmoid sigmoid(x) {
@@ -125,7 +125,7 @@ macro_rules! unary_table {
                     M::select(x.ge(x.lit(0.0)), x.lit(1.0), e) / (e + 1.0)
                 };
                 grad: output(y, g) => g * y * (-y + 1.0);
-                oracle: "torch.sigmoid(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-14;
+                oracle: "torch.sigmoid(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-14; cancels: gradient;
             }
             /// Logarithm of the logistic function (PyTorch's `logsigmoid`).
             float LogSigmoid log_sigmoid(x) {
@@ -166,10 +166,10 @@ macro_rules! unary_table {
                 grad: zero;
                 oracle: "torch.trunc(x)"; domain: -2.0, 2.0; kinks: -2.0, -1.0, 0.0, 1.0, 2.0; tolerance: 0.0, 0.0;
             }
-            /// `x` limited to the range from `min` to `max`; NaN stays NaN.
+            /// `x` limited to the range from `min` to `max`; NaN stays NaN. Its slope at the ends is 0, as in PyTorch.
             arith Clamp clamp(x; min = -1.0, max = 1.0) {
                 value: x.max(min).min(max);
-                grad: input(x, g) => M::select(x.ge(min) & x.le(max), g, g.lit(0.0));
+                grad: input(x, g) => M::select(x.gt(min) & x.lt(max), g, g.lit(0.0));
                 oracle: "torch.clamp(x, min, max)"; domain: -4.0, 4.0; kinks: -1.0, 1.0; tolerance: 0.0, 0.0;
             }
             /// `x` to a constant power.
@@ -212,7 +212,7 @@ macro_rules! unary_table {
                     let pdf = (x * x * -0.5).exp() * 0.398_942_280_401_432_7;
                     g * (cdf + x * pdf)
                 };
-                oracle: "torch.nn.functional.gelu(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
+                oracle: "torch.nn.functional.gelu(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14; cancels: both;
             }
             /// GELU by its tanh approximation (PyTorch's `approximate="tanh"`).
             float GeluTanh gelu_tanh(x) {
@@ -221,7 +221,7 @@ macro_rules! unary_table {
                     x * 0.5 * (inner.tanh() + 1.0)
                 };
                 grad: dual;
-                oracle: "torch.nn.functional.gelu(x, approximate='tanh')"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
+                oracle: "torch.nn.functional.gelu(x, approximate='tanh')"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14; cancels: both;
             }
             /// Sigmoid linear unit, `x * sigmoid(x)`; also called swish.
             float Silu silu(x) {
@@ -234,7 +234,7 @@ macro_rules! unary_table {
                     let s = M::select(x.ge(x.lit(0.0)), x.lit(1.0), e) / (e + 1.0);
                     g * s * (x * (-s + 1.0) + 1.0)
                 };
-                oracle: "torch.nn.functional.silu(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-14;
+                oracle: "torch.nn.functional.silu(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-14; cancels: gradient;
             }
             /// Smooth ReLU, `ln(1 + e^(beta x)) / beta`; `x` itself where `beta x > threshold`.
             float Softplus softplus(x; beta = 1.0, threshold = 20.0) {
@@ -261,14 +261,14 @@ macro_rules! unary_table {
                     x * (n / (n + 2.0))
                 };
                 grad: dual;
-                oracle: "torch.nn.functional.mish(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-13;
+                oracle: "torch.nn.functional.mish(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-13; cancels: gradient;
             }
             /// `x * clamp(x + 3, 0, 6) / 6` (MobileNetV3).
             float Hardswish hardswish(x) {
                 value: x * (x + 3.0).max(x.lit(0.0)).min(x.lit(6.0)) * (1.0 / 6.0);
                 grad: input(x, g) => M::select(x.le(x.lit(-3.0)), g.lit(0.0),
                     M::select(x.ge(x.lit(3.0)), g, g * (x * (1.0 / 3.0) + 0.5)));
-                oracle: "torch.nn.functional.hardswish(x)"; domain: -5.0, 5.0; kinks: -3.0, 3.0; tolerance: 1e-6, 1e-14;
+                oracle: "torch.nn.functional.hardswish(x)"; domain: -5.0, 5.0; kinks: -3.0, 3.0; tolerance: 1e-6, 1e-14; cancels: gradient;
             }
             /// `clamp(x + 3, 0, 6) / 6`.
             float Hardsigmoid hardsigmoid(x) {
@@ -339,7 +339,7 @@ macro_rules! define {
             grad: $mode:ident $(($s:ident, $g:ident) => $grad:expr)?;
             oracle: $oracle:literal; domain: $low:expr, $high:expr;
             $(kinks: $($kink:expr),+;)?
-            tolerance: $t32:expr, $t64:expr;
+            tolerance: $t32:expr, $t64:expr; $(cancels: $cancels:ident;)?
         }
     )+) => {
         /// An operation on one operand: a row of [`unary_table!`](crate::unary_table).
@@ -381,6 +381,7 @@ macro_rules! define {
                         domain: &[[$low, $high]],
                         kinks: &[$($($kink),+)?],
                         tolerance: [$t32, $t64],
+                        cancels: cancels!($($cancels)?),
                     } },)+
                 }
             }

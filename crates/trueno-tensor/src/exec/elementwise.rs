@@ -5,7 +5,7 @@ use super::operand::{BLOCK, Source, blocks};
 use super::{FLOATS, mixed, unsupported};
 use crate::parallel::{for_each_piece, piece_size};
 use crate::storage::Buffer;
-use crate::{DropoutConfig, DynTensor, Op};
+use crate::{DropoutConfig, DynTensor, Op, Row};
 use smallvec::SmallVec;
 use trueno_core::table::{BinaryOp, CompareOp, TernaryOp, UnaryOp};
 use trueno_core::{DType, Dims, Element, Error, Layout, Philox, Result, broadcast_shapes, dispatch_dtype};
@@ -194,17 +194,24 @@ fn write_in_place<T: trueno_kernels::simd::Real>(op: &Op, first: &mut DynTensor,
     let Some(out) = first.as_mut_slice::<T>().filter(|out| !out.is_empty()) else {
         return Ok(false);
     };
-    match (op, rest) {
-        (Op::Unary(row, parameters), []) => map::<T, T, 0>([], &shape, out, unary_cost(*row), |[], out| {
-            kernel::unary(isa, *row, *parameters, Operand::InPlace, out);
-        })?,
-        (Op::Binary(row), [b]) => map::<T, T, 1>([b], &shape, out, 1, |[b], out| {
-            kernel::binary(isa, *row, Operand::InPlace, b, out);
-        })?,
-        (Op::Ternary(row), [b, c]) => map::<T, T, 2>([b, c], &shape, out, 2, |[b, c], out| {
-            kernel::ternary(isa, *row, Operand::InPlace, b, c, out);
-        })?,
-        _ => return Ok(false),
+    match op.row() {
+        Row::Unary(row) => {
+            let (Op::Unary(_, parameters), []) = (op, rest) else { return Ok(false) };
+            map::<T, T, 0>([], &shape, out, unary_cost(row), |[], out| {
+                kernel::unary(isa, row, *parameters, Operand::InPlace, out);
+            })?;
+        }
+        Row::Binary(row) => {
+            let [b] = rest else { return Ok(false) };
+            map::<T, T, 1>([b], &shape, out, 1, |[b], out| kernel::binary(isa, row, Operand::InPlace, b, out))?;
+        }
+        Row::Ternary(row) => {
+            let [b, c] = rest else { return Ok(false) };
+            map::<T, T, 2>([b, c], &shape, out, 2, |[b, c], out| {
+                kernel::ternary(isa, row, Operand::InPlace, b, c, out);
+            })?;
+        }
+        Row::Compare(_) | Row::Reduce(_) | Row::Family(_) => return Ok(false),
     }
     Ok(true)
 }

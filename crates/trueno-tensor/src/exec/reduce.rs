@@ -5,7 +5,7 @@ use super::{movement, unsupported};
 use crate::parallel::{for_each_piece, piece_size};
 use crate::storage::Buffer;
 use crate::{DynTensor, Extreme, Reduction};
-use trueno_core::table::ReduceOp;
+use trueno_core::table::{ReduceOp, ReduceResult};
 use trueno_core::{DType, Dims, Element, Error, Result, dispatch_dtype};
 use trueno_kernels::reduce as kernel;
 use trueno_kernels::simd::Real;
@@ -56,9 +56,8 @@ fn refuse_empty(op: &'static str, x: &DynTensor, length: usize) -> Result<()> {
 
 pub(crate) fn reduce(reduction: &Reduction, x: &DynTensor) -> Result<DynTensor> {
     let op = reduction.op;
-    let truth = matches!(op, ReduceOp::Any | ReduceOp::All);
     let frame = Frame::new(x, &reduction.axes, reduction.keep_dims)?;
-    if matches!(op, ReduceOp::Max | ReduceOp::Min) {
+    if op.refuses_empty() {
         refuse_empty(op.name(), x, if frame.results() == 0 { 1 } else { frame.length })?;
     }
     let result = match x.dtype() {
@@ -69,7 +68,10 @@ pub(crate) fn reduce(reduction: &Reduction, x: &DynTensor) -> Result<DynTensor> 
         _ => reduce_int(op, &frame),
     }?;
     let result = result.view(trueno_core::Layout::contiguous(&frame.shape));
-    if truth { movement::cast(&result, DType::Bool) } else { Ok(result) }
+    match op.result() {
+        ReduceResult::Truth => movement::cast(&result, DType::Bool),
+        ReduceResult::Same | ReduceResult::Sum => Ok(result),
+    }
 }
 
 fn reduce_real<T: Real>(op: ReduceOp, correction: f64, frame: &Frame) -> Result<DynTensor> {
@@ -156,9 +158,9 @@ fn join_pairwise<T: Real>(op: ReduceOp, partial: &mut [T], width: usize) {
     }
 }
 
-/// Integer and truth-value reductions. Sums and products of integers are `i64`, as in NumPy; the rest keep the type.
+/// Integer and truth-value reductions, whose sums are `i64`, as in NumPy.
 fn reduce_int(op: ReduceOp, frame: &Frame) -> Result<DynTensor> {
-    let widen = matches!(op, ReduceOp::Sum | ReduceOp::Prod);
+    let widen = op.result() == ReduceResult::Sum;
     let x = match frame.x.dtype() {
         _ if widen => movement::cast(&frame.x, DType::I64)?,
         DType::Bool => movement::cast(&frame.x, DType::U8)?,

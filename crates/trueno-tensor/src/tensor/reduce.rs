@@ -10,38 +10,36 @@ fn whole(x: &DynTensor, row: ReduceOp, correction: f64) -> Result<DynTensor> {
     x.reduce(row, &x.all_axes(), false, correction)
 }
 
-/// The type a row gives: sums and products widen, truth values are `bool`, everything else keeps the type.
+/// The type that a row's result has, for elements of `$t`.
 #[rustfmt::skip]
 macro_rules! result_type {
-    (Sum, $t:ty) => { <$t as Element>::Sum };
-    (Prod, $t:ty) => { <$t as Element>::Sum };
-    (Any, $t:ty) => { bool };
-    (All, $t:ty) => { bool };
-    ($other:ident, $t:ty) => { $t };
+    (same, $t:ty) => { $t };
+    (sum, $t:ty) => { <$t as Element>::Sum };
+    (truth, $t:ty) => { bool };
 }
 
 macro_rules! reduce_methods {
     ($(
         $(#[doc = $doc:literal])+
-        $class:ident $centered:ident $variant:ident $name:ident { $($rest:tt)* }
+        $class:ident $centered:ident $variant:ident $name:ident -> $result:ident { $($rest:tt)* }
     )+) => {$(
-        reduce_methods!(@class $class $centered, [$($doc)+] $variant $name);
+        reduce_methods!(@class $class $centered, [$($doc)+] $result $variant $name);
     )+};
     (@class arith $centered:ident, $($row:tt)+) => { reduce_methods!(@$centered Element, $($row)+); };
     (@class float $centered:ident, $($row:tt)+) => { reduce_methods!(@$centered Float, $($row)+); };
     (@plain $bound:ident, $($row:tt)+) => { reduce_methods!(@methods $bound, [] [0.0] $($row)+); };
     (@centered $bound:ident, $($row:tt)+) => { reduce_methods!(@methods $bound, [correction: f64] [correction] $($row)+); };
-    (@methods $bound:ident, [$($param:ident: $type:ty)?] [$value:expr] [$($doc:literal)+] $variant:ident $name:ident) => { pastey::paste! {
+    (@methods $bound:ident, [$($param:ident: $type:ty)?] [$value:expr] [$($doc:literal)+] $result:ident $variant:ident $name:ident) => { pastey::paste! {
         impl<T: $bound, const N: usize> Tensor<T, N> { twins! {
             $(#[doc = $doc])+
             /// Over all axes; the result has rank 0.
-            pub fn $name(&self $(, $param: $type)?) -> Tensor<result_type!($variant, T), 0> {
+            pub fn $name(&self $(, $param: $type)?) -> Tensor<result_type!($result, T), 0> {
                 whole(&self.inner, ReduceOp::$variant, $value).map(Tensor::new)
             }
 
             $(#[doc = $doc])+
             /// Over one axis, which goes.
-            pub fn [<$name _axis>](&self, axis: isize $(, $param: $type)?) -> Lowered<result_type!($variant, T), N>
+            pub fn [<$name _axis>](&self, axis: isize $(, $param: $type)?) -> Lowered<result_type!($result, T), N>
             where [Rank<N>: Lower] {
                 self.inner.reduce(ReduceOp::$variant, &[axis], false, $value).map(Shell::shell)
             }
@@ -49,14 +47,14 @@ macro_rules! reduce_methods {
             $(#[doc = $doc])+
             /// Over several axes, which go.
             pub fn [<$name _axes>][const K: usize](&self, axes: [isize; K] $(, $param: $type)?)
-                -> <<Rank<N> as Lower<K>>::Output as Ranked>::Tensor<result_type!($variant, T)>
+                -> <<Rank<N> as Lower<K>>::Output as Ranked>::Tensor<result_type!($result, T)>
             where [Rank<N>: Lower<K>] {
                 self.inner.reduce(ReduceOp::$variant, &axes, false, $value).map(Shell::shell)
             }
 
             $(#[doc = $doc])+
             /// Over one axis, which stays with size 1.
-            pub fn [<$name _keepdims>](&self, axis: isize $(, $param: $type)?) -> Tensor<result_type!($variant, T), N> {
+            pub fn [<$name _keepdims>](&self, axis: isize $(, $param: $type)?) -> Tensor<result_type!($result, T), N> {
                 self.inner.reduce(ReduceOp::$variant, &[axis], true, $value).map(Tensor::new)
             }
         } }
