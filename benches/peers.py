@@ -9,6 +9,7 @@ import sys
 import time
 
 import convolutions
+import matrices
 import numpy as np
 
 SAMPLE = 0.05
@@ -16,8 +17,8 @@ THREADS = int(os.environ["THREADS"])
 random = np.random.default_rng(1)
 
 
-def operand(*shape):
-    return random.uniform(-2, 2, shape).astype(np.float32)
+def operand(*shape, dtype=np.float32):
+    return random.uniform(-2, 2, shape).astype(dtype)
 
 
 def numpy_rows():
@@ -25,10 +26,6 @@ def numpy_rows():
         e = np.exp(x - x.max(axis=1, keepdims=True))
         e /= e.sum(axis=1, keepdims=True)
         return e
-
-    def matmul(n):
-        a, b = operand(n, n), operand(n, n)
-        return lambda: a @ b
 
     def unary(f, *shape):
         x = operand(*shape)
@@ -45,8 +42,7 @@ def numpy_rows():
         "tanh 1M": lambda: unary(np.tanh, 1 << 20),
         "sum 1M": lambda: unary(np.sum, 1 << 20),
         "softmax 1024x1024": lambda: unary(softmax, 1024, 1024),
-        "matmul 256": lambda: matmul(256),
-        "matmul 1024": lambda: matmul(1024),
+        **matrices.rows(operand, lambda f, *operands: lambda: f(*operands), np.matmul),
     }
 
 
@@ -55,8 +51,8 @@ def torch_rows():
 
     torch.set_num_threads(THREADS)
 
-    def tensor(*shape):
-        return torch.from_numpy(operand(*shape))
+    def tensor(*shape, dtype=np.float32):
+        return torch.from_numpy(operand(*shape, dtype=dtype))
 
     def silent(f):
         def call():
@@ -72,9 +68,6 @@ def torch_rows():
     def binary(f, *shape):
         a, b = tensor(*shape), tensor(*shape)
         return silent(lambda: f(a, b))
-
-    def matmul(n):
-        return binary(torch.matmul, n, n)
 
     def training_step():
         nn = torch.nn
@@ -111,8 +104,8 @@ def torch_rows():
         "tanh 1M": lambda: unary(torch.tanh, 1 << 20),
         "sum 1M": lambda: unary(torch.sum, 1 << 20),
         "softmax 1024x1024": lambda: unary(lambda x: torch.softmax(x, 1), 1024, 1024),
-        "matmul 256": lambda: matmul(256),
-        "matmul 1024": lambda: matmul(1024),
+        **matrices.rows(tensor, lambda f, *operands: silent(lambda: f(*operands)), torch.matmul),
+        **matrices.linear_rows(tensor, lambda f, *operands: silent(lambda: f(*operands)), torch.nn.functional.linear),
         "MNIST training step, batch 64": training_step,
         **convolutions.rows(torch, tensor, unary),
     }

@@ -1,6 +1,7 @@
 //! The rows. Their names, shapes and arithmetic are those of `peers.py`.
 
 mod conv;
+mod matmul;
 
 use std::hint::black_box;
 
@@ -15,9 +16,9 @@ pub type Work = Box<dyn FnMut()>;
 type Row = (&'static str, fn() -> Work);
 
 /// Rows by what they time, in the order of the page.
-const GROUPS: [&[Row]; 3] = [&GENERAL, &conv::ROWS, &TRAINING];
+const GROUPS: [&[Row]; 4] = [&GENERAL, &matmul::ROWS, &conv::ROWS, &TRAINING];
 
-const GENERAL: [Row; 8] = [
+const GENERAL: [Row; 6] = [
     ("add 1M", || binary(BinaryOp::Add, &[1 << 20])),
     ("mul 1M", || binary(BinaryOp::Mul, &[1 << 20])),
     ("exp 1M", || unary(UnaryOp::Exp, &[1 << 20])),
@@ -30,8 +31,6 @@ const GENERAL: [Row; 8] = [
         let a = operand(&[1024, 1024], 1);
         work(move || a.softmax(1))
     }),
-    ("matmul 256", || matmul(256)),
-    ("matmul 1024", || matmul(1024)),
 ];
 
 const TRAINING: [Row; 1] = [("MNIST training step, batch 64", || Box::new(crate::train::step(values(1))))];
@@ -54,11 +53,6 @@ fn unary(op: UnaryOp, shape: &[usize]) -> Work {
 fn binary(op: BinaryOp, shape: &[usize]) -> Work {
     let (a, b) = (operand(shape, 1), operand(shape, 2));
     work(move || a.binary(op, &b))
-}
-
-fn matmul(n: usize) -> Work {
-    let (a, b) = (operand(&[n, n], 1), operand(&[n, n], 2));
-    work(move || a.matmul(&b))
 }
 
 /// A call whose result cannot be optimised away.

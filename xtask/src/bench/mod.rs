@@ -1,4 +1,4 @@
-//! Timings of Trueno, and of NumPy and PyTorch beside it in one run.
+//! Timings of Trueno, and of its peers beside it in one run.
 
 mod page;
 mod peer;
@@ -26,7 +26,7 @@ const RESULTS: &str = "benches/results";
 /// What to time.
 #[derive(Default)]
 pub struct Options {
-    /// NumPy and PyTorch too.
+    /// NumPy, PyTorch and candle too.
     pub peers: bool,
     /// Only that every row runs: once, and nothing is written.
     pub check: bool,
@@ -50,6 +50,7 @@ pub fn bench(workspace: &Workspace, options: Options) -> Result<usize> {
         None => Some(oracle::python(workspace)?),
     };
     let script = workspace.path("benches/peers.py");
+    let candle = if peers { Some(build_candle(workspace)?) } else { None };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let rounds = if check { 1 } else { ROUNDS };
     let machine = Machine::here(workspace, python.as_deref())?;
@@ -61,6 +62,9 @@ pub fn bench(workspace: &Workspace, options: Options) -> Result<usize> {
             let script = script.to_string_lossy();
             sides.push(Peer::start("NumPy", python, &[&script, "numpy"], threads)?);
             sides.push(Peer::start("PyTorch", python, &[&script, "torch"], threads)?);
+        }
+        if let Some(candle) = &candle {
+            sides.push(Peer::start("candle", candle, &[], threads)?);
         }
         for row in &rows {
             let timing = time(&mut sides, row, threads, rounds)?;
@@ -96,6 +100,17 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
     run(&mut cargo(workspace, arguments))?;
     let messages = process::capture(cargo(workspace, arguments).args(["--quiet", "--message-format=json"]))?;
     binaries::of_program(&messages, "trueno-benches")?.context("cargo built no program called trueno-benches")
+}
+
+/// Builds candle's side, which is a workspace of its own.
+fn build_candle(workspace: &Workspace) -> Result<PathBuf> {
+    let manifest = workspace.path("benches/rust-peers/Cargo.toml");
+    let target = workspace.path("target/rust-peers");
+    let mut command = cargo(workspace, ["build", "--release", "--manifest-path"]);
+    command.arg(&manifest).arg("--target-dir").arg(&target);
+    run(&mut command)?;
+    let messages = process::capture(command.args(["--quiet", "--message-format=json"]))?;
+    binaries::of_program(&messages, "trueno-rust-peers")?.context("cargo built no program called trueno-rust-peers")
 }
 
 /// The names of the rows, in the order of the page: those that Trueno's side lists. Peers know them by the same names.

@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 const PAGE: &str = "docs/performance.md";
 
 /// Sides other than Trueno, in the order of the columns.
-const PEERS: [&str; 2] = ["NumPy", "PyTorch"];
+const PEERS: [&str; 3] = ["NumPy", "PyTorch", "candle"];
 
 /// Writes the page.
 pub fn write(workspace: &Workspace) -> Result<()> {
@@ -40,24 +40,25 @@ fn markdown(records: &[Record]) -> String {
         text += &format!("\n## {}, {} cores\n\n{}.\n", machine.processor, machine.cores, machine.describe());
         let mut counts: Vec<_> = record.timings.iter().map(|timing| timing.threads).collect();
         counts.dedup();
+        let peers: Vec<&str> = PEERS.into_iter().filter(|peer| record.has(peer)).collect();
         for threads in counts {
             let plural = if threads == 1 { "" } else { "s" };
             text += &format!("\n### {threads} thread{plural}\n\n| row | Trueno |");
-            text += &PEERS.map(|peer| format!(" {peer} | ratio |")).concat();
-            text += &format!("\n| --- | ---: |{}\n", " ---: | ---: |".repeat(PEERS.len()));
+            text += &peers.iter().map(|peer| format!(" {peer} | ratio |")).collect::<String>();
+            text += &format!("\n| --- | ---: |{}\n", " ---: | ---: |".repeat(peers.len()));
             for timing in record.timings.iter().filter(|timing| timing.threads == threads) {
-                text += &line(timing);
+                text += &line(timing, &peers);
             }
         }
     }
     text
 }
 
-fn line(timing: &Timing) -> String {
+fn line(timing: &Timing, peers: &[&str]) -> String {
     let time = |side| timing.of(side).map_or(String::new(), duration);
     let ratio = |side| timing.ratio(side).map_or(String::new(), |ratio| format!("{ratio:.2}"));
-    let peers = PEERS.map(|peer| format!(" {} | {} |", time(peer), ratio(peer)));
-    format!("| {} | {} |{}\n", timing.row, time("Trueno"), peers.concat())
+    let peers: String = peers.iter().map(|peer| format!(" {} | {} |", time(peer), ratio(peer))).collect();
+    format!("| {} | {} |{peers}\n", timing.row, time("Trueno"))
 }
 
 /// Microseconds with a unit and three digits that mean something.
@@ -83,7 +84,8 @@ mod tests {
         let page = markdown(&[example()]);
         assert!(page.contains("## Some CPU (R) @ 2 GHz, 2 cores\n"), "{page}");
         assert!(page.contains("### 1 thread\n"), "{page}");
-        assert!(page.contains("| add 1M | 3.00 µs | 6.00 µs | 2.00 |  |  |\n"), "{page}");
+        assert!(page.contains("| row | Trueno | NumPy | ratio |\n"), "{page}");
+        assert!(page.contains("| add 1M | 3.00 µs | 6.00 µs | 2.00 |\n"), "{page}");
     }
 
     #[test]

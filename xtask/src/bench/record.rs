@@ -127,6 +127,11 @@ fn processor() -> String {
 }
 
 impl Record {
+    /// Whether `side` answered any row.
+    pub fn has(&self, side: &str) -> bool {
+        self.timings.iter().any(|timing| timing.of(side).is_some())
+    }
+
     /// Writes the record under its machine's name, over an older one.
     pub fn save(&self, folder: &Path) -> Result<PathBuf> {
         fs::create_dir_all(folder)?;

@@ -32,6 +32,7 @@ mod pack;
 mod packed;
 mod plan;
 mod prepacked;
+mod roof;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -43,6 +44,7 @@ pub(crate) use pack::PanelSource;
 pub(crate) use packed::packed_product;
 pub use plan::{CacheSizes, Plan};
 pub use prepacked::{PackedB, gemm_packed_b};
+pub use roof::multiply_adds;
 pub(crate) use tile::cols as tile_cols;
 pub use view::{MatMut, MatRef};
 

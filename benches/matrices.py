@@ -1,0 +1,31 @@
+"""NumPy's and PyTorch's side of src/rows/matmul.rs: matrix products."""
+
+import numpy as np
+
+# Shapes of the factors.
+PRODUCTS = {
+    "matmul 64": ((64, 64), (64, 64)),
+    "matmul 256": ((256, 256), (256, 256)),
+    "matmul 1024": ((1024, 1024), (1024, 1024)),
+    "matmul 2048": ((2048, 2048), (2048, 2048)),
+    "matmul 64x1024 by 1024x512": ((64, 1024), (1024, 512)),
+    "matmul 32 of 128x64 by 64x128": ((32, 128, 64), (32, 64, 128)),
+    "matmul 2000 by a vector": ((2000, 2000), (2000, 1)),
+}
+
+
+def rows(operand, call, matmul):
+    """Rows by name: each prepares a call that takes no arguments."""
+
+    def product(a, b, dtype=np.float32):
+        return call(matmul, operand(*a, dtype=dtype), operand(*b, dtype=dtype))
+
+    found = {name: lambda shapes=shapes: product(*shapes) for name, shapes in PRODUCTS.items()}
+    found["matmul 1024 in float64"] = lambda: product((1024, 1024), (1024, 1024), np.float64)
+    found["matmul 1024 by its transpose"] = lambda: call(lambda a: matmul(a, a.T), operand(1024, 1024))
+    return found
+
+
+def linear_rows(operand, call, linear):
+    """Rows of `linear(x, w, b)`, which NumPy does not have."""
+    return {"linear 64x1024 to 512": lambda: call(linear, operand(64, 1024), operand(512, 1024), operand(512))}
