@@ -114,6 +114,32 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The same error under the name of the operation that was called, where that is made of others.
+    ///
+    /// ```
+    /// use trueno_core::Error;
+    /// let inner = Error::Axis { op: "unsqueeze", axis: 5, rank: 2 };
+    /// assert_eq!(inner.named("stack"), Error::Axis { op: "stack", axis: 5, rank: 2 });
+    /// ```
+    #[must_use]
+    pub fn named(mut self, name: &'static str) -> Error {
+        match &mut self {
+            Error::Broadcast { op, .. }
+            | Error::Shape { op, .. }
+            | Error::ShapePair { op, .. }
+            | Error::Axis { op, .. }
+            | Error::Index { op, .. }
+            | Error::DType { op, .. }
+            | Error::Argument { op, .. }
+            | Error::Gradient { op, .. }
+            | Error::OutOfMemory { op, .. } => *op = name,
+            Error::File { .. } => {}
+        }
+        self
+    }
+}
+
 struct At(Option<u64>);
 
 impl core::fmt::Display for At {

@@ -16,13 +16,14 @@ pub struct DynTensor {
     recorder: Option<Arc<dyn Recorder>>,
 }
 
-/// The number of elements of a shape.
+/// The number of elements of a shape, whose strides are numbers too: axes of size 0 do not excuse the others.
 pub(crate) fn checked_size(op: &'static str, shape: &[usize]) -> Result<usize> {
-    shape
-        .iter()
-        .try_fold(1_usize, |n, &size| n.checked_mul(size))
-        .filter(|&n| isize::try_from(n).is_ok())
-        .ok_or(Error::Shape { op, got: shape.into(), reason: "has more elements than memory can address".into() })
+    let reach = shape.iter().try_fold(1_usize, |n, &size| n.checked_mul(size.max(1)));
+    reach.filter(|&n| isize::try_from(n).is_ok()).map(|n| if shape.contains(&0) { 0 } else { n }).ok_or(Error::Shape {
+        op,
+        got: shape.into(),
+        reason: "has more elements than memory can address".into(),
+    })
 }
 
 impl DynTensor {
@@ -56,8 +57,16 @@ impl DynTensor {
     /// # Errors
     /// [`Error::OutOfMemory`], or [`Error::Shape`] if the shape is beyond addressing.
     pub fn full(shape: &[usize], dtype: DType, value: f64) -> Result<DynTensor> {
-        let mut buffer = Buffer::new("full", dtype, checked_size("full", shape)?)?;
-        dispatch_dtype!(dtype, all T => buffer.as_mut_slice::<T>().fill(T::from_f64(value)));
+        dispatch_dtype!(dtype, all T => DynTensor::filled(shape, T::from_f64(value)))
+    }
+
+    /// A tensor whose elements are all `value`, of its type.
+    ///
+    /// # Errors
+    /// As [`DynTensor::full`].
+    pub fn filled<T: Element>(shape: &[usize], value: T) -> Result<DynTensor> {
+        let mut buffer = Buffer::new("full", T::DTYPE, checked_size("full", shape)?)?;
+        buffer.as_mut_slice::<T>().fill(value);
         Ok(DynTensor::from_buffer(buffer, shape))
     }
 

@@ -152,6 +152,16 @@ pub enum Extreme {
     Min,
 }
 
+impl Extreme {
+    /// The name of its position: `argmax` or `argmin`.
+    pub fn position_name(self) -> &'static str {
+        match self {
+            Extreme::Max => "argmax",
+            Extreme::Min => "argmin",
+        }
+    }
+}
+
 /// Geometry of a two-dimensional convolution, per axis (height, width).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dConfig {
@@ -271,9 +281,15 @@ impl Row {
 }
 
 impl Op {
-    /// The operation's name: that of its row, or a user's own.
+    /// The operation's name: that of its row, but for an extreme's position, which is `argmax` or `argmin`, and a user's own.
     pub fn name(&self) -> &'static str {
-        if let Op::Custom(function) = self { function.name() } else { self.row().info().name }
+        if let Op::Custom(function) = self {
+            return function.name();
+        }
+        if let Op::ArgReduce { extreme, .. } = self {
+            return extreme.position_name();
+        }
+        self.row().info().name
     }
 
     /// The row of the family table, or `None` for an operation of the formula tables.

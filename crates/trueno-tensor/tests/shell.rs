@@ -178,6 +178,43 @@ fn a_tracked_value_is_not_overwritten_but_may_be_added_to_another() {
 }
 
 #[test]
+fn what_panics_has_a_twin_that_gives_the_same_message_as_an_error() {
+    let tracked = tensor![-1.0, 2.0].into_dyn().with_recorder(Some(std::sync::Arc::new(Tape)));
+    let mut x: Tensor<f32, 1> = Tensor::from_dyn(tracked).unwrap();
+    assert_eq!(x.try_relu_().unwrap_err().to_string(), panic_of(|| _ = x.relu_()).0);
+    assert_eq!(x.try_add_assign(1.0).unwrap_err().to_string(), panic_of(|| x += 1.0).0);
+    let mut y = tensor![1.0, 2.0];
+    let wide = tensor![1.0, 2.0, 3.0];
+    assert_eq!(y.try_mul_assign(&wide).unwrap_err().to_string(), panic_of(|| y *= &wide).0);
+    y.try_sub_assign(0.5).unwrap();
+    y.try_neg_().unwrap().try_abs_().unwrap();
+    assert_eq!(y.try_exp().unwrap(), tensor![0.5, 1.5].exp());
+    let endless = [usize::MAX, 2];
+    let (message, line) = panic_of(|| drop(Tensor::<f32, 2>::zeros(endless)));
+    assert_eq!((line, message), (line!() - 1, Tensor::<f32, 2>::try_zeros(endless).unwrap_err().to_string()));
+    assert!(Tensor::<i64, 2>::try_full(endless, 1).is_err() && Tensor::<f32, 2>::try_eye(usize::MAX).is_err());
+    assert!(
+        Rng::seed(0).try_normal::<f32, 2>(endless, 0.0, 1.0).is_err() && Rng::seed(0).try_randint(1, 1, [2]).is_err()
+    );
+    assert!(Rng::seed(0).try_permutation(usize::MAX).is_err());
+}
+
+#[test]
+fn errors_name_the_operation_that_was_called() {
+    let (a, b) = (tensor![1.0, 2.0], tensor![1.0, 2.0, 3.0]);
+    let message = |error: trueno_tensor::core::Error| error.to_string();
+    assert!(message(trueno_tensor::try_stack(&[&a, &b], 0).unwrap_err()).starts_with("stack: shapes [2] and [3]"));
+    assert!(message(trueno_tensor::try_stack(&[&a, &a], 4).unwrap_err()).starts_with("stack: axis 4"));
+    assert!(message(trueno_tensor::try_concat(&[&a, &a], 1).unwrap_err()).starts_with("concat: axis 1"));
+    assert!(message(a.try_split(&[2], 1).unwrap_err()).starts_with("split: axis 1"));
+    assert!(
+        message(Tensor::<f32, 2>::eye(2).embedding(&tensor![5_i64]).unwrap_err()).starts_with("embedding: index 5")
+    );
+    assert!(message(a.try_flip(&[0, -1]).unwrap_err()).starts_with("flip: axes"));
+    assert!(message(a.try_argmax_axis(3).unwrap_err()).starts_with("argmax: axis 3"));
+}
+
+#[test]
 fn reductions_have_the_types_and_ranks_of_numpy() {
     let x = tensor![[1, 2, 3], [4, 5, 6]];
     let _: Tensor<i64, 0> = x.sum();

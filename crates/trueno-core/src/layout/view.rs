@@ -108,11 +108,16 @@ impl Layout {
     /// Reverses the given axes.
     ///
     /// # Errors
-    /// [`Error::Axis`] if one does not exist.
+    /// [`Error::Axis`] if one does not exist, [`Error::Argument`] if one is named twice.
     pub fn flip(&self, op: &'static str, axes: &[isize]) -> Result<Layout> {
         let mut result = self.clone();
+        let mut seen: SmallVec<[bool; 6]> = SmallVec::from_elem(false, self.rank());
         for &axis in axes {
             let axis = self.axis(op, axis)?;
+            if core::mem::replace(&mut seen[axis], true) {
+                let reason = format!("axes {axes:?} name axis {axis} twice");
+                return Err(Error::Argument { op, reason: reason.into() });
+            }
             if result.shape[axis] > 0 {
                 let last = (result.shape[axis] as isize - 1) * result.strides[axis];
                 result.offset = (result.offset as isize + last) as usize;
@@ -154,7 +159,10 @@ impl Layout {
         }
         let mut result = self.clone();
         result.shape[axis] = (self.shape[axis] - size) / step + 1;
-        result.strides[axis] *= step as isize;
+        // Of a single window no step is taken, and a step may be larger than a stride can be.
+        if result.shape[axis] > 1 {
+            result.strides[axis] *= step as isize;
+        }
         result.shape.push(size);
         result.strides.push(self.strides[axis]);
         Ok(result)

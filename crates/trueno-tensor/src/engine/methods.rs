@@ -79,7 +79,7 @@ impl DynTensor {
     /// # Errors
     /// [`Error::Axis`]; [`Error::Shape`] if the axis is empty.
     pub fn arg_reduce(&self, extreme: Extreme, axis: isize, keep_dims: bool) -> Result<DynTensor> {
-        let axis = self.layout().axis("arg_reduce", axis)?;
+        let axis = self.layout().axis(extreme.position_name(), axis)?;
         apply(&Op::ArgReduce { extreme, axis, keep_dims }, &[self])
     }
 
@@ -217,7 +217,8 @@ impl DynTensor {
         }
         let mut shape = Dims::from_slice(index.shape());
         shape.extend_from_slice(&self.shape()[1..]);
-        self.index_select(0, &index.reshape_to(&[index.size()])?)?.reshape_to(&shape)
+        let rows = || self.index_select(0, &index.reshape_to(&[index.size()])?)?.reshape_to(&shape);
+        rows().map_err(|error| error.named("embedding"))
     }
 
     /// Elements along an axis at `i64` positions of the same rank (PyTorch's `gather`).
@@ -244,9 +245,15 @@ impl DynTensor {
     /// # Errors
     /// As [`DynTensor::concat`].
     pub fn stack(tensors: &[&DynTensor], axis: isize) -> Result<DynTensor> {
-        let parts = tensors.iter().map(|t| t.unsqueeze(axis)).collect::<Result<Vec<_>>>()?;
-        let axis = if axis < 0 { axis + parts.first().map_or(0, DynTensor::rank) as isize } else { axis };
-        DynTensor::concat(&parts.iter().collect::<Vec<_>>(), axis)
+        if let Some((first, other)) = tensors.first().zip(tensors.iter().find(|t| t.shape() != tensors[0].shape())) {
+            let (lhs, rhs) = (first.shape().into(), other.shape().into());
+            return Err(Error::ShapePair { op: "stack", lhs, rhs, reason: "all shapes must be equal".into() });
+        }
+        let joined = || {
+            let parts = tensors.iter().map(|t| t.unsqueeze(axis)).collect::<Result<Vec<_>>>()?;
+            DynTensor::concat(&parts.iter().collect::<Vec<_>>(), axis)
+        };
+        joined().map_err(|error| error.named("stack"))
     }
 
     /// Views of consecutive parts of an axis, of the given sizes.
@@ -264,7 +271,7 @@ impl DynTensor {
         let mut start = 0;
         let part = |&length: &usize| {
             start += length;
-            self.narrow(axis as isize, start - length, length)
+            self.narrow(axis as isize, start - length, length).map_err(|error| error.named("split"))
         };
         sizes.iter().map(part).collect()
     }

@@ -4,6 +4,7 @@
 //! `trueno-kernels`, on several threads where that pays.
 
 pub mod backward;
+mod check;
 mod chunks;
 mod conv;
 pub(crate) mod elementwise;
@@ -29,6 +30,7 @@ pub(crate) type Executed = (DynTensor, Saved);
 
 /// Computes an operation. Half-precision operands are computed in `f32` and rounded once at the end.
 pub(crate) fn execute(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
+    check::check(op, inputs)?;
     match widened(op, inputs)? {
         None => run(op, inputs),
         Some((dtype, wide)) => {

@@ -111,10 +111,11 @@ pub(crate) fn concat(axis: usize, inputs: &[&DynTensor]) -> Result<DynTensor> {
         if x.dtype() != first.dtype() {
             return Err(mixed("concat", first.dtype(), x.dtype()));
         }
-        shape[axis] += x.shape()[axis];
+        let sum = shape[axis].checked_add(x.shape()[axis]);
+        shape[axis] = sum.ok_or(Error::OutOfMemory { op: "concat", bytes: usize::MAX })?;
     }
-    let whole = Layout::contiguous(&shape);
     let mut buffer = Buffer::new("concat", first.dtype(), checked_size("concat", &shape)?)?;
+    let whole = Layout::contiguous(&shape);
     dispatch_dtype!(first.dtype(), all T => {
         let mut start = 0;
         for x in inputs {
@@ -135,11 +136,12 @@ pub(crate) fn pad(widths: &[[usize; 2]], value: f64, x: &DynTensor) -> Result<Dy
     let sum = |size: usize, [before, after]: [usize; 2]| size.checked_add(before)?.checked_add(after);
     let sizes = x.shape().iter().zip(widths).map(|(&size, &width)| sum(size, width));
     let shape: Dims = sizes.collect::<Option<_>>().ok_or(Error::OutOfMemory { op: "pad", bytes: usize::MAX })?;
+    let size = checked_size("pad", &shape)?;
     let mut window = Layout::contiguous(&shape);
     for (axis, [before, _]) in widths.iter().enumerate() {
         window = window.narrow("pad", axis as isize, *before, x.shape()[axis])?;
     }
-    let mut buffer = Buffer::new("pad", x.dtype(), checked_size("pad", &shape)?)?;
+    let mut buffer = Buffer::new("pad", x.dtype(), size)?;
     dispatch_dtype!(x.dtype(), all T => {
         let out = buffer.as_mut_slice::<T>();
         out.fill(T::from_f64(value));
@@ -150,13 +152,14 @@ pub(crate) fn pad(widths: &[[usize; 2]], value: f64, x: &DynTensor) -> Result<Dy
 
 /// Zeros of `shape`, with the part that `items` select replaced by `x`.
 pub(crate) fn slice_scatter(shape: &[usize], items: &[SliceItem], x: &DynTensor) -> Result<DynTensor> {
+    let size = checked_size("slice_scatter", shape)?;
     let window = Layout::contiguous(shape).slice("slice_scatter", items)?;
     if window.shape() != x.shape() {
         let reason = "the slice and the value must have one shape".into();
         let (lhs, rhs) = (window.shape().into(), x.shape().into());
         return Err(Error::ShapePair { op: "slice_scatter", lhs, rhs, reason });
     }
-    let mut buffer = Buffer::zeros("slice_scatter", x.dtype(), checked_size("slice_scatter", shape)?)?;
+    let mut buffer = Buffer::zeros("slice_scatter", x.dtype(), size)?;
     dispatch_dtype!(x.dtype(), all T => write_window::<T>(buffer.as_mut_slice::<T>(), &window, x));
     Ok(DynTensor::from_buffer(buffer, shape))
 }

@@ -181,10 +181,7 @@ fn reduce_int(op: ReduceOp, frame: &Frame) -> Result<DynTensor> {
 }
 
 pub(crate) fn arg_reduce(extreme: Extreme, axis: usize, keep_dims: bool, x: &DynTensor) -> Result<DynTensor> {
-    let op = match extreme {
-        Extreme::Max => "argmax",
-        Extreme::Min => "argmin",
-    };
+    let op = extreme.position_name();
     let frame = Frame::new(x, &[axis], keep_dims)?;
     refuse_empty(op, x, if frame.results() == 0 { 1 } else { frame.length })?;
     let source = if x.dtype() == DType::Bool { movement::cast(&frame.x, DType::U8)? } else { frame.x.clone() };

@@ -1,66 +1,52 @@
 //! New tensors.
 
-use super::{Tensor, expect};
+use super::{Tensor, expect, twins};
 use crate::DynTensor;
+use crate::dyn_tensor::checked_size;
 use trueno_core::{Element, Error, Number, Result};
 
 impl<T: Element, const N: usize> Tensor<T, N> {
-    /// Every element 0 (`false`).
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    #[track_caller]
-    pub fn zeros(shape: [usize; N]) -> Self {
-        Tensor::new(expect(DynTensor::zeros(&shape, T::DTYPE)))
-    }
+    twins! {
+        /// Every element 0 (`false`).
+        pub fn zeros(shape: [usize; N]) -> Self {
+            DynTensor::zeros(&shape, T::DTYPE).map(Tensor::new)
+        }
 
-    /// Every element 1 (`true`).
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    #[track_caller]
-    pub fn ones(shape: [usize; N]) -> Self {
-        Tensor::new(expect(DynTensor::full(&shape, T::DTYPE, 1.0)))
-    }
+        /// Every element 1 (`true`).
+        pub fn ones(shape: [usize; N]) -> Self {
+            DynTensor::full(&shape, T::DTYPE, 1.0).map(Tensor::new)
+        }
 
-    /// Every element `value`.
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    #[track_caller]
-    pub fn full(shape: [usize; N], value: T) -> Self {
-        let repeated = || DynTensor::scalar(value)?.broadcast_to(&shape)?.contiguous();
-        Tensor::new(expect(repeated()))
-    }
+        /// Every element `value`.
+        pub fn full(shape: [usize; N], value: T) -> Self {
+            DynTensor::filled(&shape, value).map(Tensor::new)
+        }
 
-    /// Zeros of the shape of `self`.
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    #[must_use]
-    #[track_caller]
-    pub fn zeros_like(&self) -> Self {
-        Tensor::zeros(self.shape())
-    }
+        /// Zeros of the shape of `self`.
+        pub fn zeros_like(&self) -> Self {
+            Tensor::try_zeros(self.shape())
+        }
 
-    /// Ones of the shape of `self`.
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    #[must_use]
-    #[track_caller]
-    pub fn ones_like(&self) -> Self {
-        Tensor::ones(self.shape())
-    }
+        /// Ones of the shape of `self`.
+        pub fn ones_like(&self) -> Self {
+            Tensor::try_ones(self.shape())
+        }
 
-    /// `value` in the shape of `self`.
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    #[must_use]
-    #[track_caller]
-    pub fn full_like(&self, value: T) -> Self {
-        Tensor::full(self.shape(), value)
+        /// `value` in the shape of `self`.
+        pub fn full_like(&self, value: T) -> Self {
+            Tensor::try_full(self.shape(), value)
+        }
+
+        /// The element at each index is what `f` gives for it.
+        ///
+        /// ```
+        /// use trueno_tensor::prelude::*;
+        /// let x = Tensor::from_fn([2, 3], |[i, j]| 10 * i as i64 + j as i64);
+        /// assert_eq!(x, tensor![[0_i64, 1, 2], [10, 11, 12]]);
+        /// ```
+        pub fn from_fn(shape: [usize; N], f: impl FnMut([usize; N]) -> T) -> Self {
+            indexed("from_fn", shape, f)
+        }
     }
 
     /// Elements in row-major order.
@@ -86,43 +72,35 @@ impl<T: Element, const N: usize> Tensor<T, N> {
     pub fn from_slice(elements: &[T], shape: [usize; N]) -> Result<Self> {
         DynTensor::from_slice(elements, &shape).map(Tensor::new)
     }
+}
 
-    /// The element at each index is what `f` gives for it.
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    ///
-    /// ```
-    /// use trueno_tensor::prelude::*;
-    /// assert_eq!(Tensor::from_fn([2, 3], |[i, j]| 10 * i as i64 + j as i64), tensor![[0_i64, 1, 2], [10, 11, 12]]);
-    /// ```
-    #[track_caller]
-    pub fn from_fn(shape: [usize; N], mut f: impl FnMut([usize; N]) -> T) -> Self {
-        let size = expect(crate::dyn_tensor::checked_size("from_fn", &shape));
-        let mut index = [0; N];
-        let mut elements = Vec::with_capacity(size);
-        for _ in 0..size {
-            elements.push(f(index));
-            for axis in (0..N).rev() {
-                index[axis] += 1;
-                if index[axis] < shape[axis] {
-                    break;
-                }
-                index[axis] = 0;
+/// The element at each index is what `f` gives for it.
+fn indexed<T: Element, const N: usize>(
+    op: &'static str,
+    shape: [usize; N],
+    mut f: impl FnMut([usize; N]) -> T,
+) -> Result<Tensor<T, N>> {
+    let mut index = [0; N];
+    let elements = listed(op, checked_size(op, &shape)?, |_| {
+        let element = f(index);
+        for axis in (0..N).rev() {
+            index[axis] += 1;
+            if index[axis] < shape[axis] {
+                break;
             }
+            index[axis] = 0;
         }
-        expect(Tensor::from_vec(elements, shape))
-    }
+        element
+    })?;
+    Tensor::from_vec(elements, shape)
 }
 
 impl<T: Element> Tensor<T, 0> {
-    /// A value of rank 0.
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    #[track_caller]
-    pub fn scalar(value: T) -> Self {
-        Tensor::new(expect(DynTensor::scalar(value)))
+    twins! {
+        /// A value of rank 0.
+        pub fn scalar(value: T) -> Self {
+            DynTensor::scalar(value).map(Tensor::new)
+        }
     }
 }
 
@@ -146,15 +124,15 @@ fn integer_range<T: Number>(bounds: [T; 3]) -> Result<Tensor<T, 1>> {
     let count = ((last - first + by - by.signum()) / by).max(0);
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     // Between the bounds, which are of this type.
-    let elements = listed(count, |i| (first + i as i128 * by) as i64)?;
+    let elements = listed("arange", count, |i| (first + i as i128 * by) as i64)?;
     Tensor::from_vec(elements, [count])?.try_cast()
 }
 
 /// The elements that `f` gives for `0..count`, if there is memory for so many.
-fn listed<T>(count: usize, f: impl Fn(usize) -> T) -> Result<Vec<T>> {
+fn listed<T>(op: &'static str, count: usize, f: impl FnMut(usize) -> T) -> Result<Vec<T>> {
     let mut elements = Vec::new();
     let bytes = count.saturating_mul(size_of::<T>());
-    elements.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { op: "arange", bytes })?;
+    elements.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { op, bytes })?;
     elements.extend((0..count).map(f));
     Ok(elements)
 }
@@ -181,33 +159,29 @@ impl<T: Number> Tensor<T, 1> {
             return integer_range([start, stop, step]);
         }
         let count = ((last - first) / by).ceil().max(0.0) as usize;
-        let elements = listed(count, |i| T::from_f64(first + i as f64 * by))?;
+        let elements = listed("arange", count, |i| T::from_f64(first + i as f64 * by))?;
         Tensor::from_vec(elements, [count])
     }
 
-    /// `count` numbers evenly spaced from `start` to `stop`, both included (NumPy's `linspace`).
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    #[track_caller]
-    pub fn linspace(start: T, stop: T, count: usize) -> Self {
-        let (first, last) = (start.to_f64(), stop.to_f64());
-        let step = (last - first) / (count.max(2) - 1) as f64;
-        Tensor::from_fn([count], |[i]| match i {
-            0 => start,
-            i if i == count - 1 => stop,
-            i => T::from_f64(first + i as f64 * step),
-        })
+    twins! {
+        /// `count` numbers evenly spaced from `start` to `stop`, both included (NumPy's `linspace`).
+        pub fn linspace(start: T, stop: T, count: usize) -> Self {
+            let (first, last) = (start.to_f64(), stop.to_f64());
+            let step = (last - first) / (count.max(2) - 1) as f64;
+            indexed("linspace", [count], |[i]| match i {
+                0 => start,
+                i if i == count - 1 => stop,
+                i => T::from_f64(first + i as f64 * step),
+            })
+        }
     }
 }
 
 impl<T: Number> Tensor<T, 2> {
-    /// The identity matrix.
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    #[track_caller]
-    pub fn eye(size: usize) -> Self {
-        Tensor::from_fn([size, size], |[i, j]| T::from_f64(f64::from(u8::from(i == j))))
+    twins! {
+        /// The identity matrix.
+        pub fn eye(size: usize) -> Self {
+            indexed("eye", [size, size], |[i, j]| T::from_f64(f64::from(u8::from(i == j))))
+        }
     }
 }

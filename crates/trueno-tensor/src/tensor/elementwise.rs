@@ -29,10 +29,21 @@ macro_rules! unary_methods {
     (@method $bound:ident, [$($doc:literal)+] $variant:ident $name:ident [$($param:ident)*]) => { pastey::paste! {
         impl<T: $bound, const N: usize> Tensor<T, N> {
             $(#[doc = $doc])+
+            ///
+            /// # Panics
+            /// If there is no memory for the result.
             #[must_use]
             #[track_caller]
             pub fn $name(&self $(, $param: f64)*) -> Tensor<T, N> {
-                Tensor::new(expect(self.as_dyn().unary(UnaryOp::$variant, padded([$($param),*]))))
+                expect(self.[<try_ $name>]($($param),*))
+            }
+
+            #[doc = concat!("As [`", stringify!($name), "`](Tensor::", stringify!($name), "), where memory may end.")]
+            ///
+            /// # Errors
+            /// [`trueno_core::Error::OutOfMemory`].
+            pub fn [<try_ $name>](&self $(, $param: f64)*) -> Result<Tensor<T, N>> {
+                self.as_dyn().unary(UnaryOp::$variant, padded([$($param),*])).map(Tensor::new)
             }
 
             #[doc = concat!("[`", stringify!($name), "`](Tensor::", stringify!($name), "), replacing the elements: in their own memory ")]
@@ -43,8 +54,16 @@ macro_rules! unary_methods {
             /// `no_grad` the value changes and keeps its place in the graph.
             #[track_caller]
             pub fn [<$name _>](&mut self $(, $param: f64)*) -> &mut Self {
-                expect(unary_in_place(&mut self.inner, UnaryOp::$variant, padded([$($param),*])));
-                self
+                expect(self.[<try_ $name _>]($($param),*))
+            }
+
+            #[doc = concat!("As [`", stringify!($name), "_`](Tensor::", stringify!($name), "_), where gradients may be tracked.")]
+            ///
+            /// # Errors
+            /// [`trueno_core::Error::Gradient`] if they are tracked and recorded; [`trueno_core::Error::OutOfMemory`].
+            pub fn [<try_ $name _>](&mut self $(, $param: f64)*) -> Result<&mut Self> {
+                unary_in_place(&mut self.inner, UnaryOp::$variant, padded([$($param),*]))?;
+                Ok(self)
             }
         }
     } };

@@ -65,29 +65,65 @@ pub(crate) fn expect<V>(result: Result<V>) -> V {
     }
 }
 
-/// Writes a method twice from its fallible body: once panicking at the caller's line, once as `try_`.
+/// Writes functions twice from their fallible bodies: once panicking at the caller's line, once as `try_`. Generics and
+/// bounds stand in brackets.
 macro_rules! twins {
-    ($(
+    () => {};
+    (
         $(#[doc = $doc:expr])*
-        pub fn $name:ident $([$($generic:tt)*])? (& $this:ident $(, $arg:ident: $type:ty)* $(,)?) -> $output:ty
+        pub fn $name:ident $([$($generic:tt)*])? (&$this:ident $(, $arg:ident: $type:ty)* $(,)?) -> $output:ty
         $(where [$($bound:tt)*])? $body:block
-    )*) => { pastey::paste! {$(
+        $($rest:tt)*
+    ) => {
+        twins! {
+            @pair [$($doc,)*] $name [$($($generic)*)?] [&$this, $($arg: $type),*] [$output] [$($($bound)*)?] $body,
+            [$this.] ($($arg),*)
+        }
+        twins! { $($rest)* }
+    };
+    (
+        $(#[doc = $doc:expr])*
+        pub fn $name:ident $([$($generic:tt)*])? (&mut $this:ident $(, $arg:ident: $type:ty)* $(,)?) -> $output:ty
+        $(where [$($bound:tt)*])? $body:block
+        $($rest:tt)*
+    ) => {
+        twins! {
+            @pair [$($doc,)*] $name [$($($generic)*)?] [&mut $this, $($arg: $type),*] [$output] [$($($bound)*)?] $body,
+            [$this.] ($($arg),*)
+        }
+        twins! { $($rest)* }
+    };
+    (
+        $(#[doc = $doc:expr])*
+        pub fn $name:ident $([$($generic:tt)*])? ($($arg:ident: $type:ty),* $(,)?) -> $output:ty
+        $(where [$($bound:tt)*])? $body:block
+        $($rest:tt)*
+    ) => {
+        twins! {
+            @pair [$($doc,)*] $name [$($($generic)*)?] [$($arg: $type),*] [$output] [$($($bound)*)?] $body,
+            [Self::] ($($arg),*)
+        }
+        twins! { $($rest)* }
+    };
+    (
+        @pair [$($doc:expr,)*] $name:ident [$($generic:tt)*] [$($argument:tt)*] [$output:ty] [$($bound:tt)*] $body:block,
+        [$($path:tt)*] $passed:tt
+    ) => { pastey::paste! {
         $(#[doc = $doc])*
         ///
         /// # Panics
         #[doc = concat!("At the caller's line, with the error of `try_", stringify!($name), "` as the message.")]
         #[track_caller]
-        pub fn $name $(<$($generic)*>)? (&$this $(, $arg: $type)*) -> $output $(where $($bound)*)? {
-            $crate::tensor::expect($this.[<try_ $name>]($($arg),*))
+        pub fn $name<$($generic)*>($($argument)*) -> $output where $($bound)* {
+            $crate::tensor::expect($($path)* [<try_ $name>] $passed)
         }
 
-        #[doc = concat!("As `", stringify!($name), "`, for shapes and axes that are not known to fit.")]
+        #[doc = concat!("As `", stringify!($name), "`, for operands that are not known to fit.")]
         ///
         /// # Errors
-        /// What does not fit, with the operation's name, the shapes and the axis.
-        pub fn [<try_ $name>] $(<$($generic)*>)? (&$this $(, $arg: $type)*) -> trueno_core::Result<$output>
-        $(where $($bound)*)? $body
-    )*} };
+        /// What does not fit, with the operation's name, the shapes and the axis; [`trueno_core::Error::OutOfMemory`].
+        pub fn [<try_ $name>]<$($generic)*>($($argument)*) -> trueno_core::Result<$output> where $($bound)* $body
+    } };
 }
 pub(crate) use twins;
 

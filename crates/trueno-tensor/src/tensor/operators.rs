@@ -3,6 +3,7 @@
 //! An owned left operand gives its memory to the result where nobody else uses it. The assigning forms panic on a leaf
 //! of a gradient graph while operations are recorded: assign inside `no_grad`, where it stays a leaf.
 
+use super::operand::Operand;
 use super::rank::{Broadcast, Rank, Ranked, Shell};
 use super::{Tensor, expect};
 use crate::engine::{apply_owned, assign};
@@ -16,7 +17,7 @@ fn owned(op: BinaryOp, a: DynTensor, b: &DynTensor) -> Result<DynTensor> {
 }
 
 macro_rules! operator {
-    ($bound:ident, $trait:ident $method:ident, $assign_trait:ident $assign_method:ident, $row:ident; $($scalar:ty)*) => {
+    ($bound:ident, $trait:ident $method:ident, $assign_trait:ident $assign_method:ident, $sign:tt $row:ident; $($scalar:ty)*) => {
         operator!(@tensors $bound, $trait $method, $row; [&'a Tensor<T, N>] [&Tensor<T, M>], |a, b| a.inner.binary(BinaryOp::$row, &b.inner));
         operator!(@tensors $bound, $trait $method, $row; [&'a Tensor<T, N>] [Tensor<T, M>], |a, b| a.inner.binary(BinaryOp::$row, &b.inner));
         operator!(@tensors $bound, $trait $method, $row; [Tensor<T, N>] [&Tensor<T, M>], |a, b| owned(BinaryOp::$row, a.inner, &b.inner));
@@ -65,6 +66,21 @@ macro_rules! operator {
             }
         }
 
+        pastey::paste! {
+            impl<T: $bound, const N: usize> Tensor<T, N> {
+                #[doc = concat!("The operator `", stringify!($sign), "`, for shapes that are not known to fit.")]
+                ///
+                /// # Errors
+                /// [`trueno_core::Error::Broadcast`]; [`trueno_core::Error::Gradient`] for a leaf while operations are recorded.
+                pub fn [<try_ $assign_method>]<B>(&mut self, other: B) -> Result<()>
+                where
+                    B: Operand<T, Rank<N>, Rank = Rank<N>>,
+                {
+                    other.with(|other| assign(BinaryOp::$row, &mut self.inner, other))
+                }
+            }
+        }
+
         $(
             impl<const N: usize> $trait<&Tensor<$scalar, N>> for $scalar {
                 type Output = Tensor<$scalar, N>;
@@ -98,10 +114,10 @@ macro_rules! operator {
     };
 }
 
-operator!(Number, Add add, AddAssign add_assign, Add; u8 i32 u32 i64 f16 bf16 f32 f64);
-operator!(Number, Sub sub, SubAssign sub_assign, Sub; u8 i32 u32 i64 f16 bf16 f32 f64);
-operator!(Number, Mul mul, MulAssign mul_assign, Mul; u8 i32 u32 i64 f16 bf16 f32 f64);
-operator!(Float, Div div, DivAssign div_assign, Div; f16 bf16 f32 f64);
+operator!(Number, Add add, AddAssign add_assign, += Add; u8 i32 u32 i64 f16 bf16 f32 f64);
+operator!(Number, Sub sub, SubAssign sub_assign, -= Sub; u8 i32 u32 i64 f16 bf16 f32 f64);
+operator!(Number, Mul mul, MulAssign mul_assign, *= Mul; u8 i32 u32 i64 f16 bf16 f32 f64);
+operator!(Float, Div div, DivAssign div_assign, /= Div; f16 bf16 f32 f64);
 
 impl<T: Number, const N: usize> Neg for &Tensor<T, N> {
     type Output = Tensor<T, N>;

@@ -1,6 +1,6 @@
 //! Random tensors: pure functions of a seed and of how many numbers were drawn before, on any number of threads.
 
-use super::{Tensor, expect};
+use super::{Tensor, twins};
 use crate::DynTensor;
 use crate::dyn_tensor::checked_size;
 use crate::parallel::{for_each_piece, piece_size};
@@ -67,60 +67,41 @@ impl Rng {
         Rng::seed(self.next_u64())
     }
 
-    /// Uniform in `low..high` (up to rounding to `T`).
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    #[track_caller]
-    pub fn uniform<T: Float, const N: usize>(&mut self, shape: [usize; N], low: f64, high: f64) -> Tensor<T, N> {
-        Tensor::new(expect(self.draw("uniform", &shape, T::DTYPE, Distribution::Uniform { low, high })))
-    }
-
-    /// Normal, by the transform of Box and Muller.
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    #[track_caller]
-    pub fn normal<T: Float, const N: usize>(&mut self, shape: [usize; N], mean: f64, std: f64) -> Tensor<T, N> {
-        Tensor::new(expect(self.draw("normal", &shape, T::DTYPE, Distribution::Normal { mean, std })))
-    }
-
-    /// Integers uniform in `low..high`.
-    ///
-    /// # Panics
-    /// At the caller's line, with the error of [`Rng::try_randint`] as the message.
-    #[track_caller]
-    pub fn randint<const N: usize>(&mut self, low: i64, high: i64, shape: [usize; N]) -> Tensor<i64, N> {
-        expect(self.try_randint(low, high, shape))
-    }
-
-    /// As [`Rng::randint`], for a range that may be empty.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] for an empty range.
-    pub fn try_randint<const N: usize>(&mut self, low: i64, high: i64, shape: [usize; N]) -> Result<Tensor<i64, N>> {
-        if low >= high {
-            return Err(Error::Argument { op: "randint", reason: format!("the range {low}..{high} is empty").into() });
+    twins! {
+        /// Uniform in `low..high` (up to rounding to `T`).
+        pub fn uniform[T: Float, const N: usize](&mut self, shape: [usize; N], low: f64, high: f64) -> Tensor<T, N> {
+            self.draw("uniform", &shape, T::DTYPE, Distribution::Uniform { low, high }).map(Tensor::new)
         }
-        let span = high.wrapping_sub(low) as u64;
-        let mut buffer = Buffer::new("randint", DType::I64, checked_size("randint", &shape)?)?;
-        self.fill(buffer.as_mut_slice::<i64>(), |[a, b, c, d]| {
-            [join(a, b), join(c, d)].map(|bits| low.wrapping_add(below(bits, span) as i64))
-        });
-        Ok(Tensor::new(DynTensor::from_buffer(buffer, &shape)))
-    }
 
-    /// The numbers `0..size` in random order (Fisher and Yates).
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    #[track_caller]
-    pub fn permutation(&mut self, size: usize) -> Tensor<i64, 1> {
-        let mut order: Vec<i64> = (0..size as i64).collect();
-        for last in (1..size).rev() {
-            order.swap(last, below(self.next_u64(), last as u64 + 1) as usize);
+        /// Normal, by the transform of Box and Muller.
+        pub fn normal[T: Float, const N: usize](&mut self, shape: [usize; N], mean: f64, std: f64) -> Tensor<T, N> {
+            self.draw("normal", &shape, T::DTYPE, Distribution::Normal { mean, std }).map(Tensor::new)
         }
-        Tensor::from(order)
+
+        /// Integers uniform in `low..high`, which must not be empty.
+        pub fn randint[const N: usize](&mut self, low: i64, high: i64, shape: [usize; N]) -> Tensor<i64, N> {
+            if low >= high {
+                let reason = format!("the range {low}..{high} is empty").into();
+                return Err(Error::Argument { op: "randint", reason });
+            }
+            let span = high.wrapping_sub(low) as u64;
+            let mut buffer = Buffer::new("randint", DType::I64, checked_size("randint", &shape)?)?;
+            self.fill(buffer.as_mut_slice::<i64>(), |[a, b, c, d]| {
+                [join(a, b), join(c, d)].map(|bits| low.wrapping_add(below(bits, span) as i64))
+            });
+            Ok(Tensor::new(DynTensor::from_buffer(buffer, &shape)))
+        }
+
+        /// The numbers `0..size` in random order (Fisher and Yates).
+        pub fn permutation(&mut self, size: usize) -> Tensor<i64, 1> {
+            let mut buffer = Buffer::new("permutation", DType::I64, checked_size("permutation", &[size])?)?;
+            let order = buffer.as_mut_slice::<i64>();
+            order.iter_mut().zip(0..).for_each(|(slot, i)| *slot = i);
+            for last in (1..size).rev() {
+                order.swap(last, below(self.next_u64(), last as u64 + 1) as usize);
+            }
+            Ok(Tensor::new(DynTensor::from_buffer(buffer, &[size])))
+        }
     }
 
     /// The stream, with `blocks` more of it used up.
@@ -201,22 +182,16 @@ fn below(bits: u64, span: u64) -> u64 {
 }
 
 impl<T: Float, const N: usize> Tensor<T, N> {
-    /// Uniform in `0..1`.
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    #[track_caller]
-    pub fn rand(shape: [usize; N], rng: &mut Rng) -> Self {
-        rng.uniform(shape, 0.0, 1.0)
-    }
+    twins! {
+        /// Uniform in `0..1`.
+        pub fn rand(shape: [usize; N], rng: &mut Rng) -> Self {
+            rng.try_uniform(shape, 0.0, 1.0)
+        }
 
-    /// Standard normal.
-    ///
-    /// # Panics
-    /// If there is no memory for it.
-    #[track_caller]
-    pub fn randn(shape: [usize; N], rng: &mut Rng) -> Self {
-        rng.normal(shape, 0.0, 1.0)
+        /// Standard normal.
+        pub fn randn(shape: [usize; N], rng: &mut Rng) -> Self {
+            rng.try_normal(shape, 0.0, 1.0)
+        }
     }
 }
 
