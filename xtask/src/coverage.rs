@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
 use crate::binaries;
+use crate::gpu;
 use crate::install::{LLVM_COV, LlvmTools};
 use crate::process::{capture, cargo, run};
 use crate::report::Verdict;
@@ -120,6 +121,9 @@ impl<'a> TestBuild<'a> {
 impl Setup {
     fn new(workspace: &Workspace) -> Result<Self> {
         let mut environment = vec![("PROPTEST_CASES".to_string(), CASES.to_string())];
+        if gpu::present() {
+            environment.push(("TRUENO_DEVICE".into(), "gpu".into()));
+        }
         let tools = match LlvmTools::ensure() {
             Ok(tools) => tools,
             Err(missing) => return Ok(Self { environment, missing: Some(missing) }),

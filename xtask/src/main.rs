@@ -7,6 +7,7 @@ mod bench;
 mod binaries;
 mod coverage;
 mod gates;
+mod gpu;
 mod install;
 mod isa;
 mod memory;

@@ -6,7 +6,7 @@ use crate::coverage::TestBuild;
 use crate::isa::{self, Level};
 use crate::report::{Gate, run_all};
 use crate::workspace::Workspace;
-use crate::{bench, gates, memory, mutants, no_std, oracle, table, tidy};
+use crate::{bench, gates, gpu, memory, mutants, no_std, oracle, table, tidy};
 
 /// Seconds: what to run after every few lines.
 pub fn tier1(workspace: &Workspace) -> Result<()> {
@@ -26,6 +26,8 @@ pub fn tier2(workspace: &Workspace, only: Option<&str>) -> Result<()> {
         Gate::new("format", || gates::format(workspace)),
         Gate::new("tidy", || tidy::gate(workspace)),
         Gate::new("clippy", || gates::clippy(workspace)),
+        // Before the tests, which use it.
+        Gate::new("gpu device", gpu::device),
         Gate::new("tests", || build.test()),
     ];
     for level in Level::ALL {

@@ -102,6 +102,16 @@ pub enum Error {
         /// The size that was asked for.
         bytes: usize,
     },
+    /// A device is missing, lost, or refused what was asked of it.
+    #[error("{op}: {device}: {reason}")]
+    Device {
+        /// The operation.
+        op: &'static str,
+        /// The device, as its driver names it, or what was looked for.
+        device: String,
+        /// What went wrong and what to do.
+        reason: String,
+    },
     /// A file is missing, unreadable or not what it claims to be.
     #[error("{path}{}: {reason}", At(*offset))]
     File {
@@ -133,7 +143,8 @@ impl Error {
             | Error::DType { op, .. }
             | Error::Argument { op, .. }
             | Error::Gradient { op, .. }
-            | Error::OutOfMemory { op, .. } => *op = name,
+            | Error::OutOfMemory { op, .. }
+            | Error::Device { op, .. } => *op = name,
             Error::File { .. } => {}
         }
         self

@@ -1,5 +1,5 @@
-// What rows need and WGSL lacks, or leaves to the driver: NaN-propagating extrema, C99's pow, and the
-// functions that cancel near 0.
+// What rows need and WGSL lacks, or leaves to the driver. Drivers may assume that no value is NaN or infinite and give
+// sines that are off by 2^-11, so that every function here tests bits and brings polynomials of its own.
 
 // Not constants: WGSL rejects non-finite constant expressions.
 var<private> infinity_bits: u32 = 0x7f800000u;
@@ -17,75 +17,305 @@ fn is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+fn is_infinite(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u;
+}
+
+fn magnitude_of(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) & 0x7fffffffu);
+}
+
 fn nan_max(a: f32, b: f32) -> f32 {
-    return select(b, a, is_nan(a) || a > b);
+    return select(select(b, a, a > b), a, is_nan(a));
 }
 
 fn nan_min(a: f32, b: f32) -> f32 {
-    return select(b, a, is_nan(a) || a < b);
+    return select(select(b, a, a < b), a, is_nan(a));
 }
 
 fn copysign(magnitude: f32, sign: f32) -> f32 {
     return bitcast<f32>((bitcast<u32>(magnitude) & 0x7fffffffu) | (bitcast<u32>(sign) & 0x80000000u));
 }
 
-fn log10(x: f32) -> f32 {
-    return log2(x) * 0.30102999566;
+// 2^n for n in [-126, 127].
+fn power_of_two(n: i32) -> f32 {
+    return bitcast<f32>(u32(n + 127) << 23u);
 }
 
-// Taylor series below 0.5, where e^x - 1 would cancel.
-fn expm1(x: f32) -> f32 {
-    if abs(x) > 0.5 || is_nan(x) {
-        return exp(x) - 1.0;
+// 2^n * e^r for |r| <= ln(2)/2 and n in [-252, 254], in two factors so that neither overflows first.
+fn scaled_exp(r: f32, n: i32) -> f32 {
+    let p = fma(fma(fma(fma(0.00139504764, r, 0.00836888235), r, 0.041666206), r, 0.166665182), r, 0.5);
+    let y = fma(p * r, r, r) + 1.0;
+    let half = n / 2;
+    return y * power_of_two(half) * power_of_two(n - half);
+}
+
+fn ieee_exp(x: f32) -> f32 {
+    if is_nan(x) {
+        return x;
     }
-    let series = 1.0 / 5040.0 + x * (1.0 / 40320.0 + x * (1.0 / 362880.0));
-    return x * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x * (1.0 / 120.0 + x * (1.0 / 720.0 + x * series))))));
+    let limited = clamp(x, -104.0, 89.0);
+    let n = round(limited * 1.4426950408889634);
+    let r = fma(n, -1.428606765330187e-06, fma(n, -0.693145751953125, limited));
+    return select(select(scaled_exp(r, i32(n)), 0.0, x < -104.0), infinity(), x > 88.8);
+}
+
+fn ieee_exp2(x: f32) -> f32 {
+    if is_nan(x) {
+        return x;
+    }
+    let limited = clamp(x, -151.0, 129.0);
+    let n = round(limited);
+    return select(scaled_exp((limited - n) * 0.6931471805599453, i32(n)), infinity(), x >= 128.0);
+}
+
+// A positive finite number as 2^exponent * (1 + f) with f in [sqrt(1/2) - 1, sqrt(2) - 1].
+struct Binary {
+    f: f32,
+    exponent: f32,
+}
+
+fn split(x: f32) -> Binary {
+    let tiny = bitcast<u32>(x) < 0x00800000u;
+    let bits = bitcast<u32>(select(x, x * 16777216.0, tiny));
+    // Centres the mantissa on 1: 0x3f3504f3 is sqrt(1/2).
+    let shifted = bits - 0x3f3504f3u;
+    let exponent = bitcast<i32>(shifted) >> 23u;
+    let mantissa = bitcast<f32>((shifted & 0x007fffffu) + 0x3f3504f3u);
+    return Binary(mantissa - 1.0, f32(exponent) - select(0.0, 24.0, tiny));
+}
+
+// ln(1 + f) for f as in `Binary`.
+fn log_of_mantissa(f: f32) -> f32 {
+    var p = fma(-0.0786014125, f, 0.128813803);
+    p = fma(p, f, -0.131284162);
+    p = fma(p, f, 0.141812176);
+    p = fma(p, f, -0.166245952);
+    p = fma(p, f, 0.200022861);
+    p = fma(p, f, -0.250008076);
+    p = fma(p, f, 0.333333164);
+    let square = f * f;
+    return fma(square * f, p, fma(-0.5, square, f));
+}
+
+// What a logarithm of any base gives where it is not a number or not finite, else `value`.
+fn log_or_special(x: f32, value: f32) -> f32 {
+    let bits = bitcast<u32>(x);
+    if is_nan(x) || bits == 0x7f800000u {
+        return x;
+    }
+    if (bits & 0x7fffffffu) == 0u {
+        return -infinity();
+    }
+    return select(value, quiet_nan(), bits > 0x7fffffffu);
+}
+
+fn ieee_log(x: f32) -> f32 {
+    let b = split(x);
+    let value = fma(b.exponent, 0.693145751953125, fma(b.exponent, 1.428606765330187e-06, log_of_mantissa(b.f)));
+    return log_or_special(x, value);
+}
+
+fn ieee_log2(x: f32) -> f32 {
+    let b = split(x);
+    return log_or_special(x, fma(log_of_mantissa(b.f), 1.4426950408889634, b.exponent));
+}
+
+fn ieee_log10(x: f32) -> f32 {
+    let b = split(x);
+    return log_or_special(x, fma(b.exponent, 0.3010299956639812, log_of_mantissa(b.f) * 0.4342944819032518));
+}
+
+// The root itself may be any that WGSL allows; a step of Newton's method rounds it.
+fn ieee_sqrt(x: f32) -> f32 {
+    let bits = bitcast<u32>(x);
+    if is_nan(x) || bits == 0x7f800000u || (bits & 0x7fffffffu) == 0u {
+        return x;
+    }
+    if bits > 0x7fffffffu {
+        return quiet_nan();
+    }
+    let scale = select(1.0, 16777216.0, bits < 0x0c800000u);
+    let v = x * scale;
+    let root = sqrt(v);
+    return fma(fma(-root, root, v), 0.5 / root, root) * select(1.0, 0.000244140625, scale > 1.0);
+}
+
+fn ieee_expm1(x: f32) -> f32 {
+    if magnitude_of(x) > 0.5 || is_nan(x) {
+        return ieee_exp(x) - 1.0;
+    }
+    var p = fma(2.49618879e-5, x, 0.000199735659);
+    p = fma(p, x, 0.00138885912);
+    p = fma(p, x, 0.00833314285);
+    p = fma(p, x, 0.0416666679);
+    p = fma(p, x, 0.166666672);
+    return fma(fma(p, x, 0.5) * x, x, x);
 }
 
 // Kahan: the rounding error of 1 + x cancels in the quotient.
-fn log1p(x: f32) -> f32 {
+fn ieee_log1p(x: f32) -> f32 {
     let u = 1.0 + x;
     if u == 1.0 {
         return x;
     }
-    if u == infinity() || is_nan(u) {
+    if is_nan(u) || bitcast<u32>(u) == 0x7f800000u {
         return u;
     }
-    return log(u) * (x / (u - 1.0));
+    let distance = u - 1.0;
+    // The logarithm's own answers where it has no value: NaN below -1, and -infinity at it.
+    return select(ieee_log(u), ieee_log(u) * (x / distance), u > 0.0);
 }
 
-// Drivers may compute tanh from exponentials that overflow.
 fn ieee_tanh(x: f32) -> f32 {
     if is_nan(x) {
         return x;
     }
-    let t = expm1(2.0 * min(abs(x), 20.0));
+    let t = ieee_expm1(2.0 * min(magnitude_of(x), 20.0));
     return copysign(t / (t + 2.0), x);
 }
 
-// Maclaurin series near 0; elsewhere 1 - erfc by its continued fraction (Abramowitz and Stegun 7.1.14).
-fn erf(x: f32) -> f32 {
+fn ieee_erf(x: f32) -> f32 {
     if is_nan(x) {
         return x;
     }
-    let a = min(abs(x), 6.0);
-    if a < 2.0 {
-        var term = a;
-        var sum = a;
-        for (var n = 1; n < 24; n++) {
-            term *= -a * a / f32(n);
-            sum += term / f32(2 * n + 1);
-        }
-        return copysign(sum * 1.1283791671, x);
+    let a = min(magnitude_of(x), 4.0);
+    if a < 1.0 {
+        let z = x * x;
+        var p = fma(7.8891193e-5, z, -0.000802084105);
+        p = fma(p, z, 0.00518953521);
+        p = fma(p, z, -0.0268544443);
+        p = fma(p, z, 0.112836003);
+        p = fma(p, z, -0.37612626);
+        p = fma(p, z, -1.18176136e-9);
+        return fma(p, x, x * 1.1283791671);
     }
-    var tail = a;
-    for (var n = 24; n > 0; n--) {
-        tail = a + 0.5 * f32(n) / tail;
-    }
-    return copysign(1.0 - exp(-a * a) * 0.5641895835 / tail, x);
+    // The logarithm of what is left to 1.
+    var tail = fma(-2.16976387e-5, a, 0.000441472919);
+    tail = fma(tail, a, -0.00420528604);
+    tail = fma(tail, a, 0.0252103414);
+    tail = fma(tail, a, -0.108422101);
+    tail = fma(tail, a, -0.633216381);
+    tail = fma(tail, a, -1.12958026);
+    tail = fma(tail, a, 0.000188467791);
+    return copysign(1.0 - ieee_exp(tail), x);
 }
 
-// C99 pow: negative bases with integer exponents, and the exact cases that log2 would spoil.
+// An angle less the nearest multiple of pi/2, and which multiple it was (modulo 4).
+struct Angle {
+    rest: f32,
+    quadrant: u32,
+}
+
+// The high word of a product.
+fn multiply_high(a: u32, b: u32) -> u32 {
+    let low = (a & 0xffffu) * (b & 0xffffu);
+    let cross = (a >> 16u) * (b & 0xffffu) + (low >> 16u);
+    let other = (a & 0xffffu) * (b >> 16u) + (cross & 0xffffu);
+    return (a >> 16u) * (b >> 16u) + (cross >> 16u) + (other >> 16u);
+}
+
+// 2/pi in binary, 32 bits a word.
+var<private> two_over_pi: array<u32, 8> = array<u32, 8>(
+    0x00000000u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu,
+);
+
+// Payne and Hanek: as many bits of 2/pi as the exponent asks for, times the mantissa.
+fn reduce_large(x: f32) -> Angle {
+    let bits = bitcast<u32>(x);
+    let exponent = ((bits >> 23u) & 0xffu) - 127u;
+    let mantissa = ((bits & 0x007fffffu) | 0x00800000u) << 8u;
+    // Higher bits of 2/pi only add whole turns. One word of zeros stands before the point.
+    let first = exponent - 1u;
+    let word = first >> 5u;
+    let shift = first & 31u;
+    var window = array<u32, 3>();
+    for (var i = 0u; i < 3u; i++) {
+        let high = two_over_pi[word + i] << shift;
+        window[i] = select(high | (two_over_pi[word + i + 1u] >> (32u - shift)), two_over_pi[word + i], shift == 0u);
+    }
+    let low = multiply_high(mantissa, window[2]);
+    let middle = mantissa * window[1];
+    let carried = middle + low;
+    let high = mantissa * window[0] + multiply_high(mantissa, window[1]) + select(0u, 1u, carried < middle);
+    // `high` holds the turns in quarters in its two upper bits, then the fraction of a quarter.
+    let rounded = high + 0x20000000u;
+    let quadrant = rounded >> 30u;
+    let fraction_high = bitcast<i32>(high - (quadrant << 30u));
+    let fraction = f32(fraction_high) * 9.313225746154785e-10 + f32(carried) * 2.168404344971009e-19;
+    return Angle(fraction * 1.5707963267948966, quadrant);
+}
+
+fn reduce_angle(x: f32) -> Angle {
+    let a = magnitude_of(x);
+    if a > 10000.0 {
+        return reduce_large(a);
+    }
+    let n = round(a * 0.6366197723675814);
+    // Each part of pi/2 has 11 bits, so that its product with `n` is exact even where `fma` rounds twice.
+    let rest = fma(n, -2.5632829192545614e-12, fma(n, -7.549533620476723e-08, fma(n, -0.0004837512969970703, fma(n, -1.5703125, a))));
+    return Angle(rest, u32(n));
+}
+
+fn sine_series(r: f32) -> f32 {
+    let z = r * r;
+    let p = fma(fma(fma(2.71831163e-6, z, -0.000198393347), z, 0.00833332911), z, -0.166666672);
+    return fma(p * z, r, r);
+}
+
+fn cosine_series(r: f32) -> f32 {
+    let z = r * r;
+    let p = fma(fma(fma(-2.72102369e-7, z, 2.47995195e-5), z, -0.00138888834), z, 0.0416666679);
+    return fma(p * z, z, fma(-0.5, z, 1.0));
+}
+
+// The sine of an angle that many quarters further on.
+fn sine_of(angle: Angle, quarters: u32) -> f32 {
+    let quadrant = angle.quadrant + quarters;
+    let value = select(sine_series(angle.rest), cosine_series(angle.rest), (quadrant & 1u) != 0u);
+    return select(value, -value, (quadrant & 2u) != 0u);
+}
+
+fn ieee_sin(x: f32) -> f32 {
+    if is_nan(x) || is_infinite(x) {
+        return quiet_nan();
+    }
+    let value = sine_of(reduce_angle(x), 0u);
+    return bitcast<f32>(bitcast<u32>(value) ^ (bitcast<u32>(x) & 0x80000000u));
+}
+
+fn ieee_cos(x: f32) -> f32 {
+    if is_nan(x) || is_infinite(x) {
+        return quiet_nan();
+    }
+    return sine_of(reduce_angle(x), 1u);
+}
+
+fn ieee_tan(x: f32) -> f32 {
+    if is_nan(x) || is_infinite(x) {
+        return quiet_nan();
+    }
+    let angle = reduce_angle(x);
+    let value = sine_of(angle, 0u) / sine_of(angle, 1u);
+    return bitcast<f32>(bitcast<u32>(value) ^ (bitcast<u32>(x) & 0x80000000u));
+}
+
+// x^n for finite x > 0, from the logarithm in two parts: its rounding would be multiplied by n.
+fn positive_pow(x: f32, n: f32) -> f32 {
+    let b = split(x);
+    let mantissa = log_of_mantissa(b.f);
+    let high = fma(b.exponent, 0.693145751953125, mantissa);
+    let low = fma(b.exponent, 1.428606765330187e-06, fma(b.exponent, 0.693145751953125, -high) + mantissa);
+    let product = n * high;
+    if is_nan(product) || magnitude_of(product) > 200.0 {
+        return ieee_exp(product);
+    }
+    let error = fma(n, high, -product) + n * low;
+    let y = ieee_exp(product);
+    return select(fma(y, error, y), y, is_infinite(y));
+}
+
+// C99 pow: negative bases with integer exponents, zeros and infinities.
 fn ieee_pow(x: f32, n: f32) -> f32 {
     if n == 0.0 || x == 1.0 {
         return 1.0;
@@ -93,11 +323,19 @@ fn ieee_pow(x: f32, n: f32) -> f32 {
     if is_nan(x) || is_nan(n) {
         return quiet_nan();
     }
-    let whole = floor(n) == n;
-    if x < 0.0 && !whole && abs(x) != infinity() && abs(n) != infinity() {
-        return quiet_nan();
+    let base = magnitude_of(x);
+    if is_infinite(n) {
+        return select(select(0.0, infinity(), (base > 1.0) == (n > 0.0)), 1.0, base == 1.0);
     }
-    let odd = whole && abs(n) < 16777216.0 && (i32(n) & 1) != 0;
-    let magnitude = select(pow(abs(x), n), select(0.0, infinity(), n < 0.0), x == 0.0);
-    return select(magnitude, copysign(magnitude, x), odd);
+    let whole = floor(n) == n;
+    let odd = whole && magnitude_of(n) < 16777216.0 && (i32(n) & 1) != 0;
+    var power = 0.0;
+    if base == 0.0 || is_infinite(base) {
+        power = select(0.0, infinity(), (base == 0.0) == (n < 0.0));
+    } else if x < 0.0 && !whole {
+        return quiet_nan();
+    } else {
+        power = positive_pow(base, n);
+    }
+    return select(power, copysign(power, x), odd);
 }

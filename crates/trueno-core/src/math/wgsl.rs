@@ -12,16 +12,58 @@ use core::ops::{BitAnd, BitOr, Not};
 ///
 pub const PRELUDE: &str = include_str!("prelude.wgsl");
 
+/// The type that a function computes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scalar {
+    /// `f32`.
+    F32,
+    /// `i32`, which wraps.
+    I32,
+    /// `u32`, which wraps.
+    U32,
+}
+
+impl Scalar {
+    /// The name of the type in WGSL.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Scalar::F32 => "f32",
+            Scalar::I32 => "i32",
+            Scalar::U32 => "u32",
+        }
+    }
+
+    /// A literal. Infinities and NaN of `f32` come from bit patterns, since WGSL has no literal for them; integers
+    /// truncate and saturate.
+    fn literal(self, value: f64) -> String {
+        match self {
+            Scalar::F32 => {
+                let single = value as f32;
+                if single.is_finite() {
+                    format!("f32({single:?})")
+                } else if single.is_nan() {
+                    String::from("quiet_nan()")
+                } else {
+                    String::from(if single > 0.0 { "infinity()" } else { "-infinity()" })
+                }
+            }
+            Scalar::I32 => format!("i32({})", value as i32),
+            Scalar::U32 => format!("u32({})", value as u32),
+        }
+    }
+}
+
 /// The statements of one function body.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Arena {
+    scalar: Scalar,
     statements: RefCell<Vec<String>>,
 }
 
 impl Arena {
-    /// An empty body.
-    pub fn new() -> Self {
-        Arena::default()
+    /// An empty body of a function over `scalar`.
+    pub fn new(scalar: Scalar) -> Self {
+        Arena { scalar, statements: RefCell::default() }
     }
 
     /// A parameter of the function, by name.
@@ -35,6 +77,12 @@ impl Arena {
         Expr { arena: self, id: statements.len() - 1 }
     }
 
+    /// The whole function.
+    fn function(&self, name: &str, parameters: &[&str], gives: &str, result: Expr<'_>) -> String {
+        let list: Vec<String> = parameters.iter().map(|p| format!("{p}: {}", self.scalar.name())).collect();
+        format!("fn {name}({}) -> {gives} {{\n{}}}\n", list.join(", "), self.body(result))
+    }
+
     /// The statements, and a `return` of `result`.
     fn body(&self, result: Expr<'_>) -> String {
         let mut text = String::new();
@@ -46,37 +94,37 @@ impl Arena {
     }
 }
 
-/// A WGSL function `fn name(parameters) -> f32` with the body that `build` makes of its parameters.
+/// A WGSL function `fn name(parameters) -> scalar`, all of one type, with the body that `build` makes of its parameters.
 ///
 /// ```
-/// use trueno_core::math::{Arith, wgsl};
-/// let text = wgsl::function("twice", &["x"], |[x]| x * 2.0);
+/// use trueno_core::math::{Arith, wgsl::{Scalar, function}};
+/// let text = function(Scalar::F32, "twice", &["x"], |[x]| x * 2.0);
 /// assert!(text.contains("fn twice(x: f32) -> f32"));
 /// ```
 pub fn function<const N: usize>(
+    scalar: Scalar,
     name: &str,
     parameters: &[&str; N],
     build: impl for<'a> FnOnce([Expr<'a>; N]) -> Expr<'a>,
 ) -> String {
-    let arena = Arena::new();
+    let arena = Arena::new(scalar);
     let result = build(parameters.map(|p| arena.parameter(p)));
-    let list: Vec<String> = parameters.iter().map(|p| format!("{p}: f32")).collect();
-    format!("fn {name}({}) -> f32 {{\n{}}}\n", list.join(", "), arena.body(result))
+    arena.function(name, parameters, scalar.name(), result)
 }
 
 /// A WGSL function `fn name(parameters) -> bool`, as [`function`].
 pub fn predicate<const N: usize>(
+    scalar: Scalar,
     name: &str,
     parameters: &[&str; N],
     build: impl for<'a> FnOnce([Expr<'a>; N]) -> Truth<'a>,
 ) -> String {
-    let arena = Arena::new();
+    let arena = Arena::new(scalar);
     let result = build(parameters.map(|p| arena.parameter(p))).0;
-    let list: Vec<String> = parameters.iter().map(|p| format!("{p}: f32")).collect();
-    format!("fn {name}({}) -> bool {{\n{}}}\n", list.join(", "), arena.body(result))
+    arena.function(name, parameters, "bool", result)
 }
 
-/// An `f32` expression of a function body.
+/// An expression of a function body, of the function's type.
 #[derive(Clone, Copy, Debug)]
 pub struct Expr<'a> {
     arena: &'a Arena,
@@ -94,6 +142,11 @@ impl<'a> Expr<'a> {
 
     fn call(self, function: &str) -> Self {
         self.arena.push(format!("{function}(v{})", self.id))
+    }
+
+    /// The name of a function that floats need one of their own for.
+    fn of_floats(self, float: &'static str, integer: &'static str) -> &'static str {
+        if self.arena.scalar == Scalar::F32 { float } else { integer }
     }
 
     fn call2(self, function: &str, other: Self) -> Self {
@@ -126,27 +179,18 @@ crate::math_operators!(float ['a] Expr<'a> { a, b =>
     add a.binary("+", b),
     sub a.binary("-", b),
     mul a.binary("*", b),
-    neg a.call("-"),
+    neg match a.arena.scalar {
+        Scalar::F32 | Scalar::I32 => a.call("-"),
+        Scalar::U32 => a.lit(0.0).binary("-", a),
+    },
     div a.binary("/", b),
 });
-
-/// A finite literal as decimal text; infinities by their bit pattern, which WGSL has no literal for.
-fn literal(value: f64) -> String {
-    let single = value as f32;
-    if single.is_finite() {
-        format!("f32({single:?})")
-    } else if single.is_nan() {
-        String::from("quiet_nan()")
-    } else {
-        String::from(if single > 0.0 { "infinity()" } else { "-infinity()" })
-    }
-}
 
 impl<'a> Arith for Expr<'a> {
     type Mask = Truth<'a>;
 
     fn lit(self, value: f64) -> Self {
-        self.arena.push(literal(value))
+        self.arena.push(self.arena.scalar.literal(value))
     }
 
     fn lt(self, other: Self) -> Truth<'a> {
@@ -166,15 +210,15 @@ impl<'a> Arith for Expr<'a> {
     }
 
     fn abs(self) -> Self {
-        self.call("abs")
+        self.call(self.of_floats("magnitude_of", "abs"))
     }
 
     fn max(self, other: Self) -> Self {
-        self.call2("nan_max", other)
+        self.call2(self.of_floats("nan_max", "max"), other)
     }
 
     fn min(self, other: Self) -> Self {
-        self.call2("nan_min", other)
+        self.call2(self.of_floats("nan_min", "min"), other)
     }
 }
 
@@ -200,9 +244,10 @@ impl Math for Expr<'_> {
     }
 
     calls! {
-        sqrt => "sqrt", floor => "floor", ceil => "ceil", trunc => "trunc", round => "round",
-        exp => "exp", exp2 => "exp2", expm1 => "expm1", ln => "log", log2 => "log2", log10 => "log10",
-        log1p => "log1p", sin => "sin", cos => "cos", tan => "tan", tanh => "ieee_tanh", erf => "erf",
+        sqrt => "ieee_sqrt", floor => "floor", ceil => "ceil", trunc => "trunc", round => "round",
+        exp => "ieee_exp", exp2 => "ieee_exp2", expm1 => "ieee_expm1", ln => "ieee_log", log2 => "ieee_log2",
+        log10 => "ieee_log10", log1p => "ieee_log1p", sin => "ieee_sin", cos => "ieee_cos", tan => "ieee_tan",
+        tanh => "ieee_tanh", erf => "ieee_erf",
     }
 }
 
@@ -228,14 +273,14 @@ mod tests {
     impl UnaryVisitor for Unary<Value> {
         type Output = String;
         fn visit<R: UnaryRow>(self) -> String {
-            function("value", &["x", "p", "q"], |[x, p, q]| R::value(x, [p, q]))
+            function(Scalar::F32, "value", &["x", "p", "q"], |[x, p, q]| R::value(x, [p, q]))
         }
     }
 
     impl UnaryVisitor for Unary<Grad> {
         type Output = String;
         fn visit<R: UnaryRow>(self) -> String {
-            function("grad", &["saved", "g", "p", "q"], |[saved, g, p, q]| R::grad(saved, g, [p, q]))
+            function(Scalar::F32, "grad", &["saved", "g", "p", "q"], |[saved, g, p, q]| R::grad(saved, g, [p, q]))
         }
     }
 
@@ -244,9 +289,9 @@ mod tests {
     impl BinaryVisitor for Binary {
         type Output = String;
         fn visit<R: BinaryRow>(self) -> String {
-            function("value", &["a", "b"], |[a, b]| R::value(a, b))
-                + &function("left", &["a", "b", "g"], |[a, b, g]| R::left(a, b, g))
-                + &function("right", &["a", "b", "g"], |[a, b, g]| R::right(a, b, g))
+            function(Scalar::F32, "value", &["a", "b"], |[a, b]| R::value(a, b))
+                + &function(Scalar::F32, "left", &["a", "b", "g"], |[a, b, g]| R::left(a, b, g))
+                + &function(Scalar::F32, "right", &["a", "b", "g"], |[a, b, g]| R::right(a, b, g))
         }
     }
 
@@ -255,7 +300,7 @@ mod tests {
     impl CompareVisitor for Compare {
         type Output = String;
         fn visit<R: CompareRow>(self) -> String {
-            predicate("value", &["a", "b"], |[a, b]| R::value(a, b))
+            predicate(Scalar::F32, "value", &["a", "b"], |[a, b]| R::value(a, b))
         }
     }
 
@@ -264,10 +309,15 @@ mod tests {
     impl TernaryVisitor for Ternary {
         type Output = String;
         fn visit<R: TernaryRow>(self) -> String {
-            (0..3).fold(function("value", &["a", "b", "c"], |[a, b, c]| R::value(a, b, c)), |text, index| {
-                let name = format!("grad{index}");
-                text + &function(&name, &["a", "b", "c", "g"], |[a, b, c, g]| R::grad(index, [a, b, c], g))
-            })
+            (0..3).fold(
+                function(Scalar::F32, "value", &["a", "b", "c"], |[a, b, c]| R::value(a, b, c)),
+                |text, index| {
+                    let name = format!("grad{index}");
+                    text + &function(Scalar::F32, &name, &["a", "b", "c", "g"], |[a, b, c, g]| {
+                        R::grad(index, [a, b, c], g)
+                    })
+                },
+            )
         }
     }
 
@@ -276,11 +326,11 @@ mod tests {
     impl ReduceVisitor for Reduce {
         type Output = String;
         fn visit<R: ReduceRow>(self) -> String {
-            function("init", &["x"], |[x]| R::init(x))
-                + &function("map", &["x", "c"], |[x, c]| R::map(x, c))
-                + &function("combine", &["a", "b"], |[a, b]| R::combine(a, b))
-                + &function("finish", &["acc", "n"], |[acc, n]| R::finish(acc, n))
-                + &function("grad", &["x", "c", "y", "g", "n"], |[x, c, y, g, n]| R::grad(x, c, y, g, n))
+            function(Scalar::F32, "init", &["x"], |[x]| R::init(x))
+                + &function(Scalar::F32, "map", &["x", "c"], |[x, c]| R::map(x, c))
+                + &function(Scalar::F32, "combine", &["a", "b"], |[a, b]| R::combine(a, b))
+                + &function(Scalar::F32, "finish", &["acc", "n"], |[acc, n]| R::finish(acc, n))
+                + &function(Scalar::F32, "grad", &["x", "c", "y", "g", "n"], |[x, c, y, g, n]| R::grad(x, c, y, g, n))
         }
     }
 
@@ -305,9 +355,9 @@ mod tests {
 
     #[test]
     fn text_reads_as_single_assignments() {
-        let text = function("f", &["x"], |[x]| x * 2.0 + x.exp());
+        let text = function(Scalar::F32, "f", &["x"], |[x]| x * 2.0 + x.exp());
         let expected = "fn f(x: f32) -> f32 {\n    let v0 = x;\n    let v1 = f32(2.0);\n    let v2 = v0 * v1;\n    \
-                        let v3 = exp(v0);\n    let v4 = v2 + v3;\n    return v4;\n}\n";
+                        let v3 = ieee_exp(v0);\n    let v4 = v2 + v3;\n    return v4;\n}\n";
         assert_eq!(text, expected);
     }
 }

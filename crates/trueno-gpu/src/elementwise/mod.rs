@@ -1,0 +1,349 @@
+//! Operations on each element by itself: every row of core's table and its gradients, on views that broadcast.
+//!
+//! Operands are read where their layouts say, so that no transposed, sliced or broadcast view is copied first. Results are
+//! row-major. Half precision is computed in `f32` and rounded once.
+
+mod formula;
+mod program;
+
+pub use formula::Side;
+
+pub(crate) use formula::Formula;
+pub(crate) use program::{Access, Program};
+
+#[cfg(test)]
+mod tests;
+
+use program::{Slots, THREADS};
+use smallvec::SmallVec;
+use trueno_core::math::wgsl::Scalar;
+use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
+use trueno_core::{Collapsed, DType, Error, Layout, Result, broadcast_shapes};
+
+use crate::device::Device;
+use crate::memory::{Buffer, View};
+use crate::record::{self, Immediates, Launch};
+use crate::storage;
+
+/// A row on one operand.
+///
+/// # Errors
+/// [`Error::DType`] for a type that the row has not; [`Error::Device`], [`Error::OutOfMemory`] from the device.
+pub fn unary(op: UnaryOp, parameters: [f64; 2], x: &View<'_>) -> Result<Buffer> {
+    let dtype = x.buffer().dtype();
+    arithmetic(op.name(), dtype, op.info().integers)?;
+    run(op.name(), Formula::Unary(op), parameters, &[x], dtype)
+}
+
+/// The gradient of a row by its operand, from what [`UnaryOp::saves`] names and the gradient of the result.
+///
+/// # Errors
+/// As [`unary`]; gradients are of floats.
+pub fn unary_grad(op: UnaryOp, parameters: [f64; 2], saved: &View<'_>, g: &View<'_>) -> Result<Buffer> {
+    let dtype = floats(op.name(), &[saved, g])?;
+    run(op.name(), Formula::UnaryGrad(op), parameters, &[saved, g], dtype)
+}
+
+/// A row on two operands of one type, which broadcast.
+///
+/// # Errors
+/// [`Error::Broadcast`]; and as [`unary`].
+pub fn binary(op: BinaryOp, a: &View<'_>, b: &View<'_>) -> Result<Buffer> {
+    let dtype = same(op.name(), &[a, b])?;
+    arithmetic(op.name(), dtype, op.info().integers)?;
+    run(op.name(), Formula::Binary(op), [0.0; 2], &[a, b], dtype)
+}
+
+/// The gradient of a row by one operand, of the broadcast shape: the caller sums over the axes that were broadcast.
+///
+/// # Errors
+/// As [`binary`]; gradients are of floats.
+pub fn binary_grad(op: BinaryOp, side: Side, a: &View<'_>, b: &View<'_>, g: &View<'_>) -> Result<Buffer> {
+    let dtype = floats(op.name(), &[a, b, g])?;
+    run(op.name(), Formula::BinaryGrad(op, side), [0.0; 2], &[a, b, g], dtype)
+}
+
+/// A comparison or logical operation on two operands of one type, which broadcast; the result is `bool`.
+///
+/// # Errors
+/// As [`binary`].
+pub fn compare(op: CompareOp, a: &View<'_>, b: &View<'_>) -> Result<Buffer> {
+    same(op.name(), &[a, b])?;
+    run(op.name(), Formula::Compare(op), [0.0; 2], &[a, b], DType::Bool)
+}
+
+/// A row on three operands of one type, which broadcast.
+///
+/// # Errors
+/// As [`binary`].
+pub fn ternary(op: TernaryOp, operands: [&View<'_>; 3]) -> Result<Buffer> {
+    let dtype = floats(op.name(), &operands)?;
+    run(op.name(), Formula::Ternary(op), [0.0; 2], &operands, dtype)
+}
+
+/// The gradient of a row by operand `index`, of the broadcast shape.
+///
+/// # Errors
+/// As [`ternary`]; [`Error::Argument`] if there is no such operand.
+pub fn ternary_grad(op: TernaryOp, index: usize, operands: [&View<'_>; 3], g: &View<'_>) -> Result<Buffer> {
+    if index > 2 {
+        let reason = format!("there is no operand {index}; there are 0, 1 and 2").into();
+        return Err(Error::Argument { op: op.name(), reason });
+    }
+    let [a, b, c] = operands;
+    let dtype = floats(op.name(), &[a, b, c, g])?;
+    run(op.name(), Formula::TernaryGrad(op, index as u8), [0.0; 2], &[a, b, c, g], dtype)
+}
+
+/// The gradient of a reduction where [`ReduceOp::grad`] is elementwise: of the elements, and the center, result and gradient
+/// of each group broadcast back. `n` is the count of a group less the correction.
+///
+/// # Errors
+/// As [`binary`].
+pub fn reduce_grad(op: ReduceOp, n: f64, [x, center, y, g]: [&View<'_>; 4]) -> Result<Buffer> {
+    let dtype = floats(op.name(), &[x, center, y, g])?;
+    run(op.name(), Formula::ReduceGrad(op), [n, 0.0], &[x, center, y, g], dtype)
+}
+
+/// Elements of `a` where the mask holds, of `b` elsewhere (NumPy's `where`); all three broadcast.
+///
+/// # Errors
+/// [`Error::DType`] if the mask is not `bool`; and as [`binary`].
+pub fn select(mask: &View<'_>, a: &View<'_>, b: &View<'_>) -> Result<Buffer> {
+    if mask.buffer().dtype() != DType::Bool {
+        let expected = "the condition is a bool; compare it with something".into();
+        return Err(Error::DType { op: "where", got: mask.buffer().dtype(), expected });
+    }
+    let dtype = same("where", &[a, b])?;
+    run("where", Formula::Where, [0.0; 2], &[mask, a, b], dtype)
+}
+
+/// The elements in another type: floats round to nearest even, truncate and saturate to integers; integers wrap.
+///
+/// # Errors
+/// As [`unary`].
+pub fn cast(x: &View<'_>, dtype: DType) -> Result<Buffer> {
+    storage::scalar("cast", dtype)?;
+    run("cast", Formula::Cast(x.buffer().dtype(), dtype), [0.0; 2], &[x], dtype)
+}
+
+/// The elements in row-major order.
+///
+/// # Errors
+/// As [`unary`].
+pub fn contiguous(x: &View<'_>) -> Result<Buffer> {
+    let dtype = x.buffer().dtype();
+    run("contiguous", Formula::Cast(dtype, dtype), [0.0; 2], &[x], dtype)
+}
+
+/// `len` elements of one value.
+///
+/// # Errors
+/// As [`unary`].
+pub fn fill(device: &Device, dtype: DType, len: usize, value: f64) -> Result<Buffer> {
+    let result = Buffer::new(device, "full", dtype, len)?;
+    let scalar = storage::scalar("full", dtype)?;
+    let program =
+        Program { formula: Formula::Fill, scalar, operands: SmallVec::new(), result: dtype, rank: 0, aligned: true };
+    launch("full", program, [value, 0.0], &[], &result, &[])?;
+    Ok(result)
+}
+
+/// Refuses integers where the row has none, and the types on which nothing is computed.
+fn arithmetic(op: &'static str, dtype: DType, integers: bool) -> Result<()> {
+    let expected = match dtype {
+        DType::F32 | DType::F16 | DType::BF16 | DType::F64 | DType::I64 => return Ok(()),
+        DType::I32 | DType::U32 if integers => return Ok(()),
+        DType::I32 | DType::U32 => "it takes floats; cast it first",
+        DType::Bool | DType::U8 => "on a GPU it takes floats and 32-bit integers; cast it first",
+    };
+    Err(Error::DType { op, got: dtype, expected: expected.into() })
+}
+
+/// The one type of all operands.
+fn same(op: &'static str, operands: &[&View<'_>]) -> Result<DType> {
+    let dtype = operands[0].buffer().dtype();
+    match operands.iter().find(|x| x.buffer().dtype() != dtype) {
+        None => Ok(dtype),
+        Some(other) => {
+            let expected = format!("the other operand is {dtype}; cast one of them").into();
+            Err(Error::DType { op, got: other.buffer().dtype(), expected })
+        }
+    }
+}
+
+/// The one floating-point type of all operands.
+fn floats(op: &'static str, operands: &[&View<'_>]) -> Result<DType> {
+    let dtype = same(op, operands)?;
+    arithmetic(op, dtype, false)?;
+    Ok(dtype)
+}
+
+/// Computes a formula over operands that broadcast.
+fn run(
+    op: &'static str,
+    formula: Formula,
+    parameters: [f64; 2],
+    operands: &[&View<'_>],
+    result: DType,
+) -> Result<Buffer> {
+    debug_assert_eq!(operands.len(), formula.operands());
+    let mut shape = SmallVec::from_slice(operands[0].shape());
+    for other in &operands[1..] {
+        shape = broadcast_shapes(op, &shape, other.shape())?;
+    }
+    let layouts: SmallVec<[Layout; 4]> =
+        operands.iter().map(|x| x.layout().broadcast_to(op, &shape)).collect::<Result<_>>()?;
+    let device = operands[0].buffer().device();
+    let scalar = storage::scalar(op, operands[operands.len() - 1].buffer().dtype())?;
+    let output = Buffer::new(device, op, result, shape.iter().product())?;
+    if output.is_empty() {
+        return Ok(output);
+    }
+    let walk = Walk::new(&shape, &layouts);
+    let accesses = walk.accesses(&layouts, output.len());
+    let program = Program {
+        formula,
+        scalar,
+        operands: operands.iter().zip(&accesses).map(|(x, &access)| (x.buffer().dtype(), access)).collect(),
+        result,
+        rank: if accesses.iter().any(|access| access.is_walked()) { walk.shape.len() } else { 0 },
+        aligned: walk.aligned(),
+    };
+    let buffers: SmallVec<[&Buffer; 4]> = operands.iter().map(|x| x.buffer()).collect();
+    launch(op, program, parameters, &buffers, &output, &[(&walk, &layouts[..])])?;
+    Ok(output)
+}
+
+/// Fills the immediates and records the dispatch.
+fn launch(
+    op: &'static str,
+    program: Program,
+    parameters: [f64; 2],
+    operands: &[&Buffer],
+    result: &Buffer,
+    walk: &[(&Walk, &[Layout])],
+) -> Result<()> {
+    if result.is_empty() {
+        return Ok(());
+    }
+    let device = result.device();
+    let mut immediates = Immediates::default();
+    if program.words() > immediates.len() {
+        let reason =
+            format!("its operands' layouts have {} axes that do not merge; copy one of them first", program.rank);
+        return Err(Error::Argument { op, reason: reason.into() });
+    }
+    let scalar = if matches!(program.formula, Formula::Cast(..)) { Scalar::U32 } else { program.scalar };
+    immediates[Slots::COUNT] = index(op, result.len())?;
+    for (at, &value) in parameters.iter().enumerate() {
+        immediates[Slots::PARAMETERS + at] = storage::word(scalar, value);
+    }
+    for (walk, layouts) in walk {
+        walk.fill(op, &program, layouts, &mut immediates)?;
+    }
+    let groups = record::grid(device, result.len().div_ceil(4 * THREADS));
+    Launch {
+        op,
+        program: record::Program::Elementwise(program),
+        reads: operands,
+        writes: &[result],
+        immediates,
+        groups,
+    }
+    .record(device)
+}
+
+/// A count or position as shaders have it.
+fn index(op: &'static str, value: usize) -> Result<u32> {
+    u32::try_from(value).map_err(|_| Error::Argument {
+        op,
+        reason: format!("{value} is more than a GPU counts to (2^32 - 1); split the value").into(),
+    })
+}
+
+/// The common axes of all operands, neighbours merged where every layout allows.
+struct Walk {
+    shape: SmallVec<[usize; 6]>,
+    strides: SmallVec<[SmallVec<[isize; 6]>; 4]>,
+}
+
+impl Walk {
+    fn new(shape: &[usize], layouts: &[Layout]) -> Self {
+        // Constants merge with anything, so that they are left out by giving them no axis of their own.
+        let mut walk = Self { shape: SmallVec::new(), strides: layouts.iter().map(|_| SmallVec::new()).collect() };
+        for (axis, &size) in shape.iter().enumerate() {
+            if size == 1 {
+                continue;
+            }
+            let step = |i: usize| layouts[i].strides()[axis];
+            let merges = !walk.shape.is_empty()
+                && (0..layouts.len()).all(|i| walk.strides[i].last() == Some(&(step(i) * size as isize)));
+            match walk.shape.last_mut() {
+                Some(last) if merges => {
+                    *last *= size;
+                    for (i, strides) in walk.strides.iter_mut().enumerate() {
+                        let end = strides.len() - 1;
+                        strides[end] = step(i);
+                    }
+                }
+                _ => {
+                    walk.shape.push(size);
+                    walk.strides.iter_mut().enumerate().for_each(|(i, strides)| strides.push(step(i)));
+                }
+            }
+        }
+        if walk.shape.is_empty() {
+            walk.shape.push(1);
+            walk.strides.iter_mut().for_each(|strides| strides.push(1));
+        }
+        walk
+    }
+
+    /// Whether no four consecutive elements straddle the last axis.
+    fn aligned(&self) -> bool {
+        self.shape[self.shape.len() - 1].is_multiple_of(4)
+    }
+
+    fn accesses(&self, layouts: &[Layout], count: usize) -> SmallVec<[Access; 4]> {
+        let last = self.shape.len() - 1;
+        let access = |(layout, strides): (&Layout, &SmallVec<[isize; 6]>)| {
+            let in_order = Collapsed::new([layout]).shape().len() == 1 && layout.is_contiguous();
+            let by_fours = |value: isize| value % 4 == 0;
+            if strides.iter().all(|&stride| stride == 0) || count == 1 {
+                Access::Constant
+            } else if in_order && by_fours(layout.offset() as isize) {
+                Access::Whole
+            } else if self.aligned()
+                && strides[last] == 1
+                && by_fours(layout.offset() as isize)
+                && strides[..last].iter().all(|&stride| by_fours(stride))
+            {
+                Access::Vector
+            } else {
+                Access::Strided
+            }
+        };
+        layouts.iter().zip(&self.strides).map(access).collect()
+    }
+
+    /// Writes offsets, sizes and strides where the program reads them.
+    fn fill(&self, op: &'static str, program: &Program, layouts: &[Layout], immediates: &mut Immediates) -> Result<()> {
+        let mut walked = 0;
+        for (number, layout) in layouts.iter().enumerate() {
+            immediates[Slots::offset(number)] = index(op, layout.offset())?;
+            if !program.operands[number].1.is_walked() {
+                continue;
+            }
+            for axis in 0..program.rank {
+                // Shaders add modulo 2^32, where a negative stride is the one it is congruent to.
+                immediates[program.stride_slot(walked, axis)] = self.strides[number][axis] as u32;
+            }
+            walked += 1;
+        }
+        for axis in 1..program.rank {
+            immediates[program.size_slot(axis)] = index(op, self.shape[axis])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,207 @@
+//! The text of an elementwise kernel: each thread computes four consecutive elements of the result.
+
+use std::fmt::Write;
+
+use smallvec::SmallVec;
+use trueno_core::DType;
+use trueno_core::math::wgsl::{PRELUDE, Scalar};
+
+use super::Formula;
+use crate::record::Shader;
+use crate::storage;
+
+/// Threads of a workgroup.
+pub(super) const THREADS: usize = 256;
+
+/// How a thread finds its four elements of an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Access {
+    /// In the result's own order: one vector, at the thread's number.
+    Whole,
+    /// One element for all.
+    Constant,
+    /// One vector, where the layout says; the four are neighbours.
+    Vector,
+    /// Four elements, where the layout says.
+    Strided,
+}
+
+/// An elementwise kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Program {
+    pub formula: Formula,
+    /// What it computes in.
+    pub scalar: Scalar,
+    pub operands: SmallVec<[(DType, Access); 4]>,
+    pub result: DType,
+    /// Axes that strided operands are walked along; 0 where there are none.
+    pub rank: usize,
+    /// Whether the last axis is a multiple of four long, so that no four elements straddle it.
+    pub aligned: bool,
+}
+
+/// The place of each scalar among the immediates.
+pub(super) struct Slots {
+    rank: usize,
+    walked: usize,
+}
+
+impl Slots {
+    pub const COUNT: usize = 0;
+    pub const PARAMETERS: usize = 1;
+
+    pub fn offset(operand: usize) -> usize {
+        3 + operand
+    }
+
+    /// The size of an axis; that of the first is never needed.
+    fn size(&self, operands: usize, axis: usize) -> usize {
+        3 + operands + axis - 1
+    }
+
+    fn stride(&self, operands: usize, walked: usize, axis: usize) -> usize {
+        3 + operands + self.rank.saturating_sub(1) + walked * self.rank + axis
+    }
+
+    fn total(&self, operands: usize) -> usize {
+        self.stride(operands, self.walked, 0)
+    }
+}
+
+impl Program {
+    fn slots(&self) -> Slots {
+        Slots { rank: self.rank, walked: self.operands.iter().filter(|(_, access)| access.is_walked()).count() }
+    }
+
+    /// Words of immediates that it reads.
+    pub fn words(&self) -> usize {
+        self.slots().total(self.operands.len())
+    }
+
+    /// The slot of an axis's size.
+    pub fn size_slot(&self, axis: usize) -> usize {
+        self.slots().size(self.operands.len(), axis)
+    }
+
+    /// The slot of a stride of the walked operand number `walked`.
+    pub fn stride_slot(&self, walked: usize, axis: usize) -> usize {
+        self.slots().stride(self.operands.len(), walked, axis)
+    }
+
+    pub fn shader(&self) -> Shader {
+        let mut text =
+            String::from("struct Immediates { w: array<vec4<u32>, 8> }\nvar<immediate> immediates: Immediates;\n");
+        text.push_str(PRELUDE);
+        text.push_str(storage::PACKING);
+        for (index, &(dtype, access)) in self.operands.iter().enumerate() {
+            let vectors = matches!(access, Access::Whole | Access::Vector);
+            text.push_str(&storage::reader(index as u32, &format!("in{index}"), dtype, vectors));
+        }
+        let reads = self.operands.len() as u32;
+        text.push_str(&storage::writer(reads, "out", self.result));
+        text.push_str(&self.formula.text(self.scalar));
+        text.push_str(&self.main());
+        Shader { text, reads, writes: 1 }
+    }
+
+    fn main(&self) -> String {
+        let mut text = format!(
+            "@compute @workgroup_size({THREADS})\n\
+             fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, \
+             @builtin(local_invocation_index) lane: u32) {{\n\
+             let count = {};\nlet i = (group.y * groups.x + group.x) * {THREADS}u + lane;\nlet first = i * 4u;\n\
+             if first >= count {{ return; }}\n",
+            slot(Slots::COUNT),
+        );
+        for (index, &(_, access)) in self.operands.iter().enumerate() {
+            let offset = slot(Slots::offset(index));
+            // Writing to a string cannot fail.
+            _ = match access {
+                Access::Whole => writeln!(text, "let x{index} = load_in{index}(i + {offset} / 4u);"),
+                Access::Constant => writeln!(text, "let x{index} = vec4(load_in{index}({offset}));"),
+                Access::Vector | Access::Strided => Ok(()),
+            };
+        }
+        if self.rank > 0 {
+            text.push_str(&if self.aligned { self.aligned_loads() } else { self.scattered_loads() });
+        }
+        let t = self.scalar.name();
+        let parameter = |at: usize| format!("bitcast<{t}>({})", slot(Slots::PARAMETERS + at));
+        _ = writeln!(text, "let p = {}; let q = {};", parameter(0), parameter(1));
+        let lanes = ["x", "y", "z", "w"].map(|lane| {
+            let operands: String = (0..self.operands.len()).map(|index| format!("x{index}.{lane}, ")).collect();
+            format!("value({operands}p, q)")
+        });
+        _ = writeln!(text, "store_out(i, vec4({}));\n}}", lanes.join(", "));
+        text
+    }
+
+    /// The operands that are walked, with their number among those and whether four neighbours are one vector.
+    fn walked(&self) -> impl Iterator<Item = (usize, usize, Access)> {
+        let walked = self.operands.iter().enumerate().filter(|(_, (_, access))| access.is_walked());
+        walked.enumerate().map(|(number, (index, &(_, access)))| (number, index, access))
+    }
+
+    /// The coordinates of element `e`, as statements.
+    fn coordinates(&self, e: &str) -> String {
+        let mut text = format!("var rest = {e};\n");
+        for axis in (1..self.rank).rev() {
+            let size = slot(self.size_slot(axis));
+            _ = writeln!(text, "let c{axis} = rest % {size}; rest = rest / {size};");
+        }
+        text.push_str("let c0 = rest;\n");
+        text
+    }
+
+    /// Where the element with those coordinates lies. Negative strides wrap around, and back.
+    fn position(&self, number: usize, index: usize) -> String {
+        let steps = (0..self.rank).map(|axis| format!(" + c{axis} * {}", slot(self.stride_slot(number, axis))));
+        slot(Slots::offset(index)) + &steps.collect::<String>()
+    }
+
+    /// The four elements lie on one line of the last axis.
+    fn aligned_loads(&self) -> String {
+        let mut text = self.coordinates("first");
+        for (number, index, access) in self.walked() {
+            let at = self.position(number, index);
+            let step = slot(self.stride_slot(number, self.rank - 1));
+            _ = match access {
+                Access::Vector => writeln!(text, "let x{index} = load_in{index}(({at}) / 4u);"),
+                _ => writeln!(
+                    text,
+                    "let at{index} = {at}; let step{index} = {step};\n\
+                     let x{index} = vec4(load_in{index}(at{index}), load_in{index}(at{index} + step{index}), \
+                     load_in{index}(at{index} + 2u * step{index}), load_in{index}(at{index} + 3u * step{index}));"
+                ),
+            };
+        }
+        text
+    }
+
+    /// Each of the four elements is found by itself; those beyond the end repeat the last.
+    fn scattered_loads(&self) -> String {
+        let mut text = String::new();
+        for (_, index, _) in self.walked() {
+            _ = writeln!(text, "var x{index} = vec4(load_in{index}({}));", slot(Slots::offset(index)));
+        }
+        for lane in 0..4 {
+            _ = writeln!(text, "{{\n{}", self.coordinates(&format!("min(first + {lane}u, count - 1u)")));
+            for (number, index, _) in self.walked() {
+                _ = writeln!(text, "x{index}[{lane}] = load_in{index}({});", self.position(number, index));
+            }
+            text.push_str("}\n");
+        }
+        text
+    }
+}
+
+impl Access {
+    pub fn is_walked(self) -> bool {
+        matches!(self, Self::Vector | Self::Strided)
+    }
+}
+
+/// A word of the immediates.
+fn slot(at: usize) -> String {
+    format!("immediates.w[{}].{}", at / 4, ["x", "y", "z", "w"][at % 4])
+}

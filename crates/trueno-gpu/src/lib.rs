@@ -1,0 +1,32 @@
+//! The GPU twin of `trueno-kernels`: buffers and layouts in, buffers out, on any GPU that Vulkan, Metal, DirectX 12 or WebGPU reach.
+//!
+//! It is for engines that own shapes and graphs. It is not for users of arrays (see `trueno-tensor`): nothing here knows
+//! what a tensor is.
+//!
+//! A [`Device`] records operations and hands them over in batches; a [`Buffer`] is memory from its pool; a [`View`] is a
+//! buffer under a layout that was proved to fit. Nothing waits but the reading back of values.
+//!
+//! ```
+//! use trueno_core::table::UnaryOp;
+//! use trueno_gpu::{Buffer, Device, Options, Selector, View, elementwise};
+//!
+//! # fn main() -> trueno_core::Result<()> {
+//! # if Device::list().is_empty() { return Ok(()); }
+//! let device = Device::open(&Selector::from_env()?, &Options::default())?;
+//! let x = Buffer::from_slice(&device, "example", &[-1.0_f32, 0.0, 4.0])?;
+//! let y = elementwise::unary(UnaryOp::Relu, [0.0; 2], &View::contiguous("example", &x, &[3])?)?;
+//! assert_eq!(y.download::<f32>("example").wait()?, [0.0, 0.0, 4.0]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod device;
+pub mod elementwise;
+mod memory;
+mod record;
+mod storage;
+#[cfg(test)]
+mod testing;
+
+pub use device::{Capabilities, Device, DeviceInfo, DeviceKind, Options, Selector, Stats};
+pub use memory::{Buffer, Readback, View};

@@ -1,0 +1,166 @@
+//! From the device to the host.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use bytemuck::CheckedBitPattern;
+use trueno_core::{Element, Error, Result};
+use wgpu::MapMode;
+
+use super::Buffer;
+use super::staging::CHUNK;
+use crate::device::{Device, count, lock};
+
+/// A copy to the host that is under way. Await it, or where a thread may wait, call [`Readback::wait`].
+#[derive(Debug)]
+pub struct Readback<T> {
+    op: &'static str,
+    device: Device,
+    chunks: std::vec::IntoIter<Chunk>,
+    elements: Vec<T>,
+    /// What went wrong before the copy began.
+    failed: Option<Error>,
+}
+
+/// A piece of the value in a staging buffer.
+#[derive(Debug)]
+struct Chunk {
+    staging: wgpu::Buffer,
+    bytes: u64,
+    mapping: Arc<Mutex<Mapping>>,
+    #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "browsers cannot wait for a submission"))]
+    submission: Option<wgpu::SubmissionIndex>,
+}
+
+#[derive(Debug, Default)]
+struct Mapping {
+    result: Option<Result<(), String>>,
+    waker: Option<Waker>,
+}
+
+impl Buffer {
+    /// Starts copying the elements to the host, after everything recorded so far.
+    ///
+    /// What goes wrong shows where the copy is awaited.
+    pub fn download<T: Element + CheckedBitPattern>(&self, op: &'static str) -> Readback<T> {
+        let device = self.device().clone();
+        let (chunks, failed) = match self.start::<T>(op) {
+            Ok(chunks) => (chunks, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        Readback { op, device, chunks: chunks.into_iter(), elements: Vec::with_capacity(self.len()), failed }
+    }
+
+    fn start<T: Element>(&self, op: &'static str) -> Result<Vec<Chunk>> {
+        if T::DTYPE != self.dtype() {
+            let expected = format!("the elements are {}", self.dtype()).into();
+            return Err(Error::DType { op, got: T::DTYPE, expected });
+        }
+        let device = self.device();
+        let mut chunks = Vec::new();
+        let total = self.bytes();
+        for at in (0..total).step_by(CHUNK as usize) {
+            let bytes = CHUNK.min(total - at);
+            let size = bytes.next_multiple_of(4);
+            let staging = device.download_staging(size).ok_or(Error::OutOfMemory { op, bytes: bytes as usize })?;
+            let mut recorder = device.recorder();
+            recorder.download(&device.shared, (&self.raw().buffer, at), &staging, size);
+            let submission = recorder.submit(&device.shared);
+            drop(recorder);
+            let mapping = Arc::new(Mutex::new(Mapping::default()));
+            let shared = Arc::clone(&mapping);
+            staging.map_async(MapMode::Read, ..size, move |result| {
+                let mut mapping = lock(&shared);
+                mapping.result = Some(result.map_err(|error| error.to_string()));
+                if let Some(waker) = mapping.waker.take() {
+                    waker.wake();
+                }
+            });
+            chunks.push(Chunk { staging, bytes, mapping, submission });
+        }
+        count(&device.shared.counters.downloads, 1);
+        count(&device.shared.counters.downloaded_bytes, total);
+        device.check(op)?;
+        Ok(chunks)
+    }
+}
+
+impl<T: Element + CheckedBitPattern> Readback<T> {
+    /// Appends a piece that has arrived.
+    fn append(&mut self, chunk: Chunk) -> Result<()> {
+        let arrived = lock(&chunk.mapping).result.take();
+        match arrived {
+            Some(Ok(())) => {}
+            Some(Err(reason)) => {
+                self.device.check(self.op)?;
+                return self.device.refuse(self.op, reason);
+            }
+            None => return self.device.refuse(self.op, "the driver did not finish the copy"),
+        }
+        match chunk.staging.get_mapped_range(..chunk.bytes.next_multiple_of(4)) {
+            Ok(mapped) => match bytemuck::checked::try_cast_slice(&mapped[..chunk.bytes as usize]) {
+                Ok(elements) => self.elements.extend_from_slice(elements),
+                Err(error) => return self.device.refuse(self.op, format!("{} came back: {error}", T::DTYPE)),
+            },
+            Err(error) => return self.device.refuse(self.op, error.to_string()),
+        }
+        chunk.staging.unmap();
+        self.device.put_download_staging(chunk.staging);
+        Ok(())
+    }
+
+    /// The elements, waited for.
+    ///
+    /// # Errors
+    /// [`Error::Device`] for what went wrong on the device, [`Error::OutOfMemory`], or [`Error::DType`] if `T` is not the
+    /// buffer's type.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn wait(mut self) -> Result<Vec<T>> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        while let Some(chunk) = self.chunks.next() {
+            let wait = wgpu::PollType::Wait { submission_index: chunk.submission.clone(), timeout: None };
+            if let Err(error) = self.device.shared.raw.poll(wait) {
+                self.device.check(self.op)?;
+                return self.device.refuse(self.op, error.to_string());
+            }
+            self.append(chunk)?;
+        }
+        self.device.check(self.op)?;
+        Ok(std::mem::take(&mut self.elements))
+    }
+}
+
+impl<T: Element + CheckedBitPattern + Unpin> Future for Readback<T> {
+    type Output = Result<Vec<T>>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Some(error) = this.failed.take() {
+            return Poll::Ready(Err(error));
+        }
+        while let Some(chunk) = this.chunks.as_slice().first() {
+            // Outside browsers nobody else lets the device's callbacks run.
+            let native = !cfg!(target_arch = "wasm32");
+            if native {
+                _ = this.device.shared.raw.poll(wgpu::PollType::Poll);
+            }
+            let mut mapping = lock(&chunk.mapping);
+            if mapping.result.is_none() {
+                if native {
+                    context.waker().wake_by_ref();
+                } else {
+                    mapping.waker = Some(context.waker().clone());
+                }
+                return Poll::Pending;
+            }
+            drop(mapping);
+            if let Some(Err(error)) = this.chunks.next().map(|chunk| this.append(chunk)) {
+                return Poll::Ready(Err(error));
+            }
+        }
+        Poll::Ready(this.device.check(this.op).map(|()| std::mem::take(&mut this.elements)))
+    }
+}
