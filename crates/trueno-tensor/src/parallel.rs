@@ -3,10 +3,9 @@
 //! Work is always cut into the same pieces, and partial results join in a fixed order; how many threads there
 //! are decides only who computes a piece. So results never depend on the number of threads.
 
-use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use std::cell::RefCell;
-use std::sync::{Arc, OnceLock};
+use std::cell::{Cell, RefCell};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use trueno_core::Result;
 
 /// Cost units (about one element of a simple loop, a quarter of a nanosecond) that a piece should have to be worth
@@ -15,19 +14,21 @@ const PIECE: usize = 1 << 16;
 
 thread_local! {
     static OVERRIDE: RefCell<Option<Pool>> = const { RefCell::new(None) };
+    /// Whether this thread is at work on pieces: what it calls meanwhile stays on it.
+    static SHARING: Cell<bool> = const { Cell::new(false) };
 }
 
 #[derive(Clone)]
 struct Pool {
     threads: usize,
-    /// `None` with one thread.
+    /// The threads beside the one that calls; `None` if there are none.
     workers: Option<Arc<ThreadPool>>,
 }
 
 impl Pool {
     fn new(threads: usize) -> Pool {
         let threads = threads.max(1);
-        let build = || ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("trueno-{i}")).build();
+        let build = || ThreadPoolBuilder::new().num_threads(threads - 1).thread_name(|i| format!("trueno-{i}")).build();
         // If the system refuses threads, the work still gets done, on this one.
         let workers = if threads > 1 { build().ok().map(Arc::new) } else { None };
         Pool { threads: if workers.is_some() { threads } else { 1 }, workers }
@@ -77,11 +78,8 @@ pub(crate) fn for_each_piece<T: Send>(
     work: impl Fn(usize, &mut [T]) + Sync + Send,
 ) {
     let size = size.max(1);
-    let pieces = out.len().div_ceil(size);
-    match parallel_pool(pieces, size.saturating_mul(cost)) {
-        Some(pool) => pool.install(|| out.par_chunks_mut(size).enumerate().for_each(|(i, piece)| work(i, piece))),
-        None => out.chunks_mut(size).enumerate().for_each(|(i, piece)| work(i, piece)),
-    }
+    let count = out.len().div_ceil(size);
+    hand_out(out.chunks_mut(size).enumerate(), count, size.saturating_mul(cost), |(index, piece)| work(index, piece));
 }
 
 /// As [`for_each_piece`] for work that can fail. Every piece is visited all the same; one of the errors comes back.
@@ -110,13 +108,9 @@ pub(crate) fn for_each_piece_pair<A: Send, B: Send>(
 ) {
     let ((a, size_a), (b, size_b)) = (outs, others);
     let (size_a, size_b) = (size_a.max(1), size_b.max(1));
-    match parallel_pool(a.len().div_ceil(size_a), size_a.saturating_mul(cost)) {
-        Some(pool) => pool.install(|| {
-            let pairs = a.par_chunks_mut(size_a).zip(b.par_chunks_mut(size_b)).enumerate();
-            pairs.for_each(|(i, (a, b))| work(i, a, b));
-        }),
-        None => a.chunks_mut(size_a).zip(b.chunks_mut(size_b)).enumerate().for_each(|(i, (a, b))| work(i, a, b)),
-    }
+    let count = a.len().div_ceil(size_a);
+    let pieces = a.chunks_mut(size_a).zip(b.chunks_mut(size_b)).enumerate();
+    hand_out(pieces, count, size_a.saturating_mul(cost), |(index, (a, b))| work(index, a, b));
 }
 
 /// Does every job, on several threads if their costs are worth it. Neighbours that cost little are done by one thread
@@ -133,9 +127,7 @@ pub(crate) fn for_each_piece_pair<A: Send, B: Send>(
 /// ```
 pub fn for_each_job<J: Send>(jobs: Vec<J>, cost: impl Fn(&J) -> usize, work: impl Fn(J) + Sync + Send) {
     let total = jobs.iter().fold(0_usize, |total, job| total.saturating_add(cost(job)));
-    let Some(pool) = parallel_pool(jobs.len(), total / jobs.len().max(1)) else {
-        return jobs.into_iter().for_each(work);
-    };
+    let count = jobs.len();
     let (mut bundles, mut bundle, mut weight) = (Vec::new(), Vec::new(), 0_usize);
     for job in jobs {
         weight = weight.saturating_add(cost(&job));
@@ -146,15 +138,51 @@ pub fn for_each_job<J: Send>(jobs: Vec<J>, cost: impl Fn(&J) -> usize, work: imp
         }
     }
     bundles.push(bundle);
-    pool.install(|| bundles.into_par_iter().for_each(|bundle| bundle.into_iter().for_each(&work)));
+    hand_out(bundles.into_iter(), count, total / count.max(1), |bundle| bundle.into_iter().for_each(&work));
 }
 
-/// The pool, if `count` pieces of `cost` each are worth more than one thread.
-fn parallel_pool(count: usize, cost: usize) -> Option<Arc<ThreadPool>> {
-    if count < 2 || count.saturating_mul(cost) < 2 * PIECE || rayon::current_thread_index().is_some() {
+/// Does `work` on every piece, on several threads if `count` pieces of `cost` each are worth it. Each thread takes the next
+/// piece when it is done with one.
+fn hand_out<I: Iterator + Send>(pieces: I, count: usize, cost: usize, work: impl Fn(I::Item) + Sync) {
+    let pieces = Mutex::new(pieces);
+    // Pieces are taken whole, so a panic on another thread leaves the rest as good as they were.
+    let next = || pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
+    share(count, cost, &|| {
+        while let Some(piece) = next() {
+            work(piece);
+        }
+    });
+}
+
+/// Calls `work` on this thread, and on the others of the pool too if `count` pieces of `cost` each are worth it. Returns when
+/// all are done.
+///
+/// `work` is a trait object so that the machinery of threads is compiled once and not for each operation and type.
+fn share(count: usize, cost: usize, work: &(dyn Fn() + Sync)) {
+    let Some((pool, workers)) = workers(count, cost) else { return work() };
+    struct Done;
+    impl Drop for Done {
+        fn drop(&mut self) {
+            SHARING.set(false);
+        }
+    }
+    pool.in_place_scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|_| work());
+        }
+        SHARING.set(true);
+        let _done = Done;
+        work();
+    });
+}
+
+/// The pool and how many of its threads to use, if `count` pieces of `cost` each are worth more than one thread.
+fn workers(count: usize, cost: usize) -> Option<(Arc<ThreadPool>, usize)> {
+    if count < 2 || count.saturating_mul(cost) < 2 * PIECE || SHARING.get() || rayon::current_thread_index().is_some() {
         return None;
     }
-    Pool::current().workers
+    let Pool { threads, workers } = Pool::current();
+    workers.map(|pool| (pool, (threads - 1).min(count - 1)))
 }
 
 /// A piece size for `len` elements of `cost` each: large enough to be worth a thread, small enough to balance. It
@@ -195,6 +223,28 @@ mod tests {
             assert!(outs.iter().flatten().all(|&x| x == 1), "{threads} threads");
         }
         for_each_job(Vec::<u8>::new(), |_| 1, |_| panic!("there is no job"));
+    }
+
+    #[test]
+    fn work_inside_work_stays_on_its_thread() {
+        with_num_threads(3, || {
+            for_each_piece(&mut [0_u8; 4], 1, PIECE, |_, _| {
+                let outer = std::thread::current().id();
+                for_each_piece(&mut [0_u8; 4], 1, PIECE, |_, _| assert_eq!(std::thread::current().id(), outer));
+            });
+        });
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_threads_go_on_after_it() {
+        with_num_threads(2, || {
+            let mut out = [0_u8; 8];
+            let doomed = || for_each_piece(&mut out, 1, PIECE, |index, _| assert_ne!(index, 5, "the sixth piece"));
+            assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(doomed)).is_err());
+            for_each_piece(&mut out, 1, PIECE, |index, piece| piece[0] = index as u8);
+            assert_eq!(out, [0, 1, 2, 3, 4, 5, 6, 7]);
+            assert!(workers(2, PIECE).is_some());
+        });
     }
 
     #[test]

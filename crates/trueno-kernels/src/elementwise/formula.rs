@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use trueno_core::table::{BinaryRow, TernaryRow, UnaryRow};
 
 use super::job::{Job, MAX_OPERANDS};
-use crate::simd::{Lanes, Real, RealVector, kernel};
+use crate::simd::{Lanes, Real, RealVector, Simd};
 
 /// A function of up to three vectors, lane by lane.
 pub(super) trait Formula: Copy {
@@ -15,19 +15,18 @@ pub(super) trait Formula: Copy {
     fn apply<V: RealVector>(self, operands: [Lanes<V>; MAX_OPERANDS]) -> Lanes<V>;
 }
 
-kernel! {
-    /// Applies a formula to whole blocks of elements.
-    pub(super) fn map<T: Real, F: Formula>(simd: S, formula: F, job: Job<'_, T>) {
-        let mut at = 0;
-        while at < job.length() {
-            // SAFETY: the length is a multiple of the lanes.
-            unsafe {
-                let [a, b, c] = job.load::<T::Vector<S>>(simd, F::OPERANDS, at);
-                let Lanes(result) = formula.apply([Lanes(a), Lanes(b), Lanes(c)]);
-                job.store(at, result);
-            }
-            at += T::Vector::<S>::LANES;
+/// Applies a formula to whole blocks of elements.
+#[inline(always)]
+pub(super) fn map<S: Simd, T: Real, F: Formula>(simd: S, formula: F, job: Job<'_, T>) {
+    let mut at = 0;
+    while at < job.length() {
+        // SAFETY: the length is a multiple of the lanes.
+        unsafe {
+            let [a, b, c] = job.load::<T::Vector<S>>(simd, F::OPERANDS, at);
+            let Lanes(result) = formula.apply([Lanes(a), Lanes(b), Lanes(c)]);
+            job.store(at, result);
         }
+        at += T::Vector::<S>::LANES;
     }
 }
 

@@ -13,7 +13,7 @@ use super::Operand;
 use super::formula::{BinaryValue, Formula, TernaryValue, UnaryGrad, UnaryValue, map};
 use super::job::Job;
 use crate::Isa;
-use crate::simd::Real;
+use crate::simd::kernel;
 
 /// The elementwise kernels of one type; see the functions of [`elementwise`](super).
 #[doc(hidden)]
@@ -33,38 +33,48 @@ struct Run<'a, T, E> {
     extra: E,
 }
 
-impl<T: Real, E> Run<'_, T, E> {
-    fn run<F: Formula>(self, formula: F) {
-        let isa = self.isa;
-        Job::run(self.operands, self.out, &|job| map(isa, formula, job));
-    }
-}
-
 struct Value;
 struct Parameters([f64; 2]);
 struct ParametersGrad([f64; 2]);
 
-macro_rules! visit {
-    ($($visitor:ident of $row:ident with $extra:ident $(($field:ident))? => $formula:expr;)*) => {$(
-        impl<T: Real> $visitor for Run<'_, T, $extra> {
-            type Output = ();
-            fn visit<R: $row>(self) {
-                let $extra $(($field))? = self.extra;
-                self.run($formula);
+/// The kernels of one table of rows for one type.
+///
+/// They have a module of their own because that is the unit in which the compiler makes machine code: modules are
+/// compiled side by side, and again only if one of their rows has changed.
+macro_rules! table {
+    ($module:ident<$t:ty>: $visitor:ident of $row:ident with $extra:ident $(($field:ident))? => $formula:expr) => {
+        mod $module {
+            use super::super::*;
+
+            kernel! {
+                /// Applies a formula to whole blocks of elements.
+                fn run<F: Formula>(simd: S, formula: F, job: Job<'_, $t>) {
+                    map(simd, formula, job);
+                }
+            }
+
+            impl $visitor for Run<'_, $t, $extra> {
+                type Output = ();
+                fn visit<R: $row>(self) {
+                    let ($extra $(($field))?, isa) = (self.extra, self.isa);
+                    Job::run(self.operands, self.out, &|job| run(isa, $formula, job));
+                }
             }
         }
-    )*};
-}
-
-visit! {
-    UnaryVisitor of UnaryRow with Parameters(parameters) => UnaryValue { parameters, row: PhantomData::<R> };
-    UnaryVisitor of UnaryRow with ParametersGrad(parameters) => UnaryGrad { parameters, row: PhantomData::<R> };
-    BinaryVisitor of BinaryRow with Value => BinaryValue { row: PhantomData::<R> };
-    TernaryVisitor of TernaryRow with Value => TernaryValue { row: PhantomData::<R> };
+    };
 }
 
 macro_rules! real_kernels {
-    ($t:ty) => {
+    ($module:ident: $t:ty) => {
+        mod $module {
+            table!(unary<$t>: UnaryVisitor of UnaryRow with Parameters(parameters) =>
+                UnaryValue { parameters, row: PhantomData::<R> });
+            table!(unary_grad<$t>: UnaryVisitor of UnaryRow with ParametersGrad(parameters) =>
+                UnaryGrad { parameters, row: PhantomData::<R> });
+            table!(binary<$t>: BinaryVisitor of BinaryRow with Value => BinaryValue { row: PhantomData::<R> });
+            table!(ternary<$t>: TernaryVisitor of TernaryRow with Value => TernaryValue { row: PhantomData::<R> });
+        }
+
         impl RealKernels for $t {
             fn unary(isa: Isa, op: UnaryOp, parameters: [f64; 2], x: Operand<'_, $t>, out: &mut [$t]) {
                 op.dispatch(Run { isa, operands: &[x], out, extra: Parameters(parameters) });
@@ -82,5 +92,5 @@ macro_rules! real_kernels {
     };
 }
 
-real_kernels!(f32);
-real_kernels!(f64);
+real_kernels!(single: f32);
+real_kernels!(double: f64);
