@@ -4,14 +4,14 @@
     python3 xtask/oracle/nn.py --out crates/trueno-nn/tests/fixtures/nn.safetensors
     python3 xtask/oracle/nn.py --out ... --check    # compares instead of writing
 
-needs torch, numpy and safetensors. Everything is computed in float64 from values that float32 holds exactly, and kept
-as float32, which is what layers compute in.
+needs torch, numpy and safetensors. Everything is computed in float64 from values that float32 holds exactly, so one
+fixture serves both types.
 
 Tensors of a layer's case, per step K (a step in training mode changes the buffers that the next one starts from):
 `CASE.state.NAME`, the state dict before; `CASE.K.x`, `CASE.K.out`; where the layer is differentiated `CASE.K.g` (the
 gradient by the result), `CASE.K.grad_x` and `CASE.K.grad.NAME`; `CASE.K.after.NAME`, the buffers after the step.
 Steps of a case that ends in `.eval` are in evaluation mode. Of a loss: `CASE.x`, `CASE.target`, perhaps
-`CASE.pos_weight`, `CASE.out`, `CASE.grad_x`.
+`CASE.weight` and `CASE.pos_weight`, `CASE.out`, `CASE.grad_x`.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from safetensors.numpy import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
-TOLERANCE = 1e-6
+TOLERANCE = 1e-11
 
 
 def draw(name, shape, low=-2.0, high=2.0):
@@ -46,8 +46,7 @@ class Fixture:
         self.tensors = {}
 
     def keep(self, name, value):
-        value = value.detach().numpy().copy()  # batch norms count in place
-        self.tensors[name] = value.astype(np.float32) if value.dtype == np.float64 else value
+        self.tensors[name] = value.detach().numpy().copy()  # batch norms count in place
 
     def layer(self, case, module, inputs):
         """Runs `module` on each input in turn, in training mode unless the case is called otherwise."""
@@ -76,14 +75,11 @@ class Fixture:
         for name, value in module.named_buffers():
             self.keep(f"{case}.after.{name}", value)
 
-    def loss(self, case, function, x, target, pos_weight=None):
-        x = x.requires_grad_()
-        out = function(x, target) if pos_weight is None else function(x, target, pos_weight=pos_weight)
-        self.keep(f"{case}.x", x)
-        self.keep(f"{case}.target", target)
-        if pos_weight is not None:
-            self.keep(f"{case}.pos_weight", pos_weight)
-        self.keep(f"{case}.out", out)
+    def loss(self, case, function, x, target, **weights):
+        x = x.clone().requires_grad_()
+        out = function(x, target, **weights)
+        for name, value in {"x": x, "target": target, **weights, "out": out}.items():
+            self.keep(f"{case}.{name}", value)
         self.keep(f"{case}.grad_x", torch.autograd.grad(out.sum(), x)[0])
 
 
@@ -124,11 +120,20 @@ def norms(fixture):
     fixture.layer("layer_norm.plain", plain, [draw("layer_norm.plain.x", (4, 5))])
 
 
+class Hardsigmoid(nn.Module):
+    """PyTorch's own has the gradient 1/6 in float32 only."""
+
+    def forward(self, x):
+        return F.relu6(x + 3) / 6
+
+
 def others(fixture):
     def case(name, layer, shape):
         fixture.layer(name, layer, [draw(f"{name}.x", shape)])
 
     fixture.layer("embedding", nn.Embedding(7, 3), [draw_positions("embedding.x", (2, 4), 7)])
+    padding = torch.tensor([[2, 0, 2, 5], [6, 2, 1, 1]])
+    fixture.layer("embedding.padding", nn.Embedding(7, 3, padding_idx=2), [padding])
     case("max_pool2d", nn.MaxPool2d(2), (2, 2, 5, 6))
     case("max_pool2d.padded", nn.MaxPool2d((3, 2), stride=(2, 1), padding=1), (1, 2, 5, 6))
     case("avg_pool2d", nn.AvgPool2d(2), (2, 2, 5, 6))
@@ -147,7 +152,7 @@ def others(fixture):
         "softplus": nn.Softplus(2.0, 3.0),
         "mish": nn.Mish(),
         "hardswish": nn.Hardswish(),
-        "hardsigmoid": nn.Hardsigmoid(),
+        "hardsigmoid": Hardsigmoid(),
         "sigmoid": nn.Sigmoid(),
         "tanh": nn.Tanh(),
         "softmax": nn.Softmax(dim=1),
@@ -165,33 +170,62 @@ def others(fixture):
     case("sequential", network, (3, 1, 4, 4))
 
 
+def reduced(function, reduction, **options):
+    return lambda *inputs, **weights: function(*inputs, reduction=reduction, **options, **weights)
+
+
 def losses(fixture):
-    logits, labels = draw("logits", (6, 4), -4.0, 4.0), draw_positions("labels", (6,), 4)
-    for name, options in {
-        "mean": {},
-        "sum": {"reduction": "sum"},
-        "none": {"reduction": "none"},
-        "smoothed": {"label_smoothing": 0.1},
-        "ignored": {"ignore_index": int(labels[0]), "label_smoothing": 0.2},
-    }.items():
-        function = lambda x, target, options=options: F.cross_entropy(x, target, **options)
-        fixture.loss(f"cross_entropy.{name}", function, logits.clone(), labels)
-    log_probabilities = torch.log_softmax(logits, 1).to(torch.float32).to(torch.float64)
-    fixture.loss("nll_loss.mean", F.nll_loss, log_probabilities, labels)
-    x, target = draw("regression.x", (3, 4)), draw("regression.target", (3, 4))
-    probability, truth = draw("p", (3, 4), 0.05, 0.95), draw("truth", (3, 4), 0.0, 1.0)
     for reduction in ["mean", "sum", "none"]:
+        class_losses(fixture, reduction)
+        distances(fixture, reduction)
+        binary_losses(fixture, reduction)
 
-        def reduced(function, reduction=reduction):
-            return lambda *inputs, **options: function(*inputs, reduction=reduction, **options)
 
-        fixture.loss(f"mse_loss.{reduction}", reduced(F.mse_loss), x.clone(), target)
-        fixture.loss(f"l1_loss.{reduction}", reduced(F.l1_loss), x.clone(), target)
-        fixture.loss(f"bce.{reduction}", reduced(F.binary_cross_entropy), probability.clone(), truth)
-        with_logits = reduced(F.binary_cross_entropy_with_logits)
-        fixture.loss(f"bce_with_logits.{reduction}", with_logits, (x * 20).detach(), truth)
-        weight = draw("pos_weight", (4,), 0.5, 3.0)
-        fixture.loss(f"bce_with_logits.weighted_{reduction}", with_logits, x.clone(), truth, weight)
+def class_losses(fixture, reduction):
+    logits, labels = draw("logits", (6, 4), -4.0, 4.0), draw_positions("labels", (6,), 4)
+    ignored, weight = int(labels[0]), draw("class_weight", (4,), 0.5, 3.0)
+    for name, weights, options in [
+        ("", {}, {}),
+        ("smoothed_", {}, {"label_smoothing": 0.1}),
+        ("ignored_", {}, {"ignore_index": ignored, "label_smoothing": 0.2}),
+        ("weighted_", {"weight": weight}, {}),
+        ("all_", {"weight": weight}, {"ignore_index": ignored, "label_smoothing": 0.2}),
+    ]:
+        function = reduced(F.cross_entropy, reduction, **options)
+        fixture.loss(f"cross_entropy.{name}{reduction}", function, logits, labels, **weights)
+    rows = torch.log_softmax(logits, 1).to(torch.float32).to(torch.float64)
+    fixture.loss(f"nll_loss.{reduction}", reduced(F.nll_loss, reduction), rows, labels)
+    ignoring = reduced(F.nll_loss, reduction, ignore_index=ignored)
+    fixture.loss(f"nll_loss.all_{reduction}", ignoring, rows, labels, weight=weight)
+
+
+def distances(fixture, reduction):
+    x, target = draw("regression.x", (3, 4)), draw("regression.target", (3, 4))
+    for name, function, options in [
+        ("mse_loss", F.mse_loss, {}),
+        ("l1_loss", F.l1_loss, {}),
+        ("smooth_l1_loss", F.smooth_l1_loss, {}),
+        ("smooth_l1_loss.beta", F.smooth_l1_loss, {"beta": 0.3}),
+        ("huber_loss", F.huber_loss, {}),
+        ("huber_loss.delta", F.huber_loss, {"delta": 0.3}),
+        ("kl_div.log_target", F.kl_div, {"log_target": True}),
+    ]:
+        fixture.loss(f"{name}.{reduction}", reduced(function, reduction, **options), x, target)
+    probabilities = draw("kl_div.target", (3, 4), 0.05, 0.9)
+    probabilities[1, 2] = 0.0
+    fixture.loss(f"kl_div.{reduction}", reduced(F.kl_div, reduction), x, probabilities)
+
+
+def binary_losses(fixture, reduction):
+    probability, truth = draw("p", (3, 4), 0.05, 0.95), draw("truth", (3, 4), 0.0, 1.0)
+    weight, positive = draw("weight", (3, 1), 0.5, 3.0), draw("pos_weight", (4,), 0.5, 3.0)
+    plain, x = reduced(F.binary_cross_entropy, reduction), draw("binary.x", (3, 4))
+    fixture.loss(f"binary_cross_entropy.{reduction}", plain, probability, truth)
+    fixture.loss(f"binary_cross_entropy.weighted_{reduction}", plain, probability, truth, weight=weight)
+    name, logits = "binary_cross_entropy_with_logits", reduced(F.binary_cross_entropy_with_logits, reduction)
+    fixture.loss(f"{name}.{reduction}", logits, x * 16, truth)
+    fixture.loss(f"{name}.positive_{reduction}", logits, x, truth, pos_weight=positive)
+    fixture.loss(f"{name}.weighted_{reduction}", logits, x, truth, weight=weight, pos_weight=positive)
 
 
 def fixture():

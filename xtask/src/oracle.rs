@@ -12,7 +12,7 @@ use crate::table;
 use crate::workspace::Workspace;
 
 /// The scripts that ask NumPy and PyTorch, and where what they are told is committed.
-const SCRIPTS: [Script; 4] = [
+const SCRIPTS: [Script; 5] = [
     Script { path: "xtask/oracle/generate.py", out: "crates/trueno/tests/fixtures", reads_table: true },
     Script {
         path: "xtask/oracle/mnist_curve.py",
@@ -20,6 +20,11 @@ const SCRIPTS: [Script; 4] = [
         reads_table: false,
     },
     Script { path: "xtask/oracle/print.py", out: "crates/trueno-tensor/tests/fixtures/print.json", reads_table: false },
+    Script {
+        path: "xtask/oracle/optim.py",
+        out: "crates/trueno-optim/tests/fixtures/optim.safetensors",
+        reads_table: false,
+    },
     Script { path: "xtask/oracle/nn.py", out: "crates/trueno-nn/tests/fixtures/nn.safetensors", reads_table: false },
 ];
 

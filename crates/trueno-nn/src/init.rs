@@ -1,15 +1,17 @@
 //! First values of parameters, as PyTorch's `torch.nn.init` draws them.
 //!
-//! Each function takes the generator, so that one seed decides every weight of a network.
+//! Each function takes the generator, so that one seed decides every weight of a network. The element type is that of
+//! the layer the values are for.
 //!
 //! ```
 //! use trueno_nn::init::{self, Fan, Nonlinearity};
 //! use trueno_nn::{Param, Rng};
 //! let mut rng = Rng::seed(0);
-//! let weight = Param::new(init::kaiming_normal([64, 32], Fan::In, Nonlinearity::Relu, &mut rng));
+//! let weight: Param<2> = Param::new(init::kaiming_normal([64, 32], Fan::In, Nonlinearity::Relu, &mut rng));
 //! assert_eq!(weight.shape(), [64, 32]);
 //! ```
 
+use trueno_core::Float;
 use trueno_tensor::{Lower, Rank, Rng, Tensor};
 
 /// Which side's width a scale is chosen for.
@@ -63,22 +65,22 @@ where
 }
 
 /// Every element `value`.
-pub fn constant<const N: usize>(shape: [usize; N], value: f32) -> Tensor<f32, N> {
+pub fn constant<T: Float, const N: usize>(shape: [usize; N], value: T) -> Tensor<T, N> {
     Tensor::full(shape, value)
 }
 
 /// Uniform from `low` to `high`.
-pub fn uniform<const N: usize>(shape: [usize; N], low: f64, high: f64, rng: &mut Rng) -> Tensor<f32, N> {
+pub fn uniform<T: Float, const N: usize>(shape: [usize; N], low: f64, high: f64, rng: &mut Rng) -> Tensor<T, N> {
     rng.uniform(shape, low, high)
 }
 
 /// Normal with this mean and standard deviation.
-pub fn normal<const N: usize>(shape: [usize; N], mean: f64, std: f64, rng: &mut Rng) -> Tensor<f32, N> {
+pub fn normal<T: Float, const N: usize>(shape: [usize; N], mean: f64, std: f64, rng: &mut Rng) -> Tensor<T, N> {
     rng.normal(shape, mean, std)
 }
 
 /// Uniform within `gain * sqrt(6 / (fan_in + fan_out))` (Glorot and Bengio, 2010).
-pub fn xavier_uniform<const N: usize>(shape: [usize; N], gain: f64, rng: &mut Rng) -> Tensor<f32, N>
+pub fn xavier_uniform<T: Float, const N: usize>(shape: [usize; N], gain: f64, rng: &mut Rng) -> Tensor<T, N>
 where
     Rank<N>: Lower<2>,
 {
@@ -87,7 +89,7 @@ where
 }
 
 /// Normal with standard deviation `gain * sqrt(2 / (fan_in + fan_out))` (Glorot and Bengio, 2010).
-pub fn xavier_normal<const N: usize>(shape: [usize; N], gain: f64, rng: &mut Rng) -> Tensor<f32, N>
+pub fn xavier_normal<T: Float, const N: usize>(shape: [usize; N], gain: f64, rng: &mut Rng) -> Tensor<T, N>
 where
     Rank<N>: Lower<2>,
 {
@@ -95,12 +97,12 @@ where
 }
 
 /// Uniform within `gain * sqrt(3 / fan)` (He et al., 2015).
-pub fn kaiming_uniform<const N: usize>(
+pub fn kaiming_uniform<T: Float, const N: usize>(
     shape: [usize; N],
     fan: Fan,
     nonlinearity: Nonlinearity,
     rng: &mut Rng,
-) -> Tensor<f32, N>
+) -> Tensor<T, N>
 where
     Rank<N>: Lower<2>,
 {
@@ -109,12 +111,12 @@ where
 }
 
 /// Normal with standard deviation `gain / sqrt(fan)` (He et al., 2015).
-pub fn kaiming_normal<const N: usize>(
+pub fn kaiming_normal<T: Float, const N: usize>(
     shape: [usize; N],
     fan: Fan,
     nonlinearity: Nonlinearity,
     rng: &mut Rng,
-) -> Tensor<f32, N>
+) -> Tensor<T, N>
 where
     Rank<N>: Lower<2>,
 {
@@ -142,7 +144,7 @@ where
 }
 
 /// The weight that PyTorch gives a new linear or convolutional layer.
-pub(crate) fn default_weight<const N: usize>(shape: [usize; N], rng: &mut Rng) -> Tensor<f32, N>
+pub(crate) fn default_weight<T: Float, const N: usize>(shape: [usize; N], rng: &mut Rng) -> Tensor<T, N>
 where
     Rank<N>: Lower<2>,
 {
@@ -150,7 +152,7 @@ where
 }
 
 /// The bias that PyTorch gives a new layer of this fan-in.
-pub(crate) fn default_bias(size: usize, fan_in: usize, rng: &mut Rng) -> Tensor<f32, 1> {
+pub(crate) fn default_bias<T: Float>(size: usize, fan_in: usize, rng: &mut Rng) -> Tensor<T, 1> {
     let bound = if fan_in == 0 { 0.0 } else { 1.0 / (fan_in as f64).sqrt() };
     uniform([size], -bound, bound, rng)
 }
@@ -188,11 +190,11 @@ mod tests {
 
     #[test]
     fn a_seed_decides_and_constants_are_constant() {
-        let draw = |seed| normal([3, 2], 1.0, 2.0, &mut Rng::seed(seed));
+        let draw = |seed| normal::<f32, 2>([3, 2], 1.0, 2.0, &mut Rng::seed(seed));
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
-        assert_eq!(constant([2], 0.5).to_vec(), [0.5, 0.5]);
-        assert_eq!(default_bias(2, 0, &mut Rng::seed(0)).to_vec(), [0.0, 0.0]);
+        assert_eq!(constant([2], 0.5_f32).to_vec(), [0.5, 0.5]);
+        assert_eq!(default_bias::<f32>(2, 0, &mut Rng::seed(0)).to_vec(), [0.0, 0.0]);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Neural networks: layers, losses, first values, and [`Module`] with `#[derive(Module)]`, which finds the parameters
 //! of whatever is built of them. Names of parameters, first values and numbers are PyTorch's.
 //!
+//! A layer's element type is inferred from what it is given, and `f32` where its type is written without one: a field
+//! `head: Linear` is a `Linear<f32>`, and `Linear::<f64>::new(..)` or a field `head: Linear<f64>` computes in `f64`.
+//!
 //! It is for defining, differentiating and saving networks. It is not for training loops: optimizers are in
 //! `trueno-optim`, batches come from `trueno-data`.
 //!
@@ -58,7 +61,8 @@ pub use layers::{
     LogSoftmax, MaxPool2d, Mish, Pair, PoolConfig, Relu, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
 pub use loss::{
-    CrossEntropyConfig, Reduction, bce, bce_with_logits, cross_entropy, cross_entropy_with, l1_loss, mse_loss, nll_loss,
+    CrossEntropyConfig, NllLossConfig, Reduction, binary_cross_entropy, binary_cross_entropy_with_logits,
+    cross_entropy, cross_entropy_with, huber_loss, kl_div, l1_loss, mse_loss, nll_loss, smooth_l1_loss,
 };
 pub use module::{Module, Scoped, Visitor, VisitorMut};
 pub use param::{Buffer, Param};

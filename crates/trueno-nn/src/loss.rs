@@ -1,5 +1,5 @@
 //! Losses, as functions. The plain name takes the mean and panics on shapes that do not fit, `_with` takes settings,
-//! `try_` is the same as a `Result`, and `_unreduced` gives one loss per row or element.
+//! `try_` is the same as a `Result`, and `_unreduced` gives one loss per row or element (PyTorch's `reduction="none"`).
 //!
 //! ```
 //! use trueno_nn::loss::{Reduction, mse_loss, mse_loss_with};
@@ -14,15 +14,19 @@ mod classes;
 mod regression;
 
 pub use binary::{
-    BceWithLogitsConfig, bce, bce_unreduced, bce_with, bce_with_logits, bce_with_logits_unreduced,
-    bce_with_logits_with, try_bce, try_bce_with_logits,
+    BinaryCrossEntropyConfig, BinaryCrossEntropyWithLogitsConfig, binary_cross_entropy, binary_cross_entropy_unreduced,
+    binary_cross_entropy_with, binary_cross_entropy_with_logits, binary_cross_entropy_with_logits_unreduced,
+    binary_cross_entropy_with_logits_with, try_binary_cross_entropy, try_binary_cross_entropy_with_logits,
 };
 pub use classes::{
-    CrossEntropyConfig, cross_entropy, cross_entropy_unreduced, cross_entropy_with, nll_loss, nll_loss_with,
-    try_cross_entropy, try_nll_loss,
+    CrossEntropyConfig, NllLossConfig, cross_entropy, cross_entropy_unreduced, cross_entropy_with, nll_loss,
+    nll_loss_unreduced, nll_loss_with, try_cross_entropy, try_nll_loss,
 };
 pub use regression::{
-    l1_loss, l1_loss_unreduced, l1_loss_with, mse_loss, mse_loss_unreduced, mse_loss_with, try_l1_loss, try_mse_loss,
+    huber_loss, huber_loss_unreduced, huber_loss_with, kl_div, kl_div_unreduced, kl_div_with, l1_loss,
+    l1_loss_unreduced, l1_loss_with, mse_loss, mse_loss_unreduced, mse_loss_with, smooth_l1_loss,
+    smooth_l1_loss_unreduced, smooth_l1_loss_with, try_huber_loss, try_kl_div, try_l1_loss, try_mse_loss,
+    try_smooth_l1_loss,
 };
 
 use trueno_core::table::ReduceOp;
@@ -58,10 +62,18 @@ fn same_shape(op: &'static str, input: &DynTensor, target: &DynTensor) -> Result
     Err(Error::ShapePair { op, lhs: input.shape().into(), rhs: target.shape().into(), reason })
 }
 
-/// Defines the four forms of a loss between an input and a target of one shape, from the loss of an element.
+/// Defines the four forms of a loss between an input and a target of one shape, from the loss of an element. A loss may
+/// have settings beside the reduction; the plain form takes their defaults.
 macro_rules! elementwise_losses {
-    ($($(#[doc = $doc:literal])+ $name:ident: |$input:ident, $target:ident| $losses:expr;)+) => { pastey::paste! {$(
-        fn [<$name _elements>]($input: &DynTensor, $target: &DynTensor) -> trueno_core::Result<DynTensor> {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:ident $(($($setting:ident: $ty:ty = $default:expr),+))?: |$input:ident, $target:ident| $losses:expr;
+    )+) => { pastey::paste! {$(
+        fn [<$name _elements>](
+            $input: &DynTensor,
+            $target: &DynTensor
+            $($(, $setting: $ty)+)?
+        ) -> trueno_core::Result<DynTensor> {
             $crate::loss::same_shape(stringify!($name), $input, $target)?;
             $losses
         }
@@ -73,45 +85,50 @@ macro_rules! elementwise_losses {
         /// At the caller's line if the shapes differ.
         #[track_caller]
         pub fn $name<T: Float, const N: usize>(input: &Tensor<T, N>, target: &Tensor<T, N>) -> Tensor<T, 0> {
-            [<$name _with>](input, target, Reduction::Mean)
+            [<$name _with>](input, target, Reduction::Mean $($(, $default)+)?)
         }
 
         $(#[doc = $doc])+
         /// The mean or the sum over all elements.
         ///
         /// # Panics
-        /// At the caller's line if the shapes differ.
+        /// At the caller's line, with the error of
+        #[doc = concat!("[`try_", stringify!($name), "`] as the message.")]
         #[track_caller]
         pub fn [<$name _with>]<T: Float, const N: usize>(
             input: &Tensor<T, N>,
             target: &Tensor<T, N>,
-            reduction: Reduction,
+            reduction: Reduction
+            $($(, $setting: $ty)+)?
         ) -> Tensor<T, 0> {
-            $crate::layer::expect([<try_ $name>](input, target, reduction))
+            $crate::layer::expect([<try_ $name>](input, target, reduction $($(, $setting)+)?))
         }
 
         #[doc = concat!("As [`", stringify!([<$name _with>]), "`], for shapes that are not known to be equal.")]
         ///
         /// # Errors
-        /// [`Error::ShapePair`](trueno_core::Error::ShapePair) if the shapes differ.
+        /// [`Error::ShapePair`](trueno_core::Error::ShapePair) if the shapes differ, [`Error::Argument`](trueno_core::Error::Argument)
+        /// for a setting out of its range.
         pub fn [<try_ $name>]<T: Float, const N: usize>(
             input: &Tensor<T, N>,
             target: &Tensor<T, N>,
-            reduction: Reduction,
+            reduction: Reduction
+            $($(, $setting: $ty)+)?
         ) -> trueno_core::Result<Tensor<T, 0>> {
-            reduction.apply(&[<$name _elements>](input.as_dyn(), target.as_dyn())?)
+            reduction.apply(&[<$name _elements>](input.as_dyn(), target.as_dyn() $($(, $setting)+)?)?)
         }
 
         $(#[doc = $doc])+
         /// Element by element.
         ///
         /// # Errors
-        /// [`Error::ShapePair`](trueno_core::Error::ShapePair) if the shapes differ.
+        #[doc = concat!("As [`try_", stringify!($name), "`].")]
         pub fn [<$name _unreduced>]<T: Float, const N: usize>(
             input: &Tensor<T, N>,
-            target: &Tensor<T, N>,
+            target: &Tensor<T, N>
+            $($(, $setting: $ty)+)?
         ) -> trueno_core::Result<Tensor<T, N>> {
-            Tensor::from_dyn([<$name _elements>](input.as_dyn(), target.as_dyn())?)
+            Tensor::from_dyn([<$name _elements>](input.as_dyn(), target.as_dyn() $($(, $setting)+)?)?)
         }
     )+} };
 }

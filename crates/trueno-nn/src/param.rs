@@ -6,10 +6,10 @@ use std::mem;
 use std::ops::Deref;
 use std::sync::{PoisonError, RwLock};
 use trueno_autograd::Autograd;
-use trueno_core::Element;
+use trueno_core::{Element, Float};
 use trueno_tensor::{DynTensor, Tensor};
 
-/// A trainable parameter of rank `N`: a tensor that is a leaf of the gradient graph. It is used as a tensor is.
+/// A trainable parameter of rank `N`: a tensor of floats that is a leaf of the gradient graph. It is used as a tensor is.
 ///
 /// ```
 /// use trueno_nn::{Module, Param};
@@ -20,13 +20,13 @@ use trueno_tensor::{DynTensor, Tensor};
 /// weight.freeze();
 /// assert!(weight.is_frozen());
 /// ```
-pub struct Param<const N: usize> {
-    value: Tensor<f32, N>,
+pub struct Param<const N: usize, T: Float = f32> {
+    value: Tensor<T, N>,
 }
 
-impl<const N: usize> Param<N> {
+impl<const N: usize, T: Float> Param<N, T> {
     /// A parameter that starts from this value, outside the graph that the value may be in.
-    pub fn new(value: Tensor<f32, N>) -> Param<N> {
+    pub fn new(value: Tensor<T, N>) -> Param<N, T> {
         Param { value: value.detach().requires_grad() }
     }
 
@@ -37,34 +37,34 @@ impl<const N: usize> Param<N> {
 }
 
 /// A parameter of its own with the same value: frozen if this one is, without its gradient.
-impl<const N: usize> Clone for Param<N> {
-    fn clone(&self) -> Param<N> {
+impl<const N: usize, T: Float> Clone for Param<N, T> {
+    fn clone(&self) -> Param<N, T> {
         if self.is_frozen() { Param { value: self.value.clone() } } else { Param::new(self.value.clone()) }
     }
 }
 
-impl<const N: usize> Deref for Param<N> {
-    type Target = Tensor<f32, N>;
+impl<const N: usize, T: Float> Deref for Param<N, T> {
+    type Target = Tensor<T, N>;
 
-    fn deref(&self) -> &Tensor<f32, N> {
+    fn deref(&self) -> &Tensor<T, N> {
         &self.value
     }
 }
 
-impl<const N: usize> From<Tensor<f32, N>> for Param<N> {
-    fn from(value: Tensor<f32, N>) -> Param<N> {
+impl<const N: usize, T: Float> From<Tensor<T, N>> for Param<N, T> {
+    fn from(value: Tensor<T, N>) -> Param<N, T> {
         Param::new(value)
     }
 }
 
-impl<const N: usize> fmt::Debug for Param<N> {
+impl<const N: usize, T: Float> fmt::Debug for Param<N, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let frozen = if self.is_frozen() { ", frozen" } else { "" };
         write!(f, "Param({:?}{frozen})", self.value.shape())
     }
 }
 
-impl<const N: usize> Module for Param<N> {
+impl<const N: usize, T: Float> Module for Param<N, T> {
     fn visit(&self, visitor: &mut dyn Visitor) {
         visitor.parameter("", self.value.as_dyn());
     }

@@ -1,7 +1,7 @@
 //! What layers refuse, where they say so, and what one seed decides.
 
 use trueno_core::Error;
-use trueno_nn::loss::{self, CrossEntropyConfig, Reduction};
+use trueno_nn::loss::{self, CrossEntropyConfig, NllLossConfig, Reduction};
 use trueno_nn::tensor::{Tensor, tensor};
 use trueno_nn::*;
 
@@ -24,7 +24,7 @@ fn misfits_name_the_layer_both_shapes_and_the_axis() {
     assert_eq!(error, "batch_norm1d: shape [5, 2] axis 1 must have size 3, the number of channels");
     let error = message(LayerNorm::new([3]).try_forward(&x, Mode::Eval));
     assert_eq!(error, "layer_norm: shape [5, 2] must end with [3], the normalised shape");
-    let conv = Conv2d::new(2, 1, 3, &mut rng());
+    let conv: Conv2d = Conv2d::new(2, 1, 3, &mut rng());
     assert!(message(conv.try_forward(&Tensor::zeros([1, 3, 8, 8]), Mode::Eval)).starts_with("conv2d: shapes"));
     let one = Tensor::<f32, 4>::zeros([1, 2, 1, 1]);
     assert!(message(BatchNorm2d::new(2).try_forward(&one, Mode::Train)).contains("one value per channel"));
@@ -33,7 +33,7 @@ fn misfits_name_the_layer_both_shapes_and_the_axis() {
 
 #[test]
 fn a_failed_training_step_leaves_the_running_statistics() {
-    let norm = BatchNorm2d::new(2);
+    let norm: BatchNorm2d = BatchNorm2d::new(2);
     assert!(norm.try_forward(&Tensor::zeros([1, 2, 1, 1]), Mode::Train).is_err());
     assert_eq!(norm.state_dict().get("num_batches_tracked").unwrap().item::<i64>().unwrap(), 0);
 }
@@ -64,18 +64,25 @@ fn panics_are_at_the_callers_line() {
 
 #[test]
 fn words_and_labels_outside_their_range_are_errors() {
-    let embedding = Embedding::new(4, 2, &mut rng());
-    assert!(matches!(embedding.try_forward(&tensor![4_i64], Mode::Eval), Err(Error::Index { index: 4, .. })));
+    let embedding: Embedding = Embedding::new(4, 2, &mut rng());
+    for stray in [4_i64, -1, i64::MIN] {
+        let words = tensor![0_i64, stray, 7];
+        let error = embedding.try_forward(&words, Mode::Eval).unwrap_err();
+        assert!(matches!(error, Error::Index { op: "embedding", index, size: 4, .. } if index == stray), "{error}");
+    }
     let logits = Tensor::<f32, 2>::zeros([2, 3]);
     let config = CrossEntropyConfig::default();
     for labels in [tensor![0_i64, 3], tensor![0_i64, -1]] {
-        assert!(matches!(loss::try_cross_entropy(&logits, &labels, config), Err(Error::Index { .. })));
-        assert!(matches!(loss::cross_entropy_unreduced(&logits, &labels), Err(Error::Index { .. })));
-        assert!(matches!(loss::try_nll_loss(&logits, &labels, Reduction::Mean), Err(Error::Index { .. })));
+        assert!(matches!(loss::try_cross_entropy(&logits, &labels, &config), Err(Error::Index { .. })));
+        assert!(matches!(loss::cross_entropy_unreduced(&logits, &labels, &config), Err(Error::Index { .. })));
+        assert!(matches!(loss::try_nll_loss(&logits, &labels, &NllLossConfig::default()), Err(Error::Index { .. })));
     }
+    let weight = Some(Tensor::ones([2]));
+    let weighted = CrossEntropyConfig { weight, ..config.clone() };
+    assert!(message(loss::try_cross_entropy(&logits, &tensor![0_i64, 1], &weighted)).contains("one weight per class"));
     let short = tensor![0_i64];
-    assert!(matches!(loss::try_cross_entropy(&logits, &short, config), Err(Error::ShapePair { .. })));
-    assert!(matches!(loss::try_nll_loss(&logits, &short, Reduction::Sum), Err(Error::ShapePair { .. })));
+    assert!(matches!(loss::try_cross_entropy(&logits, &short, &config), Err(Error::ShapePair { .. })));
+    assert!(matches!(loss::try_nll_loss(&logits, &short, &NllLossConfig::default()), Err(Error::ShapePair { .. })));
     let ignored = cross_entropy(&tensor![[1.0, 2.0], [3.0, 4.0]], &tensor![0_i64, -100]);
     assert_eq!(ignored, cross_entropy(&tensor![[1.0, 2.0]], &tensor![0_i64]));
 }
@@ -88,8 +95,8 @@ fn losses_do_not_broadcast() {
     for error in [
         message(loss::try_mse_loss(&x, &t, mean)),
         message(loss::try_l1_loss(&x, &t, mean)),
-        message(loss::try_bce(&x, &t, mean)),
-        message(loss::try_bce_with_logits(&x, &t, &Default::default())),
+        message(loss::try_binary_cross_entropy(&x, &t, &Default::default())),
+        message(loss::try_binary_cross_entropy_with_logits(&x, &t, &Default::default())),
         message(loss::mse_loss_unreduced(&x, &t)),
     ] {
         assert!(error.contains("shapes [3, 2] and [3, 1] do not fit"), "{error}");
@@ -97,9 +104,9 @@ fn losses_do_not_broadcast() {
 }
 
 #[test]
-fn bce_is_finite_where_the_logarithm_is_not() {
-    assert_eq!(bce(&tensor![0.0, 1.0], &tensor![1.0, 0.0]).item(), 100.0);
-    assert_eq!(bce_with_logits(&tensor![500.0, -500.0], &tensor![0.0, 1.0]).item(), 500.0);
+fn binary_cross_entropy_is_finite_where_the_logarithm_is_not() {
+    assert_eq!(binary_cross_entropy(&tensor![0.0, 1.0], &tensor![1.0, 0.0]).item(), 100.0);
+    assert_eq!(binary_cross_entropy_with_logits(&tensor![500.0, -500.0], &tensor![0.0, 1.0]).item(), 500.0);
 }
 
 #[test]
@@ -127,7 +134,10 @@ fn dropout_keeps_the_mean_and_its_state_decides_the_rest() {
 fn one_seed_decides_every_weight_and_layers_differ() {
     let make = |seed| {
         let mut rng = Rng::seed(seed);
-        sequential![Linear::new(4, 4, &mut rng), Linear::new(4, 4, &mut rng), Conv2d::new(1, 2, 3, &mut rng)]
+        type Net = Sequential<(Linear, Linear, Conv2d)>;
+        let linear = |rng: &mut Rng| Linear::new(4, 4, rng);
+        let net: Net = sequential![linear(&mut rng), linear(&mut rng), Conv2d::new(1, 2, 3, &mut rng)];
+        net
     };
     let values = |seed| make(seed).parameters().iter().map(|p| p.to_vec::<f32>().unwrap()).collect::<Vec<_>>();
     assert_eq!(values(1), values(1));

@@ -162,7 +162,7 @@ fn bad_hyperparameters_and_foreign_modules_are_errors() {
     assert!(error.to_string().contains("lr = -0.1"), "{error}");
     let betas = (1.0, 0.999);
     assert!(Adam::try_new(&net, AdamConfig { betas, ..Default::default() }).is_err());
-    let unbiased = Linear::without_bias(3, 2, &mut Rng::seed(0));
+    let unbiased: Linear = Linear::without_bias(3, 2, &mut Rng::seed(0));
     let mut optimizer = Sgd::new(&unbiased, SgdConfig::default());
     let found = gradients(&net);
     let error = optimizer.try_step(&mut net, &found).unwrap_err();
@@ -219,7 +219,7 @@ fn broken_and_foreign_checkpoints_change_nothing() {
 
     let mut sgd = Sgd::new(&net, SgdConfig::default());
     assert!(load(&mut net, &mut sgd, &path).unwrap_err().to_string().contains("AdamW"));
-    let mut larger = Linear::new(4, 2, &mut Rng::seed(0));
+    let mut larger: Linear = Linear::new(4, 2, &mut Rng::seed(0));
     let mut its = AdamW::new(&larger, AdamWConfig::default());
     assert!(load(&mut larger, &mut its, &path).unwrap_err().to_string().contains("weight"));
     net.state_dict().save_safetensors(folder.path().join("model.safetensors")).unwrap();

@@ -35,7 +35,7 @@ pub mod prelude {
     pub use trueno_nn::{
         AdaptiveAvgPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Conv2dConfig, Dropout, Embedding, Flatten,
         Gelu, Layer, LayerNorm, Linear, MaxPool2d, Mode, Relu, Sequential, Sigmoid, Silu, StateDict, Tanh,
-        bce_with_logits, cross_entropy, mse_loss, sequential,
+        binary_cross_entropy_with_logits, cross_entropy, mse_loss, sequential,
     };
     #[cfg(feature = "train")]
     pub use trueno_nn::{FacadeModule as Module, module::Module};

@@ -120,7 +120,7 @@ fn threads_do_not_change_a_bit() {
 fn a_checkpoint_of_another_network_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.safetensors");
-    let other = Linear::new(3, 2, &mut Rng::seed(0));
+    let other: Linear = Linear::new(3, 2, &mut Rng::seed(0));
     save(&other, &AdamW::new(&other, AdamWConfig::default()), &path).unwrap();
     let mut net = Net::new();
     let mut optimizer = AdamW::new(&net, AdamWConfig::default());

@@ -3,7 +3,7 @@
 use crate::init::{default_bias, default_weight};
 use crate::{Layer, Mode, Module, Param};
 use trueno_core::table::BinaryOp;
-use trueno_core::{Error, Result};
+use trueno_core::{Error, Float, Result};
 use trueno_tensor::{Lower, Rank, Rng, Tensor};
 
 /// `y = x W^T + b` over the last axis: `[..., in]` to `[..., out]`.
@@ -11,37 +11,37 @@ use trueno_tensor::{Lower, Rank, Rng, Tensor};
 /// ```
 /// use trueno_nn::tensor::Tensor;
 /// use trueno_nn::{Layer, Linear, Mode, Rng};
-/// let layer = Linear::new(3, 2, &mut Rng::seed(0));
+/// let layer: Linear = Linear::new(3, 2, &mut Rng::seed(0));
 /// assert_eq!(layer.forward(&Tensor::zeros([5, 3]), Mode::Eval).shape(), [5, 2]);
 /// ```
 #[derive(Clone, Debug, Module)]
-pub struct Linear {
+pub struct Linear<T: Float = f32> {
     /// `[out, in]`.
-    pub weight: Param<2>,
+    pub weight: Param<2, T>,
     /// `[out]`.
-    pub bias: Option<Param<1>>,
+    pub bias: Option<Param<1, T>>,
 }
 
-impl Linear {
+impl<T: Float> Linear<T> {
     /// A layer with PyTorch's first values: both uniform within `1 / sqrt(inputs)`.
-    pub fn new(inputs: usize, outputs: usize, rng: &mut Rng) -> Linear {
+    pub fn new(inputs: usize, outputs: usize, rng: &mut Rng) -> Linear<T> {
         let weight = default_weight([outputs, inputs], rng);
         Linear { weight: weight.into(), bias: Some(default_bias(outputs, inputs, rng).into()) }
     }
 
     /// The same without a bias.
-    pub fn without_bias(inputs: usize, outputs: usize, rng: &mut Rng) -> Linear {
+    pub fn without_bias(inputs: usize, outputs: usize, rng: &mut Rng) -> Linear<T> {
         Linear { weight: default_weight([outputs, inputs], rng).into(), bias: None }
     }
 }
 
-impl<const N: usize> Layer<Tensor<f32, N>> for Linear
+impl<T: Float, const N: usize> Layer<Tensor<T, N>> for Linear<T>
 where
     Rank<N>: Lower,
 {
-    type Output = Tensor<f32, N>;
+    type Output = Tensor<T, N>;
 
-    fn try_forward(&self, input: &Tensor<f32, N>, _: Mode) -> Result<Tensor<f32, N>> {
+    fn try_forward(&self, input: &Tensor<T, N>, _: Mode) -> Result<Tensor<T, N>> {
         let [_, inputs] = self.weight.shape();
         if input.shape()[N - 1] != inputs {
             let reason = format!("the last axis must have size {inputs}, that of the weight's axis 1").into();

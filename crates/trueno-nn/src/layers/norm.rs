@@ -1,8 +1,8 @@
 //! Normalisation layers.
 
-use crate::{Buffer, Layer, Mode, Module, Param};
+use crate::{Buffer, Layer, Mode, Module, Param, Visitor, VisitorMut};
 use trueno_core::table::BinaryOp;
-use trueno_core::{Error, Result};
+use trueno_core::{Error, Float, Result};
 use trueno_tensor::{DynTensor, Tensor, batch_norm_with_stats};
 
 /// How a batch normalisation normalises and averages.
@@ -25,18 +25,18 @@ impl Default for BatchNormConfig {
 
 /// What batch normalisations of every rank are: the channels lie along axis 1.
 #[derive(Clone, Debug, Module)]
-struct BatchNorm {
-    weight: Option<Param<1>>,
-    bias: Option<Param<1>>,
-    running_mean: Buffer<1>,
-    running_var: Buffer<1>,
+struct BatchNorm<T: Float> {
+    weight: Option<Param<1, T>>,
+    bias: Option<Param<1, T>>,
+    running_mean: Buffer<1, T>,
+    running_var: Buffer<1, T>,
     num_batches_tracked: Buffer<0, i64>,
     #[module(skip)]
     config: BatchNormConfig,
 }
 
-impl BatchNorm {
-    fn new(channels: usize, config: BatchNormConfig) -> BatchNorm {
+impl<T: Float> BatchNorm<T> {
+    fn new(channels: usize, config: BatchNormConfig) -> BatchNorm<T> {
         BatchNorm {
             weight: config.affine.then(|| Tensor::ones([channels]).into()),
             bias: config.affine.then(|| Tensor::zeros([channels]).into()),
@@ -57,7 +57,7 @@ impl BatchNorm {
             let reason = format!("axis 1 must have size {channels}, the number of channels").into();
             return Err(Error::Shape { op, got: input.shape().into(), reason });
         }
-        let (ones, zeros) = (Tensor::ones([channels]), Tensor::zeros([channels]));
+        let (ones, zeros) = (Tensor::<T, 1>::ones([channels]), Tensor::<T, 1>::zeros([channels]));
         let weight = self.weight.as_deref().unwrap_or(&ones).as_dyn();
         let bias = self.bias.as_deref().unwrap_or(&zeros).as_dyn();
         match mode {
@@ -82,6 +82,8 @@ impl BatchNorm {
         let batches = self.num_batches_tracked.get().item() + 1;
         let share = self.config.momentum.unwrap_or(1.0 / batches as f64);
         for (running, batch) in [(&self.running_mean, mean), (&self.running_var, var)] {
+            // The engine leaves the statistics of half precision in `f32`.
+            let batch = batch.cast(T::DTYPE)?;
             let kept = running.get().as_dyn().binary_scalar(BinaryOp::Mul, 1.0 - share)?;
             let added = batch.binary_scalar(BinaryOp::Mul, share)?;
             running.set(Tensor::from_dyn(kept.binary(BinaryOp::Add, &added)?)?);
@@ -98,35 +100,46 @@ macro_rules! batch_norms {
         ///
         /// In training it normalises by the mean and the variance of the batch and averages them into `running_mean`
         /// and `running_var` (the unbiased variance, as PyTorch does); in evaluation it normalises by those.
-        #[derive(Clone, Debug, Module)]
-        pub struct $name(BatchNorm);
+        #[derive(Clone, Debug)]
+        pub struct $name<T: Float = f32>(BatchNorm<T>);
 
-        impl $name {
+        // By hand: derived, it would have a bound that names a private type.
+        impl<T: Float> Module for $name<T> {
+            fn visit(&self, visitor: &mut dyn Visitor) {
+                self.0.visit(visitor);
+            }
+
+            fn visit_mut(&mut self, visitor: &mut dyn VisitorMut) {
+                self.0.visit_mut(visitor);
+            }
+        }
+
+        impl<T: Float> $name<T> {
             /// A normalisation of this many channels with PyTorch's defaults.
-            pub fn new(channels: usize) -> $name {
+            pub fn new(channels: usize) -> $name<T> {
                 $name::with_config(channels, BatchNormConfig::default())
             }
 
             /// The same with other settings.
-            pub fn with_config(channels: usize, config: BatchNormConfig) -> $name {
+            pub fn with_config(channels: usize, config: BatchNormConfig) -> $name<T> {
                 $name(BatchNorm::new(channels, config))
             }
 
             /// The mean of each channel that evaluation uses.
-            pub fn running_mean(&self) -> Tensor<f32, 1> {
+            pub fn running_mean(&self) -> Tensor<T, 1> {
                 self.0.running_mean.get()
             }
 
             /// The variance of each channel that evaluation uses.
-            pub fn running_var(&self) -> Tensor<f32, 1> {
+            pub fn running_var(&self) -> Tensor<T, 1> {
                 self.0.running_var.get()
             }
         }
 
-        $(impl Layer<Tensor<f32, $rank>> for $name {
-            type Output = Tensor<f32, $rank>;
+        $(impl<T: Float> Layer<Tensor<T, $rank>> for $name<T> {
+            type Output = Tensor<T, $rank>;
 
-            fn try_forward(&self, input: &Tensor<f32, $rank>, mode: Mode) -> Result<Tensor<f32, $rank>> {
+            fn try_forward(&self, input: &Tensor<T, $rank>, mode: Mode) -> Result<Tensor<T, $rank>> {
                 Tensor::from_dyn(self.0.forward($op, input.as_dyn(), mode)?)
             }
         })+
@@ -174,24 +187,24 @@ impl Default for LayerNormConfig {
 /// assert!((y[0] + 1.0).abs() < 1e-4 && (y[1] - 1.0).abs() < 1e-4);
 /// ```
 #[derive(Clone, Debug, Module)]
-pub struct LayerNorm<const K: usize> {
+pub struct LayerNorm<const K: usize, T: Float = f32> {
     /// Of the shape of the normalised axes.
-    pub weight: Option<Param<K>>,
+    pub weight: Option<Param<K, T>>,
     /// Of the shape of the normalised axes.
-    pub bias: Option<Param<K>>,
+    pub bias: Option<Param<K, T>>,
     #[module(skip)]
     shape: [usize; K],
     eps: f64,
 }
 
-impl<const K: usize> LayerNorm<K> {
+impl<const K: usize, T: Float> LayerNorm<K, T> {
     /// A normalisation over trailing axes of these sizes with PyTorch's defaults.
-    pub fn new(shape: [usize; K]) -> LayerNorm<K> {
+    pub fn new(shape: [usize; K]) -> LayerNorm<K, T> {
         LayerNorm::with_config(shape, LayerNormConfig::default())
     }
 
     /// The same with other settings.
-    pub fn with_config(shape: [usize; K], config: LayerNormConfig) -> LayerNorm<K> {
+    pub fn with_config(shape: [usize; K], config: LayerNormConfig) -> LayerNorm<K, T> {
         let LayerNormConfig { eps, affine } = config;
         LayerNorm {
             weight: affine.then(|| Tensor::ones(shape).into()),
@@ -202,10 +215,10 @@ impl<const K: usize> LayerNorm<K> {
     }
 }
 
-impl<const K: usize, const N: usize> Layer<Tensor<f32, N>> for LayerNorm<K> {
-    type Output = Tensor<f32, N>;
+impl<const K: usize, T: Float, const N: usize> Layer<Tensor<T, N>> for LayerNorm<K, T> {
+    type Output = Tensor<T, N>;
 
-    fn try_forward(&self, input: &Tensor<f32, N>, _: Mode) -> Result<Tensor<f32, N>> {
+    fn try_forward(&self, input: &Tensor<T, N>, _: Mode) -> Result<Tensor<T, N>> {
         if !input.shape().ends_with(&self.shape) {
             let reason = format!("must end with {:?}, the normalised shape", self.shape).into();
             return Err(Error::Shape { op: "layer_norm", got: input.shape().as_slice().into(), reason });

@@ -81,7 +81,7 @@ pub trait Module {
     ///
     /// ```
     /// use trueno_nn::{Linear, Module, Rng};
-    /// let layer = Linear::new(3, 2, &mut Rng::seed(0));
+    /// let layer: Linear = Linear::new(3, 2, &mut Rng::seed(0));
     /// let names: Vec<_> = layer.state_dict().keys().map(str::to_owned).collect();
     /// assert_eq!(names, ["weight", "bias"]);
     /// ```
@@ -147,7 +147,7 @@ pub trait Module {
     ///
     /// ```
     /// use trueno_nn::{Linear, Module, Rng};
-    /// let mut layer = Linear::new(3, 2, &mut Rng::seed(0));
+    /// let mut layer: Linear = Linear::new(3, 2, &mut Rng::seed(0));
     /// layer.freeze();
     /// assert!(layer.weight.is_frozen());
     /// layer.unfreeze();

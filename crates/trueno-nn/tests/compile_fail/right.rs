@@ -10,7 +10,7 @@ struct Net<M> {
 }
 
 fn main() {
-    let net = Net { head: Linear::new(2, 1, &mut Rng::seed(0)), words: Words(Vec::new()) };
+    let net: Net<Linear> = Net { head: Linear::new(2, 1, &mut Rng::seed(0)), words: Words(Vec::new()) };
     assert_eq!(net.num_parameters(), 3);
     let _ = net.words;
 }

@@ -208,12 +208,19 @@ impl DynTensor {
     }
 
     /// Rows of a table `[V, ...]` at `i64` positions of any shape: the result's shape is that of `index` followed by the row's.
+    /// Negative positions are refused, as in PyTorch.
     ///
     /// # Errors
-    /// [`Error::Index`] for a position outside the table.
+    /// [`Error::Index`] for a position that is no row of the table.
     pub fn embedding(&self, index: &DynTensor) -> Result<DynTensor> {
         if self.rank() == 0 {
             return Err(Error::Axis { op: "embedding", axis: 0, rank: 0 });
+        }
+        // Counting from the end is for indexing; among words a negative position is a mistake.
+        let (index, size) = (index.contiguous()?, self.shape()[0]);
+        let stray = |id: &&i64| usize::try_from(**id).map_or(true, |id| id >= size);
+        if let Some(&index) = index.as_slice::<i64>().and_then(|ids| ids.iter().find(stray)) {
+            return Err(Error::Index { op: "embedding", index, axis: 0, size });
         }
         let mut shape = Dims::from_slice(index.shape());
         shape.extend_from_slice(&self.shape()[1..]);

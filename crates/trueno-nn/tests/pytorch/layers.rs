@@ -1,0 +1,116 @@
+//! Layers.
+
+use crate::case::{Case, in_both_types};
+use trueno_core::Float;
+use trueno_nn::tensor::Tensor;
+use trueno_nn::*;
+
+in_both_types!(
+    linear,
+    conv2d,
+    batch_norm_in_training_and_evaluation,
+    layer_norm,
+    embedding,
+    pooling_and_flatten,
+    activations,
+    a_sequence_of_layers,
+);
+
+fn rng() -> Rng {
+    Rng::seed(1)
+}
+
+fn linear<T: Float>() {
+    Case::<T>::new("linear").check::<_, 2, 2>(Linear::new(3, 4, &mut rng()));
+    Case::<T>::new("linear.no_bias").check::<_, 2, 2>(Linear::without_bias(3, 4, &mut rng()));
+    Case::<T>::new("linear.vector").check::<_, 1, 1>(Linear::new(3, 4, &mut rng()));
+    Case::<T>::new("linear.batched").check::<_, 3, 3>(Linear::new(3, 4, &mut rng()));
+}
+
+fn conv2d<T: Float>() {
+    let case = |name: &str, layer: Conv2d<T>| Case::<T>::new(&format!("conv2d.{name}")).check(layer);
+    let default = Conv2dConfig::default();
+    case("plain", Conv2d::new(2, 3, 3, &mut rng()));
+    let padded = Conv2dConfig { stride: [2, 2], padding: [1, 1], ..default };
+    case("padded", Conv2d::with_config(2, 3, 3, padded, &mut rng()));
+    let oblong = Conv2dConfig { stride: [1, 2], padding: [1, 0], dilation: [2, 1], ..default };
+    case("oblong", Conv2d::with_config(1, 2, (3, 2), oblong, &mut rng()));
+    let grouped = Conv2dConfig { padding: [1, 1], groups: 2, bias: false, ..default };
+    case("grouped", Conv2d::with_config(4, 6, 3, grouped, &mut rng()));
+    let depthwise = Conv2dConfig { padding: [1, 1], groups: 3, ..default };
+    case("depthwise", Conv2d::with_config(3, 3, 3, depthwise, &mut rng()));
+}
+
+fn batch_norm_in_training_and_evaluation<T: Float>() {
+    let cumulative = BatchNormConfig { momentum: None, ..BatchNormConfig::default() };
+    let plain = BatchNormConfig { eps: 1e-3, momentum: Some(0.3), affine: false };
+    for mode in ["train", "eval"] {
+        let case = |name: &str| Case::<T>::new(&format!("{name}.{mode}"));
+        case("batch_norm1d").check::<_, 2, 2>(BatchNorm1d::new(3));
+        case("batch_norm1d.length").check::<_, 3, 3>(BatchNorm1d::new(3));
+        case("batch_norm1d.cumulative").check::<_, 2, 2>(BatchNorm1d::with_config(3, cumulative));
+        case("batch_norm2d").check(BatchNorm2d::new(2));
+        case("batch_norm2d.plain").check(BatchNorm2d::with_config(2, plain));
+    }
+}
+
+fn layer_norm<T: Float>() {
+    Case::<T>::new("layer_norm").check::<_, 3, 3>(LayerNorm::new([5]));
+    Case::<T>::new("layer_norm.two_axes").check::<_, 3, 3>(LayerNorm::new([3, 5]));
+    let plain = LayerNormConfig { eps: 1e-3, affine: false };
+    Case::<T>::new("layer_norm.plain").check::<_, 2, 2>(LayerNorm::with_config([5], plain));
+}
+
+fn embedding<T: Float>() {
+    Case::<T>::new("embedding").check_positions::<_, 2, 3>(Embedding::new(7, 3, &mut rng()));
+    Case::<T>::new("embedding.padding").check_positions::<_, 2, 3>(Embedding::with_padding(7, 3, 2, &mut rng()));
+    let fresh: Embedding<T> = Embedding::with_padding(7, 3, 2, &mut rng());
+    assert!(fresh.weight.to_vec()[6..9].iter().all(|v| v.to_f64() == 0.0));
+}
+
+fn pooling_and_flatten<T: Float>() {
+    let padded = PoolConfig { stride: Some([2, 1]), padding: [1, 1] };
+    Case::<T>::new("max_pool2d").check(MaxPool2d::new(2));
+    Case::<T>::new("max_pool2d.padded").check(MaxPool2d::with_config((3, 2), padded));
+    Case::<T>::new("avg_pool2d").check(AvgPool2d::new(2));
+    Case::<T>::new("avg_pool2d.padded").check(AvgPool2d::with_config((3, 2), padded));
+    Case::<T>::new("adaptive_avg_pool2d").check(AdaptiveAvgPool2d::new((3, 4)));
+    Case::<T>::new("adaptive_avg_pool2d.one").check(AdaptiveAvgPool2d::new(1));
+    Case::<T>::new("flatten").check::<_, 4, 2>(Flatten);
+}
+
+fn activations<T: Float>() {
+    fn check<T: Float>(name: &str, layer: impl Layer<Tensor<T, 2>, Output = Tensor<T, 2>>) {
+        Case::<T>::new(name).check(layer);
+    }
+    check::<T>("relu", Relu);
+    check::<T>("leaky_relu", LeakyRelu { negative_slope: 0.2 });
+    check::<T>("elu", Elu { alpha: 0.7 });
+    check::<T>("selu", Selu);
+    check::<T>("gelu", Gelu);
+    check::<T>("gelu_tanh", GeluTanh);
+    check::<T>("silu", Silu);
+    check::<T>("softplus", Softplus { beta: 2.0, threshold: 3.0 });
+    check::<T>("mish", Mish);
+    check::<T>("hardswish", Hardswish);
+    check::<T>("hardsigmoid", Hardsigmoid);
+    check::<T>("sigmoid", Sigmoid);
+    check::<T>("tanh", Tanh);
+    check::<T>("softmax", Softmax { axis: 1 });
+    check::<T>("log_softmax", LogSoftmax { axis: -1 });
+    assert_eq!(LeakyRelu::default().negative_slope, 0.01);
+    assert_eq!((Softplus::default().beta, Softplus::default().threshold), (1.0, 20.0));
+}
+
+fn a_sequence_of_layers<T: Float>() {
+    let padded = Conv2dConfig { padding: [1, 1], ..Conv2dConfig::default() };
+    let net = sequential![
+        Conv2d::with_config(1, 2, 3, padded, &mut rng()),
+        BatchNorm2d::new(2),
+        Relu,
+        MaxPool2d::new(2),
+        Flatten,
+        Linear::new(8, 3, &mut rng()),
+    ];
+    Case::<T>::new("sequential").check::<_, 4, 2>(net);
+}

@@ -1,0 +1,162 @@
+//! Optimizers, schedules and clipping go where PyTorch's go, in `f32` and in `f64`.
+//!
+//! The fixture is made by `xtask/oracle/optim.py`.
+
+use trueno_autograd::Gradients;
+use trueno_core::{DType, Float};
+use trueno_nn::{Linear, Module, Rng, StateDict};
+use trueno_optim::{
+    AdamConfig, AdamWConfig, CosineAnnealingLr, ExponentialLr, Optimizer, Rule, Schedule, Sgd, SgdConfig, StepLr,
+    clip_grad_norm, clip_grad_value,
+};
+use trueno_tensor::DynTensor;
+
+const NAMES: [&str; 2] = ["weight", "bias"];
+const STEPS: usize = 6;
+
+fn fixture() -> StateDict {
+    StateDict::load_safetensors(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/optim.safetensors")).unwrap()
+}
+
+fn values(x: &DynTensor) -> Vec<f64> {
+    x.detach().cast(DType::F64).unwrap().to_vec::<f64>().unwrap()
+}
+
+#[track_caller]
+fn assert_close(what: &str, got: &DynTensor, want: &DynTensor) {
+    assert_eq!(got.shape(), want.shape(), "{what}");
+    let tolerance = if got.dtype() == DType::F32 { 1e-5 } else { 1e-10 };
+    for (got, want) in values(got).into_iter().zip(values(want)) {
+        assert!((got - want).abs() <= tolerance * want.abs().max(1.0), "{what}: {got}, PyTorch has {want}");
+    }
+}
+
+/// The layer whose parameters the fixture moves, with the values of a step.
+fn at_step<T: Float>(case: &StateDict, step: usize) -> Linear<T> {
+    let mut net = Linear::new(7, 5, &mut Rng::seed(0));
+    let mut state = StateDict::new();
+    for name in NAMES {
+        state.insert(name, case.get(&format!("{step}.{name}")).unwrap().clone());
+    }
+    net.load_state_dict(&state, true).unwrap();
+    net
+}
+
+/// Gradients of the layer's type from tensors called `prefix.NAME`.
+fn gradients<T: Float>(net: &Linear<T>, case: &StateDict, prefix: &str) -> Gradients {
+    let mut gradients = Gradients::default();
+    for (name, parameter) in net.named_parameters() {
+        let gradient = case.get(&format!("{prefix}.{name}")).unwrap().cast(T::DTYPE).unwrap();
+        gradients.insert(&parameter, &gradient);
+    }
+    gradients
+}
+
+fn follows<T: Float, R: Rule>(name: &str, rule: R) {
+    let case = fixture().under(name);
+    let mut net: Linear<T> = at_step(&case, 0);
+    let mut optimizer = Optimizer::new(&net, rule);
+    for step in 0..STEPS {
+        let found = gradients(&net, &case, &format!("{step}.grad"));
+        optimizer.step(&mut net, &found);
+        // Half of the way the state goes through a dict, which keeps its type.
+        if step == STEPS / 2 {
+            let state = optimizer.state_dict().unwrap();
+            assert!(state.iter().all(|(name, value)| name.ends_with(".step") || value.dtype() == T::DTYPE));
+            optimizer.load_state_dict(&net, &state).unwrap();
+        }
+        for (parameter, value) in net.named_parameters() {
+            assert_eq!(value.dtype(), T::DTYPE);
+            let want = case.get(&format!("{}.{parameter}", step + 1)).unwrap();
+            assert_close(&format!("{name}, step {step}, {parameter}"), &value, want);
+        }
+    }
+}
+
+fn optimizers<T: Float>() {
+    let sgd = SgdConfig { lr: 0.1, ..Default::default() };
+    follows::<T, _>("sgd.plain", sgd);
+    follows::<T, _>("sgd.decayed", SgdConfig { weight_decay: 0.01, ..sgd });
+    follows::<T, _>("sgd.momentum", SgdConfig { momentum: 0.9, dampening: 0.2, weight_decay: 0.01, ..sgd });
+    follows::<T, _>("sgd.nesterov", SgdConfig { momentum: 0.8, nesterov: true, ..sgd });
+    let adam = AdamConfig { lr: 0.01, ..Default::default() };
+    follows::<T, _>("adam.plain", adam);
+    follows::<T, _>("adam.decayed", AdamConfig { betas: (0.8, 0.99), eps: 1e-6, weight_decay: 0.1, ..adam });
+    follows::<T, _>("adam.amsgrad", AdamConfig { betas: (0.5, 0.6), amsgrad: true, ..adam });
+    let adamw = AdamWConfig { lr: 0.01, ..Default::default() };
+    follows::<T, _>("adamw.plain", adamw);
+    follows::<T, _>("adamw.amsgrad", AdamWConfig { betas: (0.5, 0.6), weight_decay: 0.1, amsgrad: true, ..adamw });
+}
+
+#[test]
+fn optimizers_in_single_precision() {
+    optimizers::<f32>();
+}
+
+#[test]
+fn optimizers_in_double_precision() {
+    optimizers::<f64>();
+}
+
+#[test]
+fn schedules() {
+    fn follows(name: &str, schedule: impl Schedule) {
+        let want = values(fixture().get(&format!("{name}.rates")).unwrap());
+        for (epoch, want) in want.into_iter().enumerate() {
+            let got = schedule.learning_rate(0.3, epoch as u64);
+            assert!((got - want).abs() < 1e-14, "{name}, epoch {epoch}: {got}, PyTorch has {want}");
+        }
+    }
+    follows("step_lr", StepLr { step_size: 3, gamma: 0.5 });
+    follows("exponential_lr", ExponentialLr { gamma: 0.9 });
+    follows("cosine_annealing_lr", CosineAnnealingLr { t_max: 5, eta_min: 0.01 });
+}
+
+fn clipping<T: Float>() {
+    for name in ["clip.norm", "clip.value"] {
+        let case = fixture().under(name);
+        let net: Linear<T> = Linear::new(7, 5, &mut Rng::seed(0));
+        let mut found = gradients(&net, &case, "before");
+        match case.get("total") {
+            Some(total) => {
+                let norm = clip_grad_norm(&mut found, 1.5).unwrap();
+                assert_close(name, &DynTensor::scalar(T::from_f64(norm)).unwrap(), total);
+            }
+            None => clip_grad_value(&mut found, 0.5).unwrap(),
+        }
+        for (parameter, value) in net.named_parameters() {
+            assert_close(name, &found.get(&value).unwrap(), case.get(&format!("after.{parameter}")).unwrap());
+        }
+    }
+}
+
+#[test]
+fn clipping_in_single_and_double_precision() {
+    clipping::<f32>();
+    clipping::<f64>();
+}
+
+/// Half precision is moved in `f32` and rounded once: a step is the rounded step of the widened values.
+#[test]
+fn parameters_in_half_precision_are_rounded_once() {
+    fn check<T: Float>() {
+        let case = fixture().under("sgd.plain");
+        let mut half: Linear<T> = at_step(&case, 0);
+        let mut single: Linear<f32> = Linear::new(7, 5, &mut Rng::seed(0));
+        single.load_state_dict(&half.state_dict(), true).unwrap();
+        let config = SgdConfig { lr: 0.1, ..Default::default() };
+        let (mut first, mut second) = (Sgd::new(&half, config), Sgd::new(&single, config));
+        let found = gradients(&half, &case, "0.grad");
+        let mut wide = Gradients::default();
+        for (own, parameter) in half.parameters().iter().zip(single.parameters()) {
+            wide.insert(&parameter, &found.get(own).unwrap().cast(DType::F32).unwrap());
+        }
+        first.step(&mut half, &found);
+        second.step(&mut single, &wide);
+        for (half, single) in half.parameters().iter().zip(single.parameters()) {
+            assert_eq!(values(half), values(&single.cast(T::DTYPE).unwrap()));
+        }
+    }
+    check::<trueno_core::f16>();
+    check::<trueno_core::bf16>();
+}

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Where PyTorch's optimizers and schedules go.
+
+    python3 xtask/oracle/optim.py --out crates/trueno-optim/tests/fixtures/optim.safetensors
+    python3 xtask/oracle/optim.py --out ... --check    # compares instead of writing
+
+needs torch, numpy and safetensors. Everything is computed in float64 from values that float32 holds exactly, so one
+fixture serves both types.
+
+Of an optimizer's case: `CASE.K.grad.NAME`, the gradients given to step K, and `CASE.K.NAME`, the parameters before it (those
+of the last K are the result). Of a schedule's: `CASE.rates`, one per epoch. `clip.*`: gradients before and after.
+"""
+
+import argparse
+import pathlib
+import sys
+import zlib
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+from torch import optim
+
+TOLERANCE = 1e-12
+STEPS = 6
+SHAPES = {"weight": (5, 7), "bias": (5,)}
+
+OPTIMIZERS = {
+    "sgd.plain": lambda p: optim.SGD(p, lr=0.1),
+    "sgd.decayed": lambda p: optim.SGD(p, lr=0.1, weight_decay=0.01),
+    "sgd.momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.2, weight_decay=0.01),
+    "sgd.nesterov": lambda p: optim.SGD(p, lr=0.1, momentum=0.8, nesterov=True),
+    "adam.plain": lambda p: optim.Adam(p, lr=0.01),
+    "adam.decayed": lambda p: optim.Adam(p, lr=0.01, betas=(0.8, 0.99), eps=1e-6, weight_decay=0.1),
+    "adam.amsgrad": lambda p: optim.Adam(p, lr=0.01, betas=(0.5, 0.6), amsgrad=True),
+    "adamw.plain": lambda p: optim.AdamW(p, lr=0.01),
+    "adamw.amsgrad": lambda p: optim.AdamW(p, lr=0.01, betas=(0.5, 0.6), weight_decay=0.1, amsgrad=True),
+}
+
+SCHEDULES = {
+    "step_lr": lambda o: optim.lr_scheduler.StepLR(o, step_size=3, gamma=0.5),
+    "exponential_lr": lambda o: optim.lr_scheduler.ExponentialLR(o, gamma=0.9),
+    "cosine_annealing_lr": lambda o: optim.lr_scheduler.CosineAnnealingLR(o, T_max=5, eta_min=0.01),
+}
+
+
+def draw(name, shape, scale=1.0):
+    """Values that depend on `name` alone and that float32 holds exactly."""
+    generator = np.random.default_rng(zlib.crc32(name.encode()))
+    values = (generator.standard_normal(shape) * scale).astype(np.float32)
+    return torch.from_numpy(values.astype(np.float64))
+
+
+def optimizers(made):
+    for case, make in OPTIMIZERS.items():
+        parameters = {name: draw(name, shape).requires_grad_() for name, shape in SHAPES.items()}
+        optimizer = make(list(parameters.values()))
+        for step in range(STEPS + 1):
+            for name, parameter in parameters.items():
+                made[f"{case}.{step}.{name}"] = parameter.detach().numpy().copy()
+            if step == STEPS:
+                break
+            for name, parameter in parameters.items():
+                # Steps differ in size, so that running means and maxima move.
+                parameter.grad = draw(f"{step}.{name}", parameter.shape, 2.0 if step % 3 == 0 else 0.2)
+                made[f"{case}.{step}.grad.{name}"] = parameter.grad.numpy().copy()
+            optimizer.step()
+
+
+def schedules(made):
+    for case, make in SCHEDULES.items():
+        optimizer = optim.SGD([torch.zeros(1)], lr=0.3)
+        schedule, rates = make(optimizer), []
+        for _ in range(12):
+            rates.append(schedule.get_last_lr()[0])
+            optimizer.step()
+            schedule.step()
+        made[f"{case}.rates"] = np.array(rates)
+
+
+def clipping(made):
+    for case, clip in {
+        "clip.norm": lambda p: torch.nn.utils.clip_grad_norm_(p, 1.5),
+        "clip.value": lambda p: torch.nn.utils.clip_grad_value_(p, 0.5),
+    }.items():
+        parameters = {name: torch.zeros(shape, dtype=torch.float64, requires_grad=True) for name, shape in SHAPES.items()}
+        for name, parameter in parameters.items():
+            parameter.grad = draw(f"clip.{name}", parameter.shape)
+            made[f"{case}.before.{name}"] = parameter.grad.numpy().copy()
+        norm = clip(list(parameters.values()))
+        if norm is not None:
+            made[f"{case}.total"] = norm.numpy().copy()
+        for name, parameter in parameters.items():
+            made[f"{case}.after.{name}"] = parameter.grad.numpy().copy()
+
+
+def compare(made, path):
+    """Exits with a message at the first tensor that is not what this PyTorch makes."""
+    kept = load_file(path)
+    if kept.keys() != made.keys():
+        sys.exit(f"{path}: other tensors: {sorted(kept.keys() ^ made.keys())}")
+    for name, expected in made.items():
+        error = np.max(np.abs(kept[name] - expected) / np.maximum(np.abs(expected), 1.0), initial=0.0)
+        if kept[name].shape != expected.shape or not error <= TOLERANCE:
+            sys.exit(f"{path}: {name} differs by {error:.1e}, more than {TOLERANCE:.0e}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="the fixture")
+    parser.add_argument("--check", action="store_true", help="compare with the fixture instead of writing it")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    made = {}
+    for part in [optimizers, schedules, clipping]:
+        part(made)
+    if arguments.check:
+        compare(made, arguments.out)
+    else:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        save_file(made, arguments.out, {"torch": torch.__version__, "made_by": "xtask/oracle/optim.py"})
+    print(f"optimizers and schedules: {len(made)} tensors")
+
+
+if __name__ == "__main__":
+    main()
