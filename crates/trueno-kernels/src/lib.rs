@@ -19,6 +19,7 @@
 extern crate std;
 
 mod axis;
+mod cache;
 pub mod conv;
 pub mod elementwise;
 pub mod gather;
@@ -35,6 +36,7 @@ pub mod simd;
 pub mod softmax;
 
 pub use axis::AxisBlocks;
+pub use cache::CacheSizes;
 pub use elementwise::Operand;
 pub use gather::IndexError;
 pub use isa::{Isa, Level};

@@ -55,6 +55,12 @@ impl<'a, T> Epilogue<'a, T> {
         Epilogue { bias, ..*self }
     }
 
+    /// Whether the sum itself is the result.
+    #[inline]
+    pub(crate) fn is_identity(&self) -> bool {
+        matches!((&self.bias, self.activation), (Bias::None, Activation::Identity))
+    }
+
     /// Panics if the bias is not as long as the product is high (or wide).
     pub(crate) fn check(&self, rows: usize, cols: usize) {
         match self.bias {

@@ -1,6 +1,6 @@
 //! Matrix products: `C = A B` and `C += A B` for matrices of any strides.
 //!
-//! Large products are packed and blocked for the caches ([`Plan`]), small and low ones read the matrices in
+//! Products are blocked for the caches ([`Plan`]) and factors packed where that pays: a right factor of adjacent columns is read in
 //! place, and products with a vector stream the matrix once. An [`Epilogue`] adds a bias and activates while the result is
 //! still in registers.
 //!
@@ -26,23 +26,24 @@
 //!
 //! Where many blocks of rows, or many calls, share one `B`, pack it once: [`PackedB`].
 
-mod direct;
 mod epilogue;
 mod pack;
 mod packed;
 mod plan;
 mod prepacked;
 mod roof;
+mod strips;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod transpose;
 mod vector;
 mod view;
 
 pub use epilogue::{Activation, Bias, Epilogue};
 pub(crate) use pack::PanelSource;
 pub(crate) use packed::packed_product;
-pub use plan::{CacheSizes, Plan};
+pub use plan::Plan;
 pub use prepacked::{PackedB, gemm_packed_b};
 pub use roof::multiply_adds;
 pub(crate) use tile::cols as tile_cols;
@@ -50,8 +51,8 @@ pub use view::{MatMut, MatRef};
 
 use crate::Isa;
 use crate::simd::Real;
-use direct::direct_product;
 use plan::{Path, aligned};
+use strips::strip_product;
 use tile::{Target, finish_in_place};
 use vector::dot_rows;
 
@@ -79,17 +80,15 @@ pub fn gemm<T: Real>(
         empty_product(isa, c, epilogue);
         return;
     }
-    let in_place = b.col_stride() == 1 || b.cols() == 1;
     match plan.path {
         Path::Vector if a.rows() == 1 && b.row_stride() == 1 => {
             dot_product(isa, b.transposed(), a.transposed(), c, epilogue, scratch)
         }
         Path::Vector if b.cols() == 1 && a.col_stride() == 1 => dot_product(isa, a, b, c, epilogue, scratch),
-        Path::Vector | Path::Direct if in_place => {
-            let target = Target { c, accumulate: epilogue.accumulate, epilogue: Some(*epilogue) };
-            direct_product(isa, plan.kc, a, b, target);
+        Path::Vector | Path::Blocks if b.col_stride() == 1 || b.cols() == 1 => {
+            strip_product(isa, plan, a, b, &mut c, epilogue, scratch)
         }
-        Path::Vector | Path::Direct | Path::Packed => packed_product(isa, plan, a, &b, &mut c, epilogue, scratch),
+        Path::Vector | Path::Blocks => packed_product(isa, plan, a, &b, &mut c, epilogue, scratch),
     }
 }
 

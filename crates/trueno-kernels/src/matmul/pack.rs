@@ -4,9 +4,10 @@
 //! that the matrix lacks are zeros, so that tiles need no edges.
 
 use super::tile::{TileShape, cols, load_some, rows};
+use super::transpose::transpose_square;
 use super::view::MatRef;
 use crate::Isa;
-use crate::simd::{Real, RealVector, Simd, kernel};
+use crate::simd::{MAX_LANES, Real, RealVector, kernel};
 use core::ops::Range;
 
 /// Where blocks of B come from: a matrix, one that was packed before, or an image (see `conv`).
@@ -30,35 +31,16 @@ impl<T: Real> PanelSource<T> for MatRef<'_, T> {
 kernel! {
     /// Packs a block of A in its rows rounded up to the tile, times its columns, elements of `out`.
     pub(super) fn pack_a<T: Real>(simd: S, a: MatRef<'_, T>, out: &mut [T]) {
-        let _ = simd;
-        // The height of a panel is a constant in each branch, so that its copy is straight code.
-        match rows::<S>() {
-            14 => pack_rows::<T, 14>(a, out),
-            6 => pack_rows::<T, 6>(a, out),
-            _ => unreachable!("tiles have 14 or 6 rows"),
-        }
-    }
-}
-
-/// Packs a block of A in panels of `R` rows.
-#[inline(always)]
-fn pack_rows<T: Real, const R: usize>(a: MatRef<'_, T>, out: &mut [T]) {
-    let k = a.cols();
-    for (index, panel) in out.chunks_exact_mut((R * k).max(1)).enumerate() {
-        let first = index * R;
-        if first + R <= a.rows() {
-            for (step, column) in panel.chunks_exact_mut(R).enumerate() {
-                for (i, value) in column.iter_mut().enumerate() {
-                    // SAFETY: `first + i < rows`, `step < cols`.
-                    *value = unsafe { *a.at(first + i, step) };
-                }
-            }
-        } else {
-            for (step, column) in panel.chunks_exact_mut(R).enumerate() {
-                for (i, value) in column.iter_mut().enumerate() {
-                    // SAFETY: the row was just compared with their number, `step < cols`.
-                    *value = if first + i < a.rows() { unsafe { *a.at(first + i, step) } } else { T::ZERO };
-                }
+        let (height, k) = (rows::<S>(), a.cols());
+        for (index, panel) in out.chunks_exact_mut((height * k).max(1)).enumerate() {
+            let first = index * height;
+            let block = a.block(first..a.rows().min(first + height), 0..k);
+            if a.col_stride() == 1 {
+                turn_rows::<T::Vector<S>>(simd, block, height, panel);
+            } else if a.row_stride() == 1 {
+                copy_rows::<T::Vector<S>>(simd, block.transposed(), height, panel);
+            } else {
+                copy_elements(block.transposed(), height, panel);
             }
         }
     }
@@ -73,58 +55,76 @@ kernel! {
             let first = index * width;
             let block = b.block(0..k, first..b.cols().min(first + width));
             if b.col_stride() == 1 {
-                pack_adjacent::<S, T>(simd, block, panel);
+                copy_rows::<T::Vector<S>>(simd, block, width, panel);
+            } else if b.row_stride() == 1 {
+                turn_rows::<T::Vector<S>>(simd, block.transposed(), width, panel);
             } else {
-                pack_scattered::<S, T>(block, panel);
+                copy_elements(block, width, panel);
             }
         }
     }
 }
 
-/// One panel from rows of adjacent elements.
+/// One panel of which row `p`, `width` elements, is row `p` of a matrix of adjacent columns, and zeros.
 #[inline(always)]
-fn pack_adjacent<S: Simd, T: Real>(simd: S, b: MatRef<'_, T>, panel: &mut [T]) {
-    let width = cols::<S, T>();
-    let lanes = <T::Vector<S> as RealVector>::LANES;
-    for (step, row) in panel.chunks_exact_mut(width).enumerate() {
-        let mut col = 0;
-        while col < width {
-            let count = b.cols().saturating_sub(col).min(lanes);
-            // SAFETY: `count` elements from `col` are in row `step`; a row of the panel is a whole number of vectors.
-            unsafe {
-                let values = load_some::<T::Vector<S>>(simd, b.at(step, 0).wrapping_add(col), count);
-                values.store(row.as_mut_ptr().wrapping_add(col));
-            }
-            col += lanes;
+fn copy_rows<V: RealVector>(simd: V::Token, matrix: MatRef<'_, V::Elem>, width: usize, panel: &mut [V::Elem]) {
+    assert!(matrix.col_stride() == 1 || matrix.cols() < 2);
+    for (step, start) in (0..panel.len()).step_by(width).enumerate().take(matrix.rows()) {
+        for col in (0..width).step_by(V::LANES) {
+            let count = matrix.cols().saturating_sub(col).min(V::LANES);
+            // SAFETY: `count` elements from `col` are in row `step`.
+            let values = unsafe { load_some::<V>(simd, matrix.at(step, col), count) };
+            // What it writes past its row, the next one replaces.
+            store_first(values, &mut panel[start + col..]);
         }
     }
 }
 
-/// Columns that are copied together where they are apart in memory.
-const STREAMS: usize = 8;
-
-/// One panel from any strides.
+/// One panel of which row `p`, `width` elements, is column `p` of a matrix of adjacent columns, and zeros.
 #[inline(always)]
-fn pack_scattered<S: Simd, T: Real>(b: MatRef<'_, T>, panel: &mut [T]) {
-    let width = cols::<S, T>();
-    let mut first = 0;
-    while first < width {
-        let group = STREAMS.min(width - first);
-        if group == STREAMS && first + STREAMS <= b.cols() {
-            for (step, row) in panel.chunks_exact_mut(width).enumerate() {
-                for (j, value) in row[first..first + STREAMS].iter_mut().enumerate() {
-                    // SAFETY: `step < rows`, `first + j < cols`.
-                    *value = unsafe { *b.at(step, first + j) };
-                }
+fn turn_rows<V: RealVector>(simd: V::Token, matrix: MatRef<'_, V::Elem>, width: usize, panel: &mut [V::Elem]) {
+    assert!(matrix.col_stride() == 1 || matrix.cols() < 2);
+    for first_step in (0..matrix.cols()).step_by(V::LANES) {
+        let depth = (matrix.cols() - first_step).min(V::LANES);
+        for first in (0..width).step_by(V::LANES) {
+            let mut square = [V::splat(simd, V::Elem::ZERO); MAX_LANES];
+            let lines = matrix.rows().saturating_sub(first).min(V::LANES);
+            for (i, line) in square.iter_mut().enumerate().take(lines) {
+                // SAFETY: `depth` elements from `first_step` are in row `first + i`.
+                *line = unsafe { load_some::<V>(simd, matrix.at(first + i, first_step), depth) };
             }
+            transpose_square(&mut square);
+            let count = (width - first).min(V::LANES);
+            for (i, values) in square.iter().enumerate().take(depth) {
+                let start = (first_step + i) * width + first;
+                // What the first square of a row writes past it, the next row replaces; another would write over the first.
+                let end = if first == 0 { panel.len() } else { start + count };
+                store_first(*values, &mut panel[start..end]);
+            }
+        }
+    }
+}
+
+/// Writes the first lanes to `out`: all, or as many as it takes.
+#[inline(always)]
+fn store_first<V: RealVector>(values: V, out: &mut [V::Elem]) {
+    // SAFETY: `out` was compared with the vector, or takes as many lanes as it has elements.
+    unsafe {
+        if out.len() >= V::LANES {
+            values.store(out.as_mut_ptr());
         } else {
-            for (step, row) in panel.chunks_exact_mut(width).enumerate() {
-                for (j, value) in row[first..first + group].iter_mut().enumerate() {
-                    // SAFETY: the column was just compared with their number, `step < rows`.
-                    *value = if first + j < b.cols() { unsafe { *b.at(step, first + j) } } else { T::ZERO };
-                }
-            }
+            values.store_partial(out.as_mut_ptr(), out.len());
         }
-        first += group;
+    }
+}
+
+/// One panel of which row `p`, `width` elements, is row `p` of a matrix of any strides, and zeros.
+#[inline(always)]
+fn copy_elements<T: Real>(matrix: MatRef<'_, T>, width: usize, panel: &mut [T]) {
+    for (step, row) in panel.chunks_exact_mut(width).enumerate().take(matrix.rows()) {
+        for (i, value) in row.iter_mut().enumerate() {
+            // SAFETY: the column was just compared with their number, `step < rows`.
+            *value = if i < matrix.cols() { unsafe { *matrix.at(step, i) } } else { T::ZERO };
+        }
     }
 }

@@ -6,36 +6,17 @@
 //! threads as they like.
 
 use super::tile::TileShape;
-use crate::Isa;
+use super::view::MatRef;
 use crate::simd::Real;
-
-/// Bytes of cache that one core can count on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CacheSizes {
-    /// First level, data.
-    pub l1: usize,
-    /// Second level.
-    pub l2: usize,
-    /// This core's share of the last level.
-    pub l3: usize,
-}
-
-impl Default for CacheSizes {
-    /// What x86-64 and AArch64 cores of the last decade have at least: 32 KiB, 512 KiB, 2 MiB.
-    fn default() -> Self {
-        CacheSizes { l1: 32 << 10, l2: 512 << 10, l3: 2 << 20 }
-    }
-}
+use crate::{CacheSizes, Isa};
 
 /// The way a product is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Path {
     /// One column or one row: reads the matrix once, packs nothing.
     Vector,
-    /// So small, or so low, that packing would cost more than it saves.
-    Direct,
-    /// Packed blocks.
-    Packed,
+    /// Blocks that fit the caches, packed where that pays.
+    Blocks,
 }
 
 /// The blocks of a product `[m, k] x [k, n]` of one element type on one instruction set.
@@ -50,37 +31,55 @@ pub struct Plan {
     pub(crate) nc: usize,
     pub(crate) k: usize,
     pub(crate) element: usize,
+    /// Bytes of the second level of cache.
+    pub(crate) l2: usize,
 }
 
 impl Plan {
-    /// The plan for the sizes of the whole product.
+    /// The plan for the sizes of the whole product, on this machine's caches.
     pub fn new<T: Real>(isa: Isa, m: usize, n: usize, k: usize) -> Plan {
-        Plan::with_caches::<T>(isa, m, n, k, CacheSizes::default())
+        Plan::with_caches::<T>(isa, m, n, k, CacheSizes::detected())
     }
 
-    /// As [`Plan::new`] for a machine whose caches are known. The first level decides the cuts of the summed
+    /// As [`Plan::new`] for other caches. The first level decides the cuts of the summed
     /// axis, so results differ in rounding between different `l1`.
     pub fn with_caches<T: Real>(isa: Isa, m: usize, n: usize, k: usize, caches: CacheSizes) -> Plan {
         let tile = TileShape::of::<T>(isa);
         let element = size_of::<T>();
-        // A panel of B, 128 bytes wide at most, stays in the first level together with a tile's panel of A.
-        let kc_most = (caches.l1 / 128).clamp(64, 1024);
+        // A panel of B takes three quarters of the first level and leaves the rest to what streams past it.
+        let kc_most = (caches.l1 / 4 * 3 / (tile.cols * element)).clamp(64, 512);
         let kc = even_cut(k, kc_most, 1);
-        let mc_most = (caches.l2 / 2 / (kc.max(1) * element)).max(tile.rows);
-        let nc_most = (caches.l3 / (kc.max(1) * element)).max(tile.cols);
-        let path = if m == 1 || n == 1 {
-            Path::Vector
-        } else if m < 8 || m * n * k <= 40 * 40 * 40 {
-            Path::Direct
-        } else {
-            Path::Packed
-        };
-        Plan { path, tile, kc, mc: even_cut(m, mc_most, tile.rows), nc: even_cut(n, nc_most, tile.cols), k, element }
+        let column = kc.max(1) * element;
+        let mc_most = (caches.l2 / 2 / column).max(tile.rows);
+        let nc_most = (caches.l3.min(PACKED_B_MOST) / column).max(tile.cols);
+        let path = if m == 1 || n == 1 { Path::Vector } else { Path::Blocks };
+        Plan {
+            path,
+            tile,
+            kc,
+            mc: even_cut(m, mc_most, tile.rows),
+            nc: even_cut(n, nc_most, tile.cols),
+            k,
+            element,
+            l2: caches.l2,
+        }
     }
 
-    /// The plan whose blocks are packed whatever the sizes.
+    /// The plan whose elements are summed as those of [`PackedB`](super::PackedB) are, whatever the sizes.
     pub(crate) fn packed<T: Real>(isa: Isa, m: usize, n: usize, k: usize) -> Plan {
-        Plan { path: Path::Packed, ..Plan::new::<T>(isa, m, n, k) }
+        Plan { path: Path::Blocks, ..Plan::new::<T>(isa, m, n, k) }
+    }
+
+    /// Whether it pays to pack a left factor before it meets `n` columns.
+    ///
+    /// In place it costs nothing while it lies in the second level and the rows of a tile do not fall on the same lines of the first.
+    pub(super) fn packs_a<T>(&self, a: MatRef<'_, T>, n: usize) -> bool {
+        let (row, step) = (a.row_stride().unsigned_abs(), a.col_stride().unsigned_abs());
+        let reads = n / self.tile.cols;
+        let collides = row > 1 && (row * self.element).is_multiple_of(PAGE);
+        let scattered = row != 1 && step != 1;
+        let large = a.rows() * self.k * self.element > self.l2 / 2;
+        reads >= 8 && (collides || scattered || large)
     }
 
     /// Elements of scratch that running the plan needs.
@@ -88,7 +87,7 @@ impl Plan {
         let packed = self.packed_a_len() + self.packed_b_len();
         match self.path {
             Path::Vector => packed.max(self.k + ALIGNMENT / self.element),
-            Path::Direct | Path::Packed => packed,
+            Path::Blocks => packed,
         }
     }
 
@@ -117,6 +116,12 @@ impl Plan {
         self.nc * self.kc + ALIGNMENT / self.element
     }
 }
+
+/// Bytes of a packed block of B at most, so that it is read back from a near cache whatever the last level holds.
+const PACKED_B_MOST: usize = 4 << 20;
+
+/// Addresses that are a multiple of this apart share their lines of the first level.
+const PAGE: usize = 4096;
 
 /// A cache line, and the widest vector.
 const ALIGNMENT: usize = 64;

@@ -64,6 +64,8 @@ pub(super) struct Factors<T> {
     pub b: *const T,
     pub b_step: isize,
     pub k: usize,
+    /// Whether rows of B are as wide as the tile even where the target is not.
+    pub padded: bool,
 }
 
 /// Where a block of the product goes.
@@ -90,117 +92,135 @@ impl<T> Target<'_, T> {
 /// `a` and `b` must be readable for `k` steps of a panel. The target must have rows and columns, and no more than the tile.
 #[inline(always)]
 pub(super) unsafe fn packed_tile<S: Simd, T: Real>(simd: S, a: *const T, b: *const T, k: usize, to: &Target<'_, T>) {
-    let from = Factors { a, a_row: 1, a_step: rows::<S>() as isize, b, b_step: cols::<S, T>() as isize, k };
+    let (a_step, b_step) = (rows::<S>() as isize, cols::<S, T>() as isize);
     // SAFETY: panels are as wide as the tile, so every tile up to that size reads inside them.
-    unsafe { fitting_tile::<S, T, false>(simd, from, to) }
-}
-
-/// A tile from matrices as they lie in memory.
-///
-/// # Safety
-/// For each of the target's rows `a` must be readable for `k` steps, `b` for `k` rows of as many adjacent elements as the target has columns.
-/// The target must have rows and columns, and no more than the tile, but a single row may have [`VECTORS_OF_ROW`] vectors.
-#[inline(always)]
-pub(super) unsafe fn direct_tile<S: Simd, T: Real>(simd: S, from: Factors<T>, to: &Target<'_, T>) {
-    // SAFETY: the caller's promises are those of `fitting_tile` and `tile`.
-    unsafe {
-        if to.c.rows() == 1 && to.c.cols() > cols::<S, T>() {
-            tile::<T::Vector<S>, 1, VECTORS_OF_ROW, true>(simd, from, to);
-        } else {
-            fitting_tile::<S, T, true>(simd, from, to);
-        }
-    }
+    unsafe { any_tile(simd, Factors { a, a_row: 1, a_step, b, b_step, k, padded: true }, to) }
 }
 
 /// The smallest of a few tiles that holds the target, so that edges cost little more than their elements.
 ///
 /// # Safety
-/// As [`packed_tile`] or [`direct_tile`].
+/// For each of the target's rows `a` must be readable for `k` steps, `b` for `k` rows of as many adjacent elements as the target has columns (as
+/// the tile has, where it is `padded`). The target must have rows and columns, and no more than the tile, but a single row may have
+/// [`VECTORS_OF_ROW`] vectors.
 #[inline(always)]
-unsafe fn fitting_tile<S: Simd, T: Real, const DIRECT: bool>(simd: S, from: Factors<T>, to: &Target<'_, T>) {
-    // SAFETY: the caller's promises are those of `fitting_width`.
+pub(super) unsafe fn any_tile<S: Simd, T: Real>(simd: S, from: Factors<T>, to: &Target<'_, T>) {
+    // SAFETY: the caller's promises are those of `tile`.
     unsafe {
-        if many_registers::<S>() {
+        if to.c.rows() == 1 && to.c.cols() > cols::<S, T>() {
+            tile::<T::Vector<S>, 1, VECTORS_OF_ROW, false>(simd, from, to, None);
+        } else if many_registers::<S>() {
             match to.c.rows() {
-                9.. => fitting_width::<S, T, 14, DIRECT>(simd, from, to),
-                5.. => fitting_width::<S, T, 8, DIRECT>(simd, from, to),
-                2.. => fitting_width::<S, T, 4, DIRECT>(simd, from, to),
-                _ => fitting_width::<S, T, 1, DIRECT>(simd, from, to),
+                9.. => fitting_width::<S, T, 14>(simd, from, to),
+                5.. => fitting_width::<S, T, 8>(simd, from, to),
+                2.. => fitting_width::<S, T, 4>(simd, from, to),
+                _ => fitting_width::<S, T, 1>(simd, from, to),
             }
         } else {
             match to.c.rows() {
-                5.. => fitting_width::<S, T, 6, DIRECT>(simd, from, to),
-                3.. => fitting_width::<S, T, 4, DIRECT>(simd, from, to),
-                2 => fitting_width::<S, T, 2, DIRECT>(simd, from, to),
-                _ => fitting_width::<S, T, 1, DIRECT>(simd, from, to),
+                5.. => fitting_width::<S, T, 6>(simd, from, to),
+                3.. => fitting_width::<S, T, 4>(simd, from, to),
+                2 => fitting_width::<S, T, 2>(simd, from, to),
+                _ => fitting_width::<S, T, 1>(simd, from, to),
             }
         }
     }
 }
 
 /// # Safety
-/// As [`packed_tile`] or [`direct_tile`], for `R` rows at most.
+/// As [`any_tile`], for `R` rows at most.
 #[inline(always)]
-unsafe fn fitting_width<S: Simd, T: Real, const R: usize, const DIRECT: bool>(
-    simd: S,
-    from: Factors<T>,
-    to: &Target<'_, T>,
-) {
-    // SAFETY: the caller's promises are those of `tile`.
+unsafe fn fitting_width<S: Simd, T: Real, const R: usize>(simd: S, from: Factors<T>, to: &Target<'_, T>) {
+    let (whole_rows, lanes) = (to.c.rows() == R, <T::Vector<S> as RealVector>::LANES);
+    // SAFETY: the caller's promises are those of `tile`; whole tiles were just seen to be whole.
     unsafe {
-        if to.c.cols() > <T::Vector<S> as RealVector>::LANES {
-            tile::<T::Vector<S>, R, VECTORS, DIRECT>(simd, from, to);
+        if to.c.cols() > lanes {
+            if whole_rows && to.c.cols() == VECTORS * lanes {
+                tile::<T::Vector<S>, R, VECTORS, true>(simd, from, to, None);
+            } else {
+                tile::<T::Vector<S>, R, VECTORS, false>(simd, from, to, None);
+            }
         } else {
-            tile::<T::Vector<S>, R, 1, DIRECT>(simd, from, to);
+            tile::<T::Vector<S>, R, 1, false>(simd, from, to, None);
         }
     }
 }
 
-/// A tile of up to `R` rows of up to `N` vectors.
+/// A whole tile that also copies the rows of B that it reads to `panel`, one after the other.
+///
+/// # Safety
+/// As [`any_tile`]; the target must have [`rows`] rows and [`cols`] columns, and `panel` be writable for `k` rows of so many elements.
+#[inline(always)]
+pub(super) unsafe fn saving_tile<S: Simd, T: Real>(simd: S, from: Factors<T>, to: &Target<'_, T>, panel: *mut T) {
+    // SAFETY: the caller's promises are those of `tile`.
+    unsafe {
+        if many_registers::<S>() {
+            tile::<T::Vector<S>, 14, VECTORS, true>(simd, from, to, Some(panel));
+        } else {
+            tile::<T::Vector<S>, 6, VECTORS, true>(simd, from, to, Some(panel));
+        }
+    }
+}
+
+/// Rows of B that are asked for before they are read where they lie apart: about the latency of the last level of cache.
+const AHEAD: isize = 20;
+/// Bytes that a prefetch brings.
+const LINE: usize = 64;
+
+/// A tile of up to `R` rows of up to `N` vectors, of exactly so many if `WHOLE`. The rows of B that it reads are copied to `panel` if there
+/// is one.
 ///
 /// Every element is `a[0] * b[0]` plus the further products one by one, in order, fused where the machine can.
 ///
 /// # Safety
-/// The target must have 1 to `R` rows and 1 to `N * LANES` columns. A must be readable for the target's rows (`R` rows unless `DIRECT`) and
-/// `k` steps, B for `k` rows of the target's columns (`N * LANES` unless `DIRECT`).
+/// The target must have 1 to `R` rows and 1 to `N * LANES` columns, `R` and `N * LANES` if `WHOLE`. A must be readable for the target's rows and
+/// `k` steps, B for `k` rows of the target's columns (`N * LANES` if `padded`), and `panel` writable for `k` rows of `N * LANES` elements.
 #[inline(always)]
 #[expect(
     clippy::needless_range_loop,
     reason = "iterators over registers would have to be unrolled through their adaptors"
 )]
-unsafe fn tile<V: RealVector, const R: usize, const N: usize, const DIRECT: bool>(
+unsafe fn tile<V: RealVector, const R: usize, const N: usize, const WHOLE: bool>(
     simd: V::Token,
     from: Factors<V::Elem>,
     to: &Target<'_, V::Elem>,
+    panel: Option<*mut V::Elem>,
 ) {
     let zero = V::splat(simd, V::Elem::ZERO);
     let mut sums = [[zero; N]; R];
     let mut row_offsets = [0; R];
     // Lanes that each vector of a row of B may read.
     let mut widths = [V::LANES; N];
-    if DIRECT {
-        for i in 0..R {
-            // Rows below the target repeat its last; their sums are dropped.
-            row_offsets[i] = i.min(to.c.rows() - 1) as isize * from.a_row;
-        }
+    for i in 0..R {
+        // Rows below the target repeat its last; their sums are dropped.
+        let row = if WHOLE { i } else { i.min(to.c.rows() - 1) };
+        row_offsets[i] = (row as isize).wrapping_mul(from.a_row);
+    }
+    if WHOLE {
+        prefetch_target::<V, R, N>(simd, to);
+    } else {
         for j in 0..N {
             widths[j] = to.c.cols().saturating_sub(j * V::LANES).min(V::LANES);
         }
-    } else {
-        for i in 0..R {
-            row_offsets[i] = i as isize * from.a_row;
-        }
     }
-    let whole = to.c.cols() == N * V::LANES;
+    let vectors_fit = WHOLE || from.padded || to.c.cols() == N * V::LANES;
     let (mut a, mut b) = (from.a, from.b);
+    let mut copy = panel.unwrap_or(core::ptr::null_mut());
     for _ in 0..from.k {
         let mut row = [zero; N];
         for j in 0..N {
             let source = b.wrapping_add(j * V::LANES);
             // SAFETY: the caller vouches for this row of B; `widths` keeps to what the target needs where the row may be no wider.
-            row[j] = unsafe {
-                if DIRECT && !whole { V::load_partial(simd, source, widths[j]) } else { V::load(simd, source) }
-            };
+            row[j] =
+                unsafe { if vectors_fit { V::load(simd, source) } else { V::load_partial(simd, source, widths[j]) } };
+        }
+        if panel.is_some() {
+            for j in 0..N {
+                simd.prefetch(b.wrapping_offset(from.b_step.wrapping_mul(AHEAD)).wrapping_add(j * V::LANES));
+                // SAFETY: the caller vouches for the panel.
+                unsafe { row[j].store(copy.wrapping_add(j * V::LANES)) };
+            }
+            copy = copy.wrapping_add(N * V::LANES);
         }
         for i in 0..R {
             // SAFETY: the caller vouches for this column of A; `row_offsets` keeps to its rows.
@@ -213,6 +233,22 @@ unsafe fn tile<V: RealVector, const R: usize, const N: usize, const DIRECT: bool
         b = b.wrapping_offset(from.b_step);
     }
 
+    if WHOLE && to.epilogue.as_ref().is_none_or(Epilogue::is_identity) {
+        for i in 0..R {
+            for j in 0..N {
+                let target = to.c.at(i, j * V::LANES);
+                // SAFETY: the target has `R` rows of `N` vectors.
+                unsafe {
+                    if to.accumulate {
+                        V::load(simd, target).add(sums[i][j]).store(target);
+                    } else {
+                        sums[i][j].store(target);
+                    }
+                }
+            }
+        }
+        return;
+    }
     // Through memory: a variable index into the sums would keep them out of registers in the loop above.
     let mut spilled = MaybeUninit::<[[V; N]; R]>::uninit();
     let lanes = spilled.as_mut_ptr().cast::<V::Elem>();
@@ -225,6 +261,17 @@ unsafe fn tile<V: RealVector, const R: usize, const N: usize, const DIRECT: bool
     for i in 0..to.c.rows() {
         // SAFETY: row `i` of `spilled` has N vectors, at least as many lanes as `to.c.cols()`; the target has row `i`.
         unsafe { write_row::<V>(simd, lanes.wrapping_add(i * N * V::LANES), i, to) };
+    }
+}
+
+/// Asks for the rows of a target of `R` rows of `N` vectors, which the sums are written to at the end.
+#[inline(always)]
+fn prefetch_target<V: RealVector, const R: usize, const N: usize>(simd: V::Token, to: &Target<'_, V::Elem>) {
+    let line = (LINE / size_of::<V::Elem>()).max(V::LANES);
+    for i in 0..R {
+        for from in (0..N * V::LANES).step_by(line) {
+            simd.prefetch(to.c.at(i, from).cast_const());
+        }
     }
 }
 

@@ -23,6 +23,12 @@ impl Simd for Avx2 {
     const LEVEL: Level = Level::Avx2;
     type F32 = F32x8;
     type F64 = F64x4;
+
+    #[inline(always)]
+    fn prefetch<T>(self, address: *const T) {
+        // SAFETY: a prefetch reads nothing and never faults; every x86-64 machine has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
 }
 
 vector_mask!(
@@ -101,6 +107,16 @@ impl RealVector for F32x8 {
         // SAFETY: a vector is only made from the token that proves these instructions.
         Self(unsafe { _mm256_blendv_ps(no.0, yes.0, mask.0) })
     }
+
+    #[inline(always)]
+    fn zip(self, other: Self) -> (Self, Self) {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe {
+            // These alternate within each half; then the halves change places.
+            let (low, high) = (_mm256_unpacklo_ps(self.0, other.0), _mm256_unpackhi_ps(self.0, other.0));
+            (Self(_mm256_permute2f128_ps::<0x20>(low, high)), Self(_mm256_permute2f128_ps::<0x31>(low, high)))
+        }
+    }
 }
 
 /// Four `f64`.
@@ -169,5 +185,15 @@ impl RealVector for F64x4 {
     fn select(mask: Mask64x4, yes: Self, no: Self) -> Self {
         // SAFETY: a vector is only made from the token that proves these instructions.
         Self(unsafe { _mm256_blendv_pd(no.0, yes.0, mask.0) })
+    }
+
+    #[inline(always)]
+    fn zip(self, other: Self) -> (Self, Self) {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe {
+            // These alternate within each half; then the halves change places.
+            let (low, high) = (_mm256_unpacklo_pd(self.0, other.0), _mm256_unpackhi_pd(self.0, other.0));
+            (Self(_mm256_permute2f128_pd::<0x20>(low, high)), Self(_mm256_permute2f128_pd::<0x31>(low, high)))
+        }
     }
 }

@@ -23,6 +23,12 @@ impl Simd for Avx512 {
     const LEVEL: Level = Level::Avx512;
     type F32 = F32x16;
     type F64 = F64x8;
+
+    #[inline(always)]
+    fn prefetch<T>(self, address: *const T) {
+        // SAFETY: a prefetch reads nothing and never faults; every x86-64 machine has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
 }
 
 /// Comparisons.
@@ -144,6 +150,16 @@ impl RealVector for F32x16 {
         le = _CMP_LE_OQ;
         eq = _CMP_EQ_OQ;
     }
+
+    #[inline(always)]
+    fn zip(self, other: Self) -> (Self, Self) {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe {
+            let lower = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let upper = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+            (Self(_mm512_permutex2var_ps(self.0, lower, other.0)), Self(_mm512_permutex2var_ps(self.0, upper, other.0)))
+        }
+    }
 }
 
 /// Eight `f64`.
@@ -195,5 +211,15 @@ impl RealVector for F64x8 {
         lt = _CMP_LT_OQ;
         le = _CMP_LE_OQ;
         eq = _CMP_EQ_OQ;
+    }
+
+    #[inline(always)]
+    fn zip(self, other: Self) -> (Self, Self) {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe {
+            let lower = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+            let upper = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+            (Self(_mm512_permutex2var_pd(self.0, lower, other.0)), Self(_mm512_permutex2var_pd(self.0, upper, other.0)))
+        }
     }
 }

@@ -58,6 +58,12 @@ pub trait Simd: Copy + Debug + Send + Sync + Sealed + 'static {
     type F32: RealVector<Elem = f32, Token = Self>;
     /// Its vector of `f64`.
     type F64: RealVector<Elem = f64, Token = Self>;
+
+    /// Asks for the cache line at `address`, which need not be readable. A hint: it may do nothing.
+    #[inline(always)]
+    fn prefetch<T>(self, address: *const T) {
+        let _ = address;
+    }
 }
 
 /// `f32` or `f64`: what vectors are made of.
@@ -287,6 +293,19 @@ pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
         let first = half.add(one).shift_into_exponent();
         let second = exponent.sub(half).add(one).shift_into_exponent();
         self.mul(first).mul(second)
+    }
+
+    /// The lanes of both, alternating: those of the lower halves, then those of the upper halves.
+    #[inline(always)]
+    fn zip(self, other: Self) -> (Self, Self) {
+        let (even, odd) = (self.to_lanes(), other.to_lanes());
+        let mut lanes = [Self::Elem::ZERO; 2 * MAX_LANES];
+        for i in 0..Self::LANES {
+            lanes[2 * i] = even[i];
+            lanes[2 * i + 1] = odd[i];
+        }
+        // SAFETY: the array has `2 * MAX_LANES >= 2 * LANES` values.
+        unsafe { (Self::load(self.token(), lanes.as_ptr()), Self::load(self.token(), lanes.as_ptr().add(Self::LANES))) }
     }
 
     /// The magnitude of `self` with the sign bit of `sign`.

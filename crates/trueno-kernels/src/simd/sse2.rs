@@ -23,6 +23,12 @@ impl Simd for Sse2 {
     const LEVEL: Level = Level::Sse2;
     type F32 = F32x4;
     type F64 = F64x2;
+
+    #[inline(always)]
+    fn prefetch<T>(self, address: *const T) {
+        // SAFETY: a prefetch reads nothing and never faults; every x86-64 machine has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
 }
 
 vector_mask!(
@@ -84,6 +90,12 @@ impl RealVector for F32x4 {
         // SAFETY: a vector is only made from the token that proves these instructions.
         Self(unsafe { _mm_or_ps(_mm_and_ps(mask.0, yes.0), _mm_andnot_ps(mask.0, no.0)) })
     }
+
+    #[inline(always)]
+    fn zip(self, other: Self) -> (Self, Self) {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe { (Self(_mm_unpacklo_ps(self.0, other.0)), Self(_mm_unpackhi_ps(self.0, other.0))) }
+    }
 }
 
 /// Two `f64`.
@@ -135,5 +147,11 @@ impl RealVector for F64x2 {
     fn select(mask: Mask64x2, yes: Self, no: Self) -> Self {
         // SAFETY: a vector is only made from the token that proves these instructions.
         Self(unsafe { _mm_or_pd(_mm_and_pd(mask.0, yes.0), _mm_andnot_pd(mask.0, no.0)) })
+    }
+
+    #[inline(always)]
+    fn zip(self, other: Self) -> (Self, Self) {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe { (Self(_mm_unpacklo_pd(self.0, other.0)), Self(_mm_unpackhi_pd(self.0, other.0))) }
     }
 }

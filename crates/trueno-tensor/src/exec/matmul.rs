@@ -1,25 +1,20 @@
 //! Matrix products: batch axes broadcast without copies, strides go straight to the packing.
 
 use super::isa::isa;
+use super::product::{JOB, product};
 use super::{mixed, unsupported};
 use crate::DynTensor;
 use crate::dyn_tensor::checked_size;
 use crate::parallel::{for_each_piece, try_for_each_piece};
 use crate::storage::Buffer;
-use std::ops::{Add, Mul, Range};
+use std::ops::{Add, Mul};
 use trueno_core::math::Int;
 use trueno_core::{Dims, Element, Error, Layout, Result, Strides, broadcast_shapes, dispatch_dtype};
-use trueno_kernels::matmul::{Epilogue, MatMut, MatRef, PackedB, Plan, gemm, gemm_packed_b};
+use trueno_kernels::matmul::{Epilogue, MatMut, MatRef, Plan, gemm};
 use trueno_kernels::simd::Real;
 
-/// Multiply-adds that are worth a thread of their own.
-const JOB: usize = 1 << 20;
 /// Multiply-adds from which one product of a batch is itself cut among threads.
 const LARGE: usize = 1 << 22;
-/// Columns of the right operand that are packed as one piece.
-const PACKED_COLUMNS: usize = 512;
-/// Pieces that a matrix is cut into at most, along one axis.
-const PIECES: usize = 32;
 
 /// One operand: its elements and how its matrices lie in them.
 #[derive(Clone, Copy)]
@@ -119,7 +114,7 @@ impl Problem {
         if cost >= LARGE {
             for (index, out) in out.chunks_mut(m * n).enumerate() {
                 let [skip_a, skip_b] = self.offsets(index);
-                product(a.matrix(skip_a), b.matrix(skip_b), MatMut::row_major(out, m, n))?;
+                product(a.matrix(skip_a), b.matrix(skip_b), MatMut::row_major(out, m, n), &Epilogue::STORE)?;
             }
             return Ok(());
         }
@@ -180,99 +175,6 @@ fn batch_strides(layout: &Layout, batch: &[usize]) -> Strides {
         _ => 0,
     };
     (0..batch.len()).map(step).collect()
-}
-
-/// Equal cuts of `length` into at most [`PIECES`] parts of whole units, of which each is worth `JOB / cost` elements.
-fn cuts(length: usize, unit: usize, cost: usize) -> impl Iterator<Item = Range<usize>> + Clone {
-    let least = length.div_ceil(PIECES).max(JOB / cost.max(1)).max(1);
-    let size = least.next_multiple_of(unit.max(1));
-    (0..length).step_by(size).map(move |start| start..length.min(start + size))
-}
-
-/// One product, cut among threads. Each cut computes what the whole would, bit for bit, by the contract of [`Plan`].
-pub(super) fn product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, c: MatMut<'_, T>) -> Result<()> {
-    let (m, n, k) = (a.rows(), b.cols(), a.cols());
-    let plan = Plan::new::<T>(isa(), m, n, k);
-    if n == 1 || m >= 8 && (m * n).saturating_mul(k) < LARGE {
-        let mut jobs = rows_of(c, cuts(m, plan.row_unit(), n * k));
-        return run_jobs(&mut jobs, JOB, |(rows, c)| {
-            with_scratch(&plan, |scratch| {
-                gemm(isa(), &plan, a.block(rows.clone(), 0..k), b, c.reborrow(), &Epilogue::STORE, scratch);
-            })
-        });
-    }
-    if m < 8 {
-        let mut jobs = cols_of(c, cuts(n, plan.col_unit(), m * k));
-        return run_jobs(&mut jobs, JOB, |(cols, c)| {
-            with_scratch(&plan, |scratch| {
-                gemm(isa(), &plan, a, b.block(0..k, cols.clone()), c.reborrow(), &Epilogue::STORE, scratch);
-            })
-        });
-    }
-    packed_product(&plan, a, b, c)
-}
-
-/// A large product: the right operand is packed once, by all threads, and read by all.
-fn packed_product<T: Real>(plan: &Plan, a: MatRef<'_, T>, b: MatRef<'_, T>, c: MatMut<'_, T>) -> Result<()> {
-    let (m, n, k) = (a.rows(), b.cols(), a.cols());
-    let width = n.div_ceil(n.div_ceil(PACKED_COLUMNS)).next_multiple_of(plan.col_unit());
-    let columns: Vec<Range<usize>> = (0..n).step_by(width).map(|start| start..n.min(start + width)).collect();
-    let panel = PackedB::<T>::len(isa(), k, width);
-    let mut packed = Buffer::new("matmul", T::DTYPE, panel * columns.len())?;
-    let mut panels: Vec<Option<PackedB<'_, T>>> = vec![None; columns.len()];
-    let places = packed.as_mut_slice::<T>().chunks_mut(panel);
-    let mut packing: Vec<_> = panels.iter_mut().zip(places).map(|(panel, place)| (panel, Some(place))).collect();
-    for_each_piece(&mut packing, 1, width * k, |index, job| {
-        for (panel, place) in job {
-            **panel = place.take().map(|place| PackedB::pack(isa(), b.block(0..k, columns[index].clone()), place));
-        }
-    });
-    let mut jobs = Vec::new();
-    for (panel, (_, c)) in panels.iter().flatten().zip(cols_of(c, columns.iter().cloned())) {
-        let rows = cuts(m, plan.row_unit(), panel.cols() * k);
-        jobs.extend(rows_of(c, rows).into_iter().map(|(rows, c)| (panel, rows, c)));
-    }
-    run_jobs(&mut jobs, JOB, |(panel, rows, c)| {
-        with_scratch(plan, |scratch| {
-            let a = a.block(rows.clone(), 0..k);
-            gemm_packed_b(isa(), plan, a, panel, c.reborrow(), &Epilogue::STORE, scratch);
-        })
-    })
-}
-
-/// A matrix cut into blocks of consecutive rows.
-fn rows_of<T>(c: MatMut<'_, T>, cuts: impl Iterator<Item = Range<usize>>) -> Vec<(Range<usize>, MatMut<'_, T>)> {
-    let mut rest = c;
-    let mut blocks = Vec::new();
-    for rows in cuts {
-        let (block, below) = rest.split_at_row(rows.len());
-        blocks.push((rows, block));
-        rest = below;
-    }
-    blocks
-}
-
-/// A matrix cut into blocks of consecutive columns.
-fn cols_of<T>(c: MatMut<'_, T>, cuts: impl Iterator<Item = Range<usize>>) -> Vec<(Range<usize>, MatMut<'_, T>)> {
-    let mut rest = c;
-    let mut blocks = Vec::new();
-    for cols in cuts {
-        let (block, right) = rest.split_at_col(cols.len());
-        blocks.push((cols, block));
-        rest = right;
-    }
-    blocks
-}
-
-fn run_jobs<J: Send>(jobs: &mut [J], cost: usize, work: impl Fn(&mut J) -> Result<()> + Sync + Send) -> Result<()> {
-    try_for_each_piece(jobs, 1, cost, |_, job| job.iter_mut().try_for_each(&work))
-}
-
-/// Runs `work` with scratch for `plan`, from the pool.
-fn with_scratch<T: Real>(plan: &Plan, work: impl FnOnce(&mut [T])) -> Result<()> {
-    let mut scratch = Buffer::new("matmul", T::DTYPE, plan.scratch_len())?;
-    work(scratch.as_mut_slice::<T>());
-    Ok(())
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub(crate) mod movement;
 mod norm;
 mod operand;
 mod pool;
+mod product;
 mod reduce;
 mod softmax;
 

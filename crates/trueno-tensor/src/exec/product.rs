@@ -1,0 +1,139 @@
+//! One matrix product, cut among threads. Each cut computes what the whole would, bit for bit, by the contract of [`Plan`]:
+//! so the cuts may follow the number of threads.
+
+use super::isa::isa;
+use crate::parallel::{for_each_piece, num_threads, try_for_each_piece};
+use crate::storage::Buffer;
+use std::ops::Range;
+use trueno_core::Result;
+use trueno_kernels::matmul::{Epilogue, MatMut, MatRef, PackedB, Plan, gemm, gemm_packed_b};
+use trueno_kernels::simd::Real;
+
+/// Multiply-adds that are worth a thread of their own.
+pub(super) const JOB: usize = 1 << 20;
+/// Blocks per thread: a thread that is held up leaves its share to the others.
+const PER_THREAD: usize = 4;
+/// Tiles that a block is high and wide at least, so that packing it is worth little beside its products.
+const TILES: usize = 4;
+/// Columns of the right operand that are packed as one piece.
+const PACKED_COLUMNS: usize = 512;
+
+/// `c = a * b`, or what else `epilogue` makes of the product.
+pub(super) fn product<T: Real>(
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+    c: MatMut<'_, T>,
+    epilogue: &Epilogue<'_, T>,
+) -> Result<()> {
+    let (m, n, k) = (a.rows(), b.cols(), a.cols());
+    let plan = Plan::new::<T>(isa(), m, n, k);
+    let blocks = blocks([m, n, k], &plan, num_threads());
+    if blocks == [1, 1] {
+        return with_scratch(&plan, |scratch| gemm(isa(), &plan, a, b, c, epilogue, scratch));
+    }
+    if blocks[0] > 1 && n > 1 && b.col_stride() != 1 {
+        return packed_product(&plan, a, b, c, epilogue, blocks[0]);
+    }
+    let mut jobs = Vec::new();
+    for (rows, c) in rows_of(c, cuts(m, plan.row_unit(), blocks[0])) {
+        for (cols, c) in cols_of(c, cuts(n, plan.col_unit(), blocks[1])) {
+            jobs.push((rows.clone(), cols, c));
+        }
+    }
+    run_jobs(&mut jobs, |(rows, cols, c)| {
+        with_scratch(&plan, |scratch| {
+            let (a, b) = (a.block(rows.clone(), 0..k), b.block(0..k, cols.clone()));
+            gemm(isa(), &plan, a, b, c.reborrow(), &epilogue.block(rows.clone(), cols.clone()), scratch);
+        })
+    })
+}
+
+/// How many blocks of rows and of columns a product is cut into.
+fn blocks([m, n, k]: [usize; 3], plan: &Plan, threads: usize) -> [usize; 2] {
+    let worth = (m * n).saturating_mul(k) / JOB;
+    if threads == 1 || worth < 2 {
+        return [1, 1];
+    }
+    let wanted = worth.min(threads * PER_THREAD);
+    // Rows first: a block of rows packs its own part of the left operand, and reads the right one in place.
+    let rows = (m / (TILES * plan.row_unit())).clamp(1, wanted);
+    let cols = (n / (TILES * plan.col_unit())).clamp(1, wanted.div_ceil(rows));
+    [rows, cols]
+}
+
+/// Equal cuts of `length` into about `count` parts of whole units.
+fn cuts(length: usize, unit: usize, count: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+    let size = length.div_ceil(count).next_multiple_of(unit.max(1));
+    (0..length).step_by(size).map(move |start| start..length.min(start + size))
+}
+
+/// A product whose right operand must be packed: that is done once, by all threads, and read by all.
+fn packed_product<T: Real>(
+    plan: &Plan,
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+    c: MatMut<'_, T>,
+    epilogue: &Epilogue<'_, T>,
+    row_blocks: usize,
+) -> Result<()> {
+    let (m, n, k) = (a.rows(), b.cols(), a.cols());
+    let width = n.div_ceil(n.div_ceil(PACKED_COLUMNS)).next_multiple_of(plan.col_unit());
+    let columns: Vec<Range<usize>> = (0..n).step_by(width).map(|start| start..n.min(start + width)).collect();
+    let panel = PackedB::<T>::len(isa(), k, width);
+    let mut packed = Buffer::new("matmul", T::DTYPE, panel * columns.len())?;
+    let mut panels: Vec<Option<PackedB<'_, T>>> = vec![None; columns.len()];
+    let places = packed.as_mut_slice::<T>().chunks_mut(panel);
+    let mut packing: Vec<_> = panels.iter_mut().zip(places).map(|(panel, place)| (panel, Some(place))).collect();
+    for_each_piece(&mut packing, 1, width * k, |index, job| {
+        for (panel, place) in job {
+            **panel = place.take().map(|place| PackedB::pack(isa(), b.block(0..k, columns[index].clone()), place));
+        }
+    });
+    let mut jobs = Vec::new();
+    for (rows, c) in rows_of(c, cuts(m, plan.row_unit(), row_blocks)) {
+        for (panel, (cols, c)) in panels.iter().flatten().zip(cols_of(c, columns.iter().cloned())) {
+            jobs.push((panel, rows.clone(), cols, c));
+        }
+    }
+    run_jobs(&mut jobs, |(panel, rows, cols, c)| {
+        with_scratch(plan, |scratch| {
+            let (a, epilogue) = (a.block(rows.clone(), 0..k), epilogue.block(rows.clone(), cols.clone()));
+            gemm_packed_b(isa(), plan, a, panel, c.reborrow(), &epilogue, scratch);
+        })
+    })
+}
+
+/// A matrix cut into blocks of consecutive rows.
+fn rows_of<T>(c: MatMut<'_, T>, cuts: impl Iterator<Item = Range<usize>>) -> Vec<(Range<usize>, MatMut<'_, T>)> {
+    let mut rest = c;
+    let mut blocks = Vec::new();
+    for rows in cuts {
+        let (block, below) = rest.split_at_row(rows.len());
+        blocks.push((rows, block));
+        rest = below;
+    }
+    blocks
+}
+
+/// A matrix cut into blocks of consecutive columns.
+fn cols_of<T>(c: MatMut<'_, T>, cuts: impl Iterator<Item = Range<usize>>) -> Vec<(Range<usize>, MatMut<'_, T>)> {
+    let mut rest = c;
+    let mut blocks = Vec::new();
+    for cols in cuts {
+        let (block, right) = rest.split_at_col(cols.len());
+        blocks.push((cols, block));
+        rest = right;
+    }
+    blocks
+}
+
+fn run_jobs<J: Send>(jobs: &mut [J], work: impl Fn(&mut J) -> Result<()> + Sync + Send) -> Result<()> {
+    try_for_each_piece(jobs, 1, JOB, |_, job| job.iter_mut().try_for_each(&work))
+}
+
+/// Runs `work` with scratch for `plan`, from the pool.
+fn with_scratch<T: Real>(plan: &Plan, work: impl FnOnce(&mut [T])) -> Result<()> {
+    let mut scratch = Buffer::new("matmul", T::DTYPE, plan.scratch_len())?;
+    work(scratch.as_mut_slice::<T>());
+    Ok(())
+}
