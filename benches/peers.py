@@ -8,6 +8,7 @@ import os
 import sys
 import time
 
+import arrays
 import convolutions
 import matrices
 import numpy as np
@@ -21,29 +22,13 @@ def operand(*shape, dtype=np.float32):
     return random.uniform(-2, 2, shape).astype(dtype)
 
 
+def call(f, *operands):
+    """A call of `f` that takes no arguments."""
+    return lambda: f(*operands)
+
+
 def numpy_rows():
-    def softmax(x):
-        e = np.exp(x - x.max(axis=1, keepdims=True))
-        e /= e.sum(axis=1, keepdims=True)
-        return e
-
-    def unary(f, *shape):
-        x = operand(*shape)
-        return lambda: f(x)
-
-    def binary(f, *shape):
-        a, b = operand(*shape), operand(*shape)
-        return lambda: f(a, b)
-
-    return {
-        "add 1M": lambda: binary(np.add, 1 << 20),
-        "mul 1M": lambda: binary(np.multiply, 1 << 20),
-        "exp 1M": lambda: unary(np.exp, 1 << 20),
-        "tanh 1M": lambda: unary(np.tanh, 1 << 20),
-        "sum 1M": lambda: unary(np.sum, 1 << 20),
-        "softmax 1024x1024": lambda: unary(softmax, 1024, 1024),
-        **matrices.rows(operand, lambda f, *operands: lambda: f(*operands), np.matmul),
-    }
+    return {**arrays.numpy_rows(operand, call), **matrices.rows(operand, call, np.matmul)}
 
 
 def torch_rows():
@@ -54,20 +39,9 @@ def torch_rows():
     def tensor(*shape, dtype=np.float32):
         return torch.from_numpy(operand(*shape, dtype=dtype))
 
-    def silent(f):
-        def call():
-            with torch.no_grad():
-                return f()
-
-        return call
-
+    # None of the operands asks for a gradient, so nothing is recorded.
     def unary(f, *shape):
-        x = tensor(*shape)
-        return silent(lambda: f(x))
-
-    def binary(f, *shape):
-        a, b = tensor(*shape), tensor(*shape)
-        return silent(lambda: f(a, b))
+        return call(f, tensor(*shape))
 
     def training_step():
         nn = torch.nn
@@ -98,14 +72,9 @@ def torch_rows():
         return step
 
     return {
-        "add 1M": lambda: binary(torch.add, 1 << 20),
-        "mul 1M": lambda: binary(torch.mul, 1 << 20),
-        "exp 1M": lambda: unary(torch.exp, 1 << 20),
-        "tanh 1M": lambda: unary(torch.tanh, 1 << 20),
-        "sum 1M": lambda: unary(torch.sum, 1 << 20),
-        "softmax 1024x1024": lambda: unary(lambda x: torch.softmax(x, 1), 1024, 1024),
-        **matrices.rows(tensor, lambda f, *operands: silent(lambda: f(*operands)), torch.matmul),
-        **matrices.linear_rows(tensor, lambda f, *operands: silent(lambda: f(*operands)), torch.nn.functional.linear),
+        **arrays.torch_rows(torch, tensor, call),
+        **matrices.rows(tensor, call, torch.matmul),
+        **matrices.linear_rows(tensor, call, torch.nn.functional.linear),
         "MNIST training step, batch 64": training_step,
         **convolutions.rows(torch, tensor, unary),
     }

@@ -1,7 +1,7 @@
 //! Trueno's side of the timings: answers the name of a row with the microseconds that one call takes.
 //!
 //! `cargo xtask bench` starts it next to its peers and asks them in turn; see the README for what a figure means.
-//! With `--list` it prints the names of its rows instead.
+//! With `--list` it prints its rows instead: group, tab, name.
 #![forbid(unsafe_code)]
 
 mod rows;
@@ -17,7 +17,7 @@ const SAMPLE: Duration = Duration::from_millis(50);
 
 fn main() -> io::Result<()> {
     if std::env::args().nth(1).as_deref() == Some("--list") {
-        return rows::names().try_for_each(|name| writeln!(io::stdout(), "{name}"));
+        return rows::names().try_for_each(|(group, name)| writeln!(io::stdout(), "{group}\t{name}"));
     }
     let mut current: Option<(String, Work)> = None;
     for line in io::stdin().lock().lines() {

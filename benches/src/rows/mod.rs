@@ -1,12 +1,12 @@
 //! The rows. Their names, shapes and arithmetic are those of `peers.py`.
 
+mod arrays;
 mod conv;
 mod matmul;
 
 use std::hint::black_box;
 
 use trueno_core::Result;
-use trueno_core::table::{BinaryOp, ReduceOp, UnaryOp};
 use trueno_tensor::DynTensor;
 
 /// One call of a prepared row.
@@ -16,43 +16,27 @@ pub type Work = Box<dyn FnMut()>;
 type Row = (&'static str, fn() -> Work);
 
 /// Rows by what they time, in the order of the page.
-const GROUPS: [&[Row]; 4] = [&GENERAL, &matmul::ROWS, &conv::ROWS, &TRAINING];
-
-const GENERAL: [Row; 6] = [
-    ("add 1M", || binary(BinaryOp::Add, &[1 << 20])),
-    ("mul 1M", || binary(BinaryOp::Mul, &[1 << 20])),
-    ("exp 1M", || unary(UnaryOp::Exp, &[1 << 20])),
-    ("tanh 1M", || unary(UnaryOp::Tanh, &[1 << 20])),
-    ("sum 1M", || {
-        let a = operand(&[1 << 20], 1);
-        work(move || a.reduce(ReduceOp::Sum, &[0], false, 0.0))
-    }),
-    ("softmax 1024x1024", || {
-        let a = operand(&[1024, 1024], 1);
-        work(move || a.softmax(1))
-    }),
+const GROUPS: [(&str, &[Row]); 7] = [
+    ("vectors", &arrays::VECTORS),
+    ("chains", &arrays::CHAINS),
+    ("functions", &arrays::FUNCTIONS),
+    ("matrices", &arrays::MATRICES),
+    ("matrix products", &matmul::ROWS),
+    ("convolutions", &conv::ROWS),
+    ("training", &TRAINING),
 ];
 
 const TRAINING: [Row; 1] = [("MNIST training step, batch 64", || Box::new(crate::train::step(values(1))))];
 
-/// The names of all rows.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    GROUPS.into_iter().flatten().map(|(name, _)| *name)
+/// The names of all rows, each after that of its group.
+pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    GROUPS.into_iter().flat_map(|(group, rows)| rows.iter().map(move |(name, _)| (group, *name)))
 }
 
 /// Prepares the row called `name`; `None` if there is none.
 pub fn prepare(name: &str) -> Option<Work> {
-    GROUPS.into_iter().flatten().find(|(known, _)| *known == name).map(|(_, prepare)| prepare())
-}
-
-fn unary(op: UnaryOp, shape: &[usize]) -> Work {
-    let a = operand(shape, 1);
-    work(move || a.unary(op, [0.0; 2]))
-}
-
-fn binary(op: BinaryOp, shape: &[usize]) -> Work {
-    let (a, b) = (operand(shape, 1), operand(shape, 2));
-    work(move || a.binary(op, &b))
+    let mut rows = GROUPS.into_iter().flat_map(|(_, rows)| rows);
+    rows.find(|(known, _)| *known == name).map(|(_, prepare)| prepare())
 }
 
 /// A call whose result cannot be optimised away.
@@ -90,7 +74,7 @@ mod tests {
     #[test]
     fn unknown_rows_are_absent() {
         assert!(prepare("no such row").is_none());
-        assert!(prepare("add 1M").is_some());
-        assert_eq!(names().next(), Some("add 1M"));
+        assert!(prepare("add 1e3").is_some());
+        assert_eq!(names().next(), Some(("vectors", "add 1e3")));
     }
 }

@@ -42,7 +42,7 @@ pub fn bench(workspace: &Workspace, options: Options) -> Result<usize> {
     let program = build(workspace)?;
     let mut rows = rows(&program)?;
     if let Some(part) = &only {
-        rows.retain(|row| row.contains(part));
+        rows.retain(|row| row.name.contains(part));
     }
     let python = match python {
         _ if !peers => None,
@@ -113,24 +113,36 @@ fn build_candle(workspace: &Workspace) -> Result<PathBuf> {
     binaries::of_program(&messages, "trueno-rust-peers")?.context("cargo built no program called trueno-rust-peers")
 }
 
-/// The names of the rows, in the order of the page: those that Trueno's side lists. Peers know them by the same names.
-fn rows(program: &Path) -> Result<Vec<String>> {
+/// What is timed, and what it is judged together with.
+struct Row {
+    group: String,
+    name: String,
+}
+
+/// The rows in the order of the page: those that Trueno's side lists. Peers know them by the same names.
+fn rows(program: &Path) -> Result<Vec<Row>> {
     let list = process::capture(Command::new(program).arg("--list"))?;
-    Ok(list.lines().map(str::to_string).collect())
+    let row = |line: &str| {
+        let (group, name) =
+            line.split_once('\t').with_context(|| format!("`{line}` is not a group, a tab and a row"))?;
+        Ok(Row { group: group.into(), name: name.into() })
+    };
+    list.lines().map(row).collect()
 }
 
 /// Asks every side in turn, `rounds` times over, after one answer that warms up and is thrown away.
-fn time(sides: &mut [Peer], row: &str, threads: usize, rounds: usize) -> Result<Timing> {
+fn time(sides: &mut [Peer], row: &Row, threads: usize, rounds: usize) -> Result<Timing> {
     let mut answers = vec![Vec::new(); sides.len()];
     for round in 0..=rounds {
         for (side, answers) in sides.iter_mut().zip(&mut answers) {
-            if let (Some(microseconds), true) = (side.ask(row)?, round > 0) {
+            if let (Some(microseconds), true) = (side.ask(&row.name)?, round > 0) {
                 answers.push(microseconds);
             }
         }
     }
     let sides = sides.iter().map(|side| side.name.to_string()).zip(answers);
-    Ok(Timing { row: row.to_string(), threads, answers: sides.filter(|(_, answers)| !answers.is_empty()).collect() })
+    let answers = sides.filter(|(_, answers)| !answers.is_empty()).collect();
+    Ok(Timing { group: row.group.clone(), row: row.name.clone(), threads, answers })
 }
 
 /// The results of every machine, in the order of their names; none before the first run.

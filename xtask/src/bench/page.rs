@@ -43,15 +43,28 @@ fn markdown(records: &[Record]) -> String {
         let peers: Vec<&str> = PEERS.into_iter().filter(|peer| record.has(peer)).collect();
         for threads in counts {
             let plural = if threads == 1 { "" } else { "s" };
-            text += &format!("\n### {threads} thread{plural}\n\n| row | Trueno |");
+            let timings: Vec<_> = record.timings.iter().filter(|timing| timing.threads == threads).collect();
+            text += &format!("\n### {threads} thread{plural}\n\n{}| row | Trueno |", groups(&timings));
             text += &peers.iter().map(|peer| format!(" {peer} | ratio |")).collect::<String>();
             text += &format!("\n| --- | ---: |{}\n", " ---: | ---: |".repeat(peers.len()));
-            for timing in record.timings.iter().filter(|timing| timing.threads == threads) {
-                text += &line(timing, &peers);
-            }
+            text += &timings.iter().map(|timing| line(timing, &peers)).collect::<String>();
         }
     }
     text
+}
+
+/// Trueno's time over that of the fastest peer: the geometric mean over each group of rows, and the row that does worst.
+fn groups(timings: &[&Timing]) -> String {
+    let mut text = String::new();
+    for rows in timings.chunk_by(|a, b| a.group == b.group) {
+        let mut ratios: Vec<_> = rows.iter().filter_map(|row| Some((row.against_best()?, &row.row))).collect();
+        ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let Some((worst, row)) = ratios.last() else { continue };
+        let mean = (ratios.iter().map(|(ratio, _)| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
+        text += &format!("| {} | {mean:.2} | {worst:.2} | {row} |\n", rows[0].group);
+    }
+    let head = "| group | time over the best peer's, geometric mean | at worst | in |\n| --- | ---: | ---: | --- |\n";
+    if text.is_empty() { text } else { format!("{head}{text}\n") }
 }
 
 fn line(timing: &Timing, peers: &[&str]) -> String {
@@ -84,8 +97,15 @@ mod tests {
         let page = markdown(&[example()]);
         assert!(page.contains("## Some CPU (R) @ 2 GHz, 2 cores\n"), "{page}");
         assert!(page.contains("### 1 thread\n"), "{page}");
-        assert!(page.contains("| row | Trueno | NumPy | ratio |\n"), "{page}");
-        assert!(page.contains("| add 1M | 3.00 µs | 6.00 µs | 2.00 |\n"), "{page}");
+        assert!(page.contains("| row | Trueno | NumPy | ratio | PyTorch | ratio |\n"), "{page}");
+        assert!(page.contains("| add 1M | 3.00 µs | 6.00 µs | 2.00 | 12.0 µs | 4.00 |\n"), "{page}");
+        assert!(page.contains("| sum 1M | 4.00 µs | 2.00 µs | 0.50 |  |  |\n"), "{page}");
+    }
+
+    #[test]
+    fn a_group_is_judged_by_the_geometric_mean_against_the_best_peer() {
+        let page = markdown(&[example()]);
+        assert!(page.contains("| vectors | 1.00 | 2.00 | sum 1M |\n"), "{page}");
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct Machine {
 /// The answers of every side for one row.
 #[derive(Serialize, Deserialize)]
 pub struct Timing {
+    /// Rows of a group are judged by the mean of their ratios.
+    pub group: String,
     pub row: String,
     pub threads: usize,
     /// Side, and its microseconds per call in the order of the rounds.
@@ -55,6 +57,12 @@ impl Timing {
     /// How many times longer `side` takes than Trueno.
     pub fn ratio(&self, side: &str) -> Option<f64> {
         Some(self.of(side)? / self.of("Trueno")?)
+    }
+
+    /// Trueno's time over that of the fastest other side.
+    pub fn against_best(&self) -> Option<f64> {
+        let others = self.answers.iter().filter(|(name, _)| name != "Trueno").filter_map(|(name, _)| self.of(name));
+        Some(self.of("Trueno")? / others.min_by(f64::total_cmp)?)
     }
 
     /// One line for the log.
@@ -163,11 +171,24 @@ pub mod tests {
                 versions: vec!["rustc 1.95".into()],
                 load: 0.1,
             },
-            timings: vec![Timing {
-                row: "add 1M".into(),
-                threads: 1,
-                answers: vec![("Trueno".into(), vec![9.0, 2.0, 3.0]), ("NumPy".into(), vec![6.0, 60.0, 5.0])],
-            }],
+            timings: vec![
+                Timing {
+                    group: "vectors".into(),
+                    row: "add 1M".into(),
+                    threads: 1,
+                    answers: vec![
+                        ("Trueno".into(), vec![9.0, 2.0, 3.0]),
+                        ("NumPy".into(), vec![6.0, 60.0, 5.0]),
+                        ("PyTorch".into(), vec![12.0]),
+                    ],
+                },
+                Timing {
+                    group: "vectors".into(),
+                    row: "sum 1M".into(),
+                    threads: 1,
+                    answers: vec![("Trueno".into(), vec![4.0]), ("NumPy".into(), vec![2.0])],
+                },
+            ],
         }
     }
 
@@ -176,8 +197,12 @@ pub mod tests {
         let timing = &example().timings[0];
         assert_eq!(timing.of("Trueno"), Some(3.0));
         assert_eq!(timing.ratio("NumPy"), Some(2.0));
-        assert_eq!(timing.of("PyTorch"), None);
-        assert_eq!(timing.describe(), "1 threads, add 1M: Trueno 3.0 us, NumPy 6.0 us (2.00x)");
+        assert_eq!(timing.of("candle"), None);
+        assert_eq!(timing.against_best(), Some(0.5));
+        assert_eq!(
+            timing.describe(),
+            "1 threads, add 1M: Trueno 3.0 us, NumPy 6.0 us (2.00x), PyTorch 12.0 us (4.00x)"
+        );
     }
 
     #[test]
