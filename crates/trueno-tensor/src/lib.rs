@@ -44,6 +44,7 @@ pub use device::Device;
 pub use dyn_tensor::DynTensor;
 pub use engine::{apply, apply_in_place, apply_owned, batch_norm_with_stats};
 pub use exec::backward;
+pub use exec::conv::{is_winograd_enabled, with_winograd};
 pub use exec::isa::isa;
 pub use op::{
     Axes, Conv2dConfig, CrossEntropyConfig, DropoutConfig, Extreme, Function, Op, Pool2dConfig, Reduction, Row,

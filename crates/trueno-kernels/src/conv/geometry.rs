@@ -57,6 +57,30 @@ impl Geometry {
         }
     }
 
+    /// The arrangement of overlapping tiles of `tile` rows and columns, one for every `out` rows and columns of the result: element
+    /// `[y, x]` of a tile of channel `c` is what a kernel of that size and stride would call weight `[c, y, x]`.
+    ///
+    /// Rows and columns that the last tiles have beyond the padded image are zeros.
+    pub fn tiles(shape: &Conv2dShape, out: usize, tile: usize) -> Geometry {
+        let output = shape.output().map(|size| size.div_ceil(out));
+        let [height, width] = output.map(|count| (count.max(1) - 1) * out + tile);
+        let phase_len = width.div_ceil(out);
+        let row = out * phase_len;
+        Geometry {
+            channels: shape.in_channels / shape.groups,
+            size: [shape.height, shape.width],
+            kernel: [tile, tile],
+            dilation: [1, 1],
+            padding: shape.padding,
+            output,
+            phases: out,
+            phase_len,
+            row,
+            plane: height * row,
+            pixel_row: out * row,
+        }
+    }
+
     /// Whether the image itself has this arrangement.
     pub fn is_image(&self) -> bool {
         self.phases == 1 && self.padding == [0, 0]
@@ -174,16 +198,53 @@ kernel! {
     fn arrange_rows<T: Real>(simd: S, geometry: &Geometry, image: &[T], buffer: &mut [T]) {
         let _ = simd;
         buffer.fill(T::ZERO);
-        geometry.each_row(|inside, arranged, phases, first| {
-            let row = &image[inside];
-            if phases == 1 {
-                buffer[arranged].copy_from_slice(row);
-                return;
+        let ([height, width], [above, left]) = (geometry.size, geometry.padding);
+        if width == 0 {
+            return;
+        }
+        for (index, row) in image.chunks_exact(width).enumerate() {
+            let start = index / height * geometry.plane + (index % height + above) * geometry.row;
+            let target = &mut buffer[start..start + geometry.row];
+            match geometry.phases {
+                1 => target[left..left + width].copy_from_slice(row),
+                2 => sort_row::<T, 2>(row, left, target),
+                4 => sort_row::<T, 4>(row, left, target),
+                phases => {
+                    for (i, &element) in row.iter().enumerate() {
+                        target[(left + i) % phases * geometry.phase_len + (left + i) / phases] = element;
+                    }
+                }
             }
-            for (value, &element) in buffer[arranged].iter_mut().zip(row[first..].iter().step_by(phases)) {
-                *value = element;
-            }
-        });
+        }
+    }
+}
+
+/// Sorts the elements of a row, which start at column `left`, by the remainders of their columns modulo `P`.
+#[inline(always)]
+fn sort_row<T: Real, const P: usize>(row: &[T], left: usize, target: &mut [T]) {
+    /// Elements of each remainder that are moved together, so that moving them is straight code.
+    const BLOCK: usize = 4;
+    let pitch = target.len() / P;
+    let (head, rest) = row.split_at(((P - left % P) % P).min(row.len()));
+    for (i, &element) in head.iter().enumerate() {
+        target[(left + i) % P * pitch + (left + i) / P] = element;
+    }
+    let first = (left + head.len()) / P;
+    let (groups, tail) = rest.as_chunks::<P>();
+    let (blocks, single) = groups.as_chunks::<BLOCK>();
+    for (index, block) in blocks.iter().enumerate() {
+        for phase in 0..P {
+            let values: [T; BLOCK] = [block[0][phase], block[1][phase], block[2][phase], block[3][phase]];
+            target[phase * pitch + first + index * BLOCK..][..BLOCK].copy_from_slice(&values);
+        }
+    }
+    for (index, group) in single.iter().enumerate() {
+        for (phase, &element) in group.iter().enumerate() {
+            target[phase * pitch + first + blocks.len() * BLOCK + index] = element;
+        }
+    }
+    for (phase, &element) in tail.iter().enumerate() {
+        target[phase * pitch + first + groups.len()] = element;
     }
 }
 

@@ -1,14 +1,13 @@
-//! The gradients of a convolution by its images and by its weights.
+//! The gradient of a convolution by its images.
 
 use super::Conv2dShape;
 use core::ops::Range;
 
 use super::depthwise;
 use super::geometry::Geometry;
-use super::panels::Patches;
 use crate::Isa;
 use crate::lanes::{read, write};
-use crate::matmul::{Epilogue, MatMut, MatRef, Plan, gemm, packed_product};
+use crate::matmul::{Epilogue, MatMut, MatRef, Plan, gemm};
 use crate::simd::{Real, RealVector, kernel};
 
 /// Weights and pixels whose products are in scratch at a time: enough of both to make packing cheap, few enough for the cache.
@@ -73,6 +72,26 @@ pub fn conv2d_input_gradient<T: Real>(
     }
 }
 
+/// The weights of [`Conv2dShape::input_gradient`]: `[in_channels, out_channels / groups, ..]` from `[out_channels, in_channels / groups, ..]`, group by
+/// group, rows and columns of the kernel from last to first.
+///
+/// # Panics
+/// If the slices are not as long as the shape says.
+pub fn turn_weights<T: Real>(shape: &Conv2dShape, weight: &[T], turned: &mut [T]) {
+    let (groups, area) = (shape.groups, shape.kernel[0] * shape.kernel[1]);
+    let (ins, outs) = (shape.in_channels / groups, shape.out_channels / groups);
+    assert!(weight.len() == shape.weight_elements() && turned.len() == weight.len(), "weights of {shape:?}");
+    if weight.is_empty() {
+        return;
+    }
+    for (weight, turned) in weight.chunks_exact(ins * outs * area).zip(turned.chunks_exact_mut(ins * outs * area)) {
+        for (index, target) in turned.chunks_exact_mut(area).enumerate() {
+            let source = &weight[(index % outs * ins + index / outs) * area..][..area];
+            target.iter_mut().zip(source.iter().rev()).for_each(|(target, &value)| *target = value);
+        }
+    }
+}
+
 /// Adds to every element of the arranged image what it gives to the result, block by block: a product of the
 /// transposed weights and `g`, whose rows are added to the elements that a weight meets.
 fn spread_blocks<T: Real>(
@@ -115,46 +134,6 @@ kernel! {
                     write(read::<T::Vector<S>>(simd, x, from).add(read::<T::Vector<S>>(simd, out, from)), out, from);
                 }
             }
-        }
-    }
-}
-
-/// Adds the gradient by the weights, from the images and the gradient `g` of the result, to `d_weight`, image by image.
-///
-/// # Panics
-/// As [`conv2d`](super::conv2d).
-pub fn conv2d_weight_gradient<T: Real>(
-    isa: Isa,
-    shape: &Conv2dShape,
-    input: &[T],
-    g: &[T],
-    d_weight: &mut [T],
-    scratch: &mut [T],
-) {
-    shape.check(input, d_weight, g);
-    if g.is_empty() || d_weight.is_empty() {
-        return;
-    }
-    let geometry = Geometry::new(shape);
-    let (buffer, scratch) = scratch.split_at_mut(geometry.buffer_len());
-    let (outs, taps, pixels) = (shape.out_channels / shape.groups, geometry.taps(), geometry.pixels());
-    let plan = Plan::packed::<T>(isa, outs, taps, pixels);
-    let group_in = shape.image_elements() / shape.groups;
-    for (index, g) in g.chunks_exact(outs * pixels).enumerate() {
-        let image = geometry.arrange(isa, &input[index * group_in..][..group_in], buffer);
-        let d_weight = &mut d_weight[index % shape.groups * outs * taps..][..outs * taps];
-        if shape.is_depthwise() {
-            depthwise::weight_gradient(isa, &geometry, image, g, d_weight);
-            continue;
-        }
-        let g = MatRef::row_major(g, outs, pixels);
-        let mut d_weight = MatMut::row_major(d_weight, outs, taps);
-        if shape.is_pointwise() {
-            let image = MatRef::row_major(image, taps, pixels).transposed();
-            gemm(isa, &plan, g, image, d_weight, &Epilogue::ADD, scratch);
-        } else {
-            let patches = Patches { image, geometry: &geometry };
-            packed_product(isa, &plan, g, &patches, &mut d_weight, &Epilogue::ADD, scratch);
         }
     }
 }

@@ -31,9 +31,13 @@ mod panels;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod weights;
+mod winograd;
 
-pub use gradient::{conv2d_input_gradient, conv2d_weight_gradient};
+pub use gradient::{conv2d_input_gradient, turn_weights};
 pub use shape::Conv2dShape;
+pub use weights::conv2d_weight_gradient;
+pub use winograd::Winograd;
 
 use crate::Isa;
 use crate::matmul::{Activation, Bias, Epilogue, MatMut, MatRef, Plan, gemm, packed_product};
@@ -71,7 +75,7 @@ impl Conv2dShape {
             return geometry.buffer_len();
         }
         let forward = Plan::packed::<T>(isa, outs, pixels, taps).scratch_len();
-        let weights = Plan::packed::<T>(isa, outs, taps, pixels).scratch_len();
+        let weights = weights::scratch_len::<T>(isa, self);
         geometry.buffer_len() + forward.max(weights).max(gradient::input_scratch_len::<T>(isa, self))
     }
 }

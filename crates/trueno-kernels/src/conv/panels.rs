@@ -16,22 +16,9 @@ pub(super) struct Pixels<'a, T> {
     pub geometry: &'a Geometry,
 }
 
-/// The matrix with weights as columns: the right factor of the gradient by the weights.
-pub(super) struct Patches<'a, T> {
-    pub image: &'a [T],
-    pub geometry: &'a Geometry,
-}
-
 impl<T: Real> PanelSource<T> for Pixels<'_, T> {
     fn panels<'s>(&'s self, isa: Isa, taps: Range<usize>, pixels: Range<usize>, scratch: &'s mut [T]) -> &'s [T] {
         pack_pixels(isa, self.image, self.geometry, taps, pixels, scratch);
-        scratch
-    }
-}
-
-impl<T: Real> PanelSource<T> for Patches<'_, T> {
-    fn panels<'s>(&'s self, isa: Isa, pixels: Range<usize>, taps: Range<usize>, scratch: &'s mut [T]) -> &'s [T] {
-        pack_patches(isa, self.image, self.geometry, pixels, taps, scratch);
         scratch
     }
 }
@@ -86,7 +73,7 @@ kernel! {
 /// # Safety
 /// Both slices must have as many elements from where the copy starts.
 #[inline(always)]
-unsafe fn copy_vectors<V: RealVector>(
+pub(super) unsafe fn copy_vectors<V: RealVector>(
     simd: V::Token,
     from: &[V::Elem],
     source: usize,
@@ -108,39 +95,5 @@ unsafe fn copy_vectors<V: RealVector>(
 fn copy_exactly<V: RealVector>(simd: V::Token, from: &[V::Elem], to: &mut [V::Elem]) {
     for at in (0..to.len()).step_by(V::LANES) {
         write(read::<V>(simd, from, at), to, at);
-    }
-}
-
-kernel! {
-    fn pack_patches<T: Real>(
-        simd: S, image: &[T], geometry: &Geometry, pixels: Range<usize>, taps: Range<usize>, out: &mut [T],
-    ) {
-        let _ = simd;
-        let width = tile_cols::<S, T>();
-        let mut rest = out;
-        let mut first = taps.start;
-        while first < taps.end {
-            let end = taps.end.min(first + width);
-            let mut offsets = [0; MOST_COLS];
-            let mut furthest = 0;
-            for (j, offset) in offsets[..width].iter_mut().enumerate() {
-                // Columns that are not there repeat the last; what they give is dropped.
-                *offset = geometry.tap((first + j).min(end - 1));
-                furthest = furthest.max(*offset);
-            }
-            for run in geometry.runs(pixels.clone()) {
-                assert!(furthest + run.source + run.len <= image.len());
-                let rows = rest[run.at * width..(run.at + run.len) * width].chunks_exact_mut(width);
-                for (i, row) in rows.enumerate() {
-                    let pixel = image.as_ptr().wrapping_add(run.source + i);
-                    for (value, &offset) in row.iter_mut().zip(&offsets[..width]) {
-                        // SAFETY: no offset is further than the furthest, with which this run was just seen to end inside `image`.
-                        *value = unsafe { *pixel.wrapping_add(offset) };
-                    }
-                }
-            }
-            rest = &mut rest[width * pixels.len()..];
-            first = end;
-        }
     }
 }

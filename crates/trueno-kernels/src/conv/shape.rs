@@ -130,6 +130,23 @@ impl Conv2dShape {
         (self.kernel[axis] - 1) * self.dilation[axis] + 1
     }
 
+    /// The convolution that is this one's gradient by its images: that of the result's gradient with the weights turned around
+    /// ([`turn_weights`](super::turn_weights)). `None` where the stride is not 1, there are no pixels, the padding reaches past the kernel, or
+    /// channels alone in their groups have several results each (which would make the gradient a sum over too few channels).
+    ///
+    /// # Panics
+    /// If the shape is not valid.
+    pub fn input_gradient(&self) -> Option<Conv2dShape> {
+        let [height, width] = self.output();
+        let rows = (self.reach(0) - 1).checked_sub(self.padding[0])?;
+        let cols = (self.reach(1) - 1).checked_sub(self.padding[1])?;
+        let (in_channels, out_channels) = (self.out_channels, self.in_channels);
+        let turned = Conv2dShape { in_channels, out_channels, height, width, padding: [rows, cols], ..*self };
+        let spread = self.is_depthwise() && in_channels != out_channels;
+        let empty = self.height == 0 || self.width == 0;
+        (self.stride == [1, 1] && !spread && !empty).then_some(turned)
+    }
+
     /// Whether pixels do not mix: a product of matrices.
     pub(super) fn is_pointwise(&self) -> bool {
         self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0, 0]

@@ -6,7 +6,7 @@
 pub mod backward;
 mod check;
 mod chunks;
-mod conv;
+pub mod conv;
 pub(crate) mod elementwise;
 #[cfg(test)]
 mod fixtures;

@@ -1,99 +1,19 @@
 //! Two-dimensional convolution and its gradients: images go to threads, weight gradients join in a fixed order.
 
-use super::isa::isa;
+mod geometry;
+mod images;
+mod weights;
+mod winograd;
+
 use super::movement::contiguous;
 use super::operand::elements;
-use super::{FLOATS, chunks, misfit, mixed, unsupported};
+use super::{FLOATS, misfit, mixed, unsupported};
 use crate::dyn_tensor::checked_size;
-use crate::parallel::try_for_each_piece;
 use crate::storage::Buffer;
 use crate::{Conv2dConfig, DynTensor};
-use trueno_core::{Error, Result, dispatch_dtype};
-use trueno_kernels::conv::{self as kernel, Conv2dShape, Filter};
-use trueno_kernels::simd::Real;
-
-/// Multiply-adds that are worth a thread of their own.
-const JOB: usize = 1 << 20;
-/// Runs of images whose weight gradients are summed apart.
-const CHUNKS: usize = 16;
-/// Elements that those sums may take together, unless so few chunks would leave processors idle.
-const SUMS: usize = 1 << 24;
-
-/// A convolution whose operands were found to fit.
-#[derive(Clone, Copy)]
-struct Geometry {
-    config: Conv2dConfig,
-    input: [usize; 4],
-    weight: [usize; 4],
-    output: [usize; 4],
-}
-
-impl Geometry {
-    fn new(op: &'static str, config: &Conv2dConfig, input: &[usize], weight: &[usize]) -> Result<Geometry> {
-        let refuse =
-            |reason: String| Err(Error::ShapePair { op, lhs: input.into(), rhs: weight.into(), reason: reason.into() });
-        let (&[batch, channels, height, width], &[outputs, inner, rows, cols]) = (input, weight) else {
-            return refuse("images [N, C, H, W] and a weight [O, C / groups, KH, KW] are needed".into());
-        };
-        let Conv2dConfig { stride, padding, dilation, groups } = *config;
-        if stride.contains(&0) || dilation.contains(&0) || groups == 0 {
-            let reason = format!("stride {stride:?}, dilation {dilation:?} and groups {groups} must be at least 1");
-            return Err(Error::Argument { op, reason: reason.into() });
-        }
-        if inner.checked_mul(groups) != Some(channels) {
-            return refuse(format!("{channels} channels are not {groups} group(s) of {inner}"));
-        }
-        if !outputs.is_multiple_of(groups) {
-            return refuse(format!("{outputs} output channels do not divide into {groups} groups"));
-        }
-        let mut output = [batch, outputs, 0, 0];
-        for (axis, (size, kernel)) in [(height, rows), (width, cols)].into_iter().enumerate() {
-            let name = ["height", "width"][axis];
-            if kernel == 0 {
-                return refuse(format!("the kernel has {name} 0"));
-            }
-            let reach = (kernel - 1).checked_mul(dilation[axis]).and_then(|reach| reach.checked_add(1));
-            let padded = padding[axis].checked_mul(2).and_then(|border| border.checked_add(size));
-            let room = reach.zip(padded).and_then(|(reach, padded)| padded.checked_sub(reach));
-            let Some(room) = room else {
-                return refuse(format!(
-                    "{name} {size} with padding {} is less than the kernel's {kernel} with dilation {}",
-                    padding[axis], dilation[axis]
-                ));
-            };
-            output[2 + axis] = room / stride[axis] + 1;
-        }
-        let (input, weight) = ([batch, channels, height, width], [outputs, inner, rows, cols]);
-        Ok(Geometry { config: *config, input, weight, output })
-    }
-
-    fn shape(&self) -> Conv2dShape {
-        let ([batch, in_channels, height, width], [out_channels, _, rows, cols]) = (self.input, self.weight);
-        let Conv2dConfig { stride, padding, dilation, groups } = self.config;
-        let kernel = [rows, cols];
-        Conv2dShape { batch, in_channels, height, width, out_channels, kernel, stride, padding, dilation, groups }
-    }
-
-    /// Elements of one image of the input and of the output.
-    fn image_sizes(&self) -> [usize; 2] {
-        [self.input[1..].iter().product(), self.output[1..].iter().product()]
-    }
-
-    /// Multiply-adds of one image.
-    fn cost(&self) -> usize {
-        self.output[1..].iter().chain(&self.weight[1..]).fold(1, |cost: usize, &size| cost.saturating_mul(size))
-    }
-
-    /// Images that one thread takes at a time.
-    fn together(&self) -> usize {
-        (JOB / self.cost().max(1)).max(self.input[0].div_ceil(64)).max(1)
-    }
-
-    /// Scratch for one thread.
-    fn scratch<T: Real>(&self, op: &'static str) -> Result<Buffer> {
-        Buffer::new(op, T::DTYPE, self.shape().scratch_len::<T>(isa()))
-    }
-}
+use geometry::Geometry;
+use trueno_core::{Result, dispatch_dtype};
+pub use winograd::{is_winograd_enabled, with_winograd};
 
 fn one_dtype(op: &'static str, operands: &[&DynTensor]) -> Result<()> {
     let dtype = operands[0].dtype();
@@ -113,27 +33,9 @@ pub(crate) fn conv2d(config: &Conv2dConfig, inputs: &[&DynTensor]) -> Result<Dyn
     let mut buffer = Buffer::new(op, x.dtype(), checked_size(op, &geometry.output)?)?;
     dispatch_dtype!(x.dtype(), real T => {
         let bias = bias.as_ref().map(elements::<T>);
-        forward(op, &geometry, [elements::<T>(&x), elements(&weight)], bias, buffer.as_mut_slice())?;
+        images::convolve(op, &geometry.shape(), elements::<T>(&x), elements(&weight), bias, buffer.as_mut_slice())?;
     }, else return Err(unsupported(op, x.dtype(), FLOATS)));
     Ok(DynTensor::from_buffer(buffer, &geometry.output))
-}
-
-fn forward<T: Real>(
-    op: &'static str,
-    geometry: &Geometry,
-    [x, weight]: [&[T]; 2],
-    bias: Option<&[T]>,
-    out: &mut [T],
-) -> Result<()> {
-    let ([image_in, image_out], together) = (geometry.image_sizes(), geometry.together());
-    let filter = Filter { bias, ..Filter::new(weight) };
-    try_for_each_piece(out, together * image_out, geometry.cost() / image_out.max(1), |index, out| {
-        let shape = geometry.shape().with_batch(out.len() / image_out);
-        let x = &x[index * together * image_in..][..shape.batch * image_in];
-        let mut scratch = geometry.scratch::<T>(op)?;
-        kernel::conv2d(isa(), &shape, x, &filter, out, scratch.as_mut_slice());
-        Ok(())
-    })
 }
 
 /// The gradient by the input, of shape `input`.
@@ -152,20 +54,9 @@ pub(crate) fn input_grad(
     let (g, weight) = (contiguous(g)?, contiguous(weight)?);
     let mut buffer = Buffer::new(op, g.dtype(), checked_size(op, &input)?)?;
     dispatch_dtype!(g.dtype(), real T => {
-        backward_input(op, &geometry, [elements::<T>(&g), elements(&weight)], buffer.as_mut_slice())?;
+        images::input_gradient(op, &geometry.shape(), elements::<T>(&g), elements(&weight), buffer.as_mut_slice())?;
     }, else return Err(unsupported(op, g.dtype(), FLOATS)));
     Ok(DynTensor::from_buffer(buffer, &input))
-}
-
-fn backward_input<T: Real>(op: &'static str, geometry: &Geometry, [g, weight]: [&[T]; 2], out: &mut [T]) -> Result<()> {
-    let ([image_in, image_out], together) = (geometry.image_sizes(), geometry.together());
-    try_for_each_piece(out, together * image_in, geometry.cost() / image_in.max(1), |index, out| {
-        let shape = geometry.shape().with_batch(out.len() / image_in);
-        let g = &g[index * together * image_out..][..shape.batch * image_out];
-        let mut scratch = geometry.scratch::<T>(op)?;
-        kernel::conv2d_input_gradient(isa(), &shape, weight, g, out, scratch.as_mut_slice());
-        Ok(())
-    })
 }
 
 /// The gradient by the weight, of shape `weight`.
@@ -184,28 +75,9 @@ pub(crate) fn weight_grad(
     let (g, x) = (contiguous(g)?, contiguous(x)?);
     let mut buffer = Buffer::new(op, g.dtype(), checked_size(op, &weight)?)?;
     dispatch_dtype!(g.dtype(), real T => {
-        backward_weight(op, &geometry, [elements::<T>(&g), elements(&x)], buffer.as_mut_slice())?;
+        weights::gradient(op, &geometry.shape(), elements::<T>(&g), elements(&x), buffer.as_mut_slice())?;
     }, else return Err(unsupported(op, g.dtype(), FLOATS)));
     Ok(DynTensor::from_buffer(buffer, &weight))
-}
-
-fn backward_weight<T: Real>(op: &'static str, geometry: &Geometry, [g, x]: [&[T]; 2], out: &mut [T]) -> Result<()> {
-    let ([image_in, image_out], batch, size) = (geometry.image_sizes(), geometry.input[0], out.len());
-    let most = (SUMS / size.max(1)).clamp(CHUNKS / 4, CHUNKS);
-    let together = batch.div_ceil(most).max(JOB / geometry.cost().max(1)).max(1);
-    let mut sums = Buffer::zeros(op, T::DTYPE, batch.div_ceil(together) * size)?;
-    let cost = (geometry.cost() / size.max(1)).saturating_mul(together);
-    try_for_each_piece(sums.as_mut_slice::<T>(), size, cost, |index, sum| {
-        let first = index * together;
-        let shape = geometry.shape().with_batch(together.min(batch - first));
-        let (g, x) = (&g[first * image_out..], &x[first * image_in..]);
-        let (g, x) = (&g[..shape.batch * image_out], &x[..shape.batch * image_in]);
-        let mut scratch = geometry.scratch::<T>(op)?;
-        kernel::conv2d_weight_gradient(isa(), &shape, x, g, sum, scratch.as_mut_slice());
-        Ok(())
-    })?;
-    chunks::join(sums.as_slice::<T>(), out);
-    Ok(())
 }
 
 #[cfg(test)]
@@ -283,6 +155,37 @@ mod tests {
         assert_threads_agree(|| conv2d(&config, &[&x, &w]).unwrap());
         assert_threads_agree(|| input_grad(&config, [19, 16, 14, 14], &g, &w).unwrap());
         assert_threads_agree(|| weight_grad(&config, [24, 16, 3, 3], &g, &x).unwrap());
+        let one = x.narrow(0, 3, 1).unwrap();
+        assert_threads_agree(|| conv2d(&config, &[&one, &w]).unwrap());
+        with_winograd(false, || assert_threads_agree(|| conv2d(&config, &[&one, &w]).unwrap()));
+    }
+
+    #[test]
+    fn winograd_is_a_choice_and_leaves_infinities_where_they_belong() {
+        let config = Conv2dConfig { padding: [1, 1], ..Default::default() };
+        let [x, w] = single([&numbers(&[2, 16, 20, 20]), &numbers(&[24, 16, 3, 3])]);
+        let run = |x: &DynTensor| {
+            [conv2d(&config, &[x, &w]).unwrap(), input_grad(&config, [2, 16, 20, 20], &g_of(x), &w).unwrap()]
+        };
+        let direct = with_winograd(false, || run(&x));
+        let quick = run(&x);
+        for (direct, quick) in direct.iter().zip(&quick) {
+            let (direct, quick) = (values(direct), values(quick));
+            let most = direct.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
+            assert!(direct.iter().zip(&quick).all(|(direct, quick)| (direct - quick).abs() < 3e-6 * most));
+            assert_ne!(direct, quick, "another way rounds otherwise");
+        }
+        let mut elements = x.to_vec::<f32>().unwrap();
+        elements[20 * 7 + 7] = f32::INFINITY;
+        let x = DynTensor::from_slice(&elements, x.shape()).unwrap();
+        assert_eq!(values(&run(&x)[0]).iter().filter(|v| !v.is_finite()).count(), 9 * 24);
+    }
+
+    /// Some of the channels of `x` over and over: a gradient for a result of 24 channels.
+    fn g_of(x: &DynTensor) -> DynTensor {
+        let channels: Vec<i64> = (0..24).map(|c| c % 16).collect();
+        let channels = DynTensor::from_slice(&channels, &[24]).unwrap();
+        x.index_select(1, &channels).unwrap()
     }
 
     #[test]

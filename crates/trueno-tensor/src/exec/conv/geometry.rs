@@ -1,0 +1,61 @@
+//! What a convolution's operands must be, and what its result is.
+
+use crate::Conv2dConfig;
+use trueno_core::{Error, Result};
+use trueno_kernels::conv::Conv2dShape;
+
+/// A convolution whose operands were found to fit.
+#[derive(Clone, Copy)]
+pub(super) struct Geometry {
+    pub config: Conv2dConfig,
+    pub input: [usize; 4],
+    pub weight: [usize; 4],
+    pub output: [usize; 4],
+}
+
+impl Geometry {
+    pub fn new(op: &'static str, config: &Conv2dConfig, input: &[usize], weight: &[usize]) -> Result<Geometry> {
+        let refuse =
+            |reason: String| Err(Error::ShapePair { op, lhs: input.into(), rhs: weight.into(), reason: reason.into() });
+        let (&[batch, channels, height, width], &[outputs, inner, rows, cols]) = (input, weight) else {
+            return refuse("images [N, C, H, W] and a weight [O, C / groups, KH, KW] are needed".into());
+        };
+        let Conv2dConfig { stride, padding, dilation, groups } = *config;
+        if stride.contains(&0) || dilation.contains(&0) || groups == 0 {
+            let reason = format!("stride {stride:?}, dilation {dilation:?} and groups {groups} must be at least 1");
+            return Err(Error::Argument { op, reason: reason.into() });
+        }
+        if inner.checked_mul(groups) != Some(channels) {
+            return refuse(format!("{channels} channels are not {groups} group(s) of {inner}"));
+        }
+        if !outputs.is_multiple_of(groups) {
+            return refuse(format!("{outputs} output channels do not divide into {groups} groups"));
+        }
+        let mut output = [batch, outputs, 0, 0];
+        for (axis, (size, kernel)) in [(height, rows), (width, cols)].into_iter().enumerate() {
+            let name = ["height", "width"][axis];
+            if kernel == 0 {
+                return refuse(format!("the kernel has {name} 0"));
+            }
+            let reach = (kernel - 1).checked_mul(dilation[axis]).and_then(|reach| reach.checked_add(1));
+            let padded = padding[axis].checked_mul(2).and_then(|border| border.checked_add(size));
+            let room = reach.zip(padded).and_then(|(reach, padded)| padded.checked_sub(reach));
+            let Some(room) = room else {
+                return refuse(format!(
+                    "{name} {size} with padding {} is less than the kernel's {kernel} with dilation {}",
+                    padding[axis], dilation[axis]
+                ));
+            };
+            output[2 + axis] = room / stride[axis] + 1;
+        }
+        let (input, weight) = ([batch, channels, height, width], [outputs, inner, rows, cols]);
+        Ok(Geometry { config: *config, input, weight, output })
+    }
+
+    pub fn shape(&self) -> Conv2dShape {
+        let ([batch, in_channels, height, width], [out_channels, _, rows, cols]) = (self.input, self.weight);
+        let Conv2dConfig { stride, padding, dilation, groups } = self.config;
+        let kernel = [rows, cols];
+        Conv2dShape { batch, in_channels, height, width, out_channels, kernel, stride, padding, dilation, groups }
+    }
+}
