@@ -20,7 +20,7 @@
 //! # Splitting among threads
 //!
 //! [`conv2d`] and [`conv2d_input_gradient`] treat every image alone: give each thread a part of the images and
-//! [`Conv2dShape::with_batch`] of them. [`conv2d_weight_gradient`] sums over its images in order: give each run of a fixed number of images (not
+//! [`Conv2dShape::with_batch`] of them. [`conv2d_weight_sums`] sums over its images in order: give each run of a fixed number of images (not
 //! one that depends on the number of threads) its own sums, and add those in order. Every thread needs a scratch of its own.
 //! The gradient by the bias is the sum of the result's gradient over images and pixels.
 
@@ -36,7 +36,7 @@ mod winograd;
 
 pub use gradient::{conv2d_input_gradient, turn_weights};
 pub use shape::Conv2dShape;
-pub use weights::conv2d_weight_gradient;
+pub use weights::{conv2d_weight_gradient, conv2d_weight_sums};
 pub use winograd::Winograd;
 
 use crate::Isa;

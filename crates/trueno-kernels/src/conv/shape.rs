@@ -159,11 +159,16 @@ impl Conv2dShape {
 
     /// Panics unless the shape is valid and the slices are as long as it says.
     pub(super) fn check<T>(&self, input: &[T], weight: &[T], output: &[T]) {
+        self.check_images(input, output);
+        assert_eq!(weight.len(), self.weight_elements(), "weights of {self:?}");
+    }
+
+    /// As [`Conv2dShape::check`], but for the weights.
+    pub(super) fn check_images<T>(&self, input: &[T], output: &[T]) {
         if let Err(error) = self.validate("conv2d") {
             panic!("{error}");
         }
         assert_eq!(input.len(), self.batch * self.image_elements(), "images of {self:?}");
-        assert_eq!(weight.len(), self.weight_elements(), "weights of {self:?}");
         assert_eq!(output.len(), self.batch * self.output_elements(), "result of {self:?}");
     }
 }

@@ -45,6 +45,7 @@ fn shapes() -> Vec<Conv2dShape> {
         Conv2dShape { in_channels: 0, ..base },
         Conv2dShape { batch: 1, in_channels: 3, height: 5, width: 70, out_channels: 33, padding: [1, 1], ..base },
         Conv2dShape { batch: 1, in_channels: 40, height: 30, width: 31, out_channels: 17, padding: [1, 1], ..base },
+        Conv2dShape { batch: 1, in_channels: 2, out_channels: 85, padding: [1, 1], ..base },
         Conv2dShape { batch: 3, in_channels: 20, height: 6, width: 1, out_channels: 15, kernel: [2, 1], ..base },
     ]
 }
@@ -89,7 +90,7 @@ fn every_shape<T: Real>() {
 
         let mut want = vec![0.0; g.len()];
         let mut want_input = vec![0.0; input.len()];
-        let mut want_weight = vec![1.0; weight.len()];
+        let mut want_weight = vec![0.0; weight.len()];
         products(&shape, |o, i, w| {
             want[o] += input[i].to_f64() * weight[w].to_f64();
             want_input[i] += g[o].to_f64() * weight[w].to_f64();
@@ -112,8 +113,9 @@ fn every_shape<T: Real>() {
             let mut d_input = vec![T::NAN; input.len()];
             conv2d_input_gradient(isa, &shape, &weight, &g, &mut d_input, &mut scratch);
             same(&d_input, &want_input, isa, &shape);
-            let mut d_weight = vec![T::ONE; weight.len()];
-            conv2d_weight_gradient(isa, &shape, &input, &g, &mut d_weight, &mut scratch);
+            let (mut sums, mut d_weight) = (vec![T::ZERO; shape.weight_sums_len::<T>(isa)], vec![T::NAN; weight.len()]);
+            conv2d_weight_sums(isa, &shape, &input, &g, &mut sums, &mut scratch);
+            conv2d_weight_gradient(isa, &shape, &sums, &mut d_weight);
             same(&d_weight, &want_weight, isa, &shape);
         }
     }

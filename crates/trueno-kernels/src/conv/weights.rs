@@ -8,79 +8,133 @@ use core::ops::Range;
 
 use super::geometry::Geometry;
 use super::{Conv2dShape, depthwise};
-use crate::simd::{MAX_LANES, Real, RealVector, Simd, kernel};
+use crate::lanes::{read, write};
+use crate::simd::{Real, RealVector, Simd, kernel};
 use crate::{Isa, Level};
 
-/// Pixels whose gradients are used by all weights before the next are: few enough for the first cache.
-const PIXELS: usize = 160;
+/// Elements of a result's gradient that are used by all weights before the next are: few enough for the first cache.
+const ELEMENTS: usize = 6144;
 
-/// Most weights of a tile.
-const MOST_WEIGHTS: usize = 14;
+/// Most vectors of channels, and most weights, of a tile.
+const VECTORS: usize = 4;
+const WEIGHTS: usize = 14;
 
 kernel! {
-    /// Elements of a result's gradient with channels last, in whole vectors.
-    fn channels_last_len<T: Real>(simd: S, channels: usize, pixels: usize) -> usize {
+    /// Channels of the result in whole vectors.
+    fn padded<T: Real>(simd: S, channels: usize) -> usize {
         let _ = simd;
-        channels.next_multiple_of(T::Vector::<S>::LANES) * pixels
+        channels.next_multiple_of(T::Vector::<S>::LANES)
+    }
+}
+
+impl Conv2dShape {
+    /// Elements of the sums that [`conv2d_weight_sums`] adds to.
+    ///
+    /// # Panics
+    /// If the shape is not valid.
+    pub fn weight_sums_len<T: Real>(&self, isa: Isa) -> usize {
+        if self.is_depthwise() {
+            return self.weight_elements();
+        }
+        self.groups * padded::<T>(isa, self.out_channels / self.groups) * self.taps()
     }
 }
 
 /// Elements of scratch for the gradient by the weights, besides the arranged image.
 pub(super) fn scratch_len<T: Real>(isa: Isa, shape: &Conv2dShape) -> usize {
     let [rows, cols] = shape.output();
-    channels_last_len::<T>(isa, shape.out_channels / shape.groups, rows * cols)
+    padded::<T>(isa, shape.out_channels / shape.groups) * rows * cols
 }
 
-/// Adds the gradient by the weights, from the images and the gradient `g` of the result, to `d_weight`, image by image.
+/// Adds to `sums` what the images and the gradient `g` of the result give to the gradient by the weights, image by image.
+///
+/// The sums, [`Conv2dShape::weight_sums_len`] elements that are zeros at first, are in an order of their own, which
+/// [`conv2d_weight_gradient`] undoes; sums of other images can be added to them.
 ///
 /// # Panics
-/// As [`conv2d`](super::conv2d).
-pub fn conv2d_weight_gradient<T: Real>(
+/// As [`conv2d`](super::conv2d), and if `sums` has another length.
+pub fn conv2d_weight_sums<T: Real>(
     isa: Isa,
     shape: &Conv2dShape,
     input: &[T],
     g: &[T],
-    d_weight: &mut [T],
+    sums: &mut [T],
     scratch: &mut [T],
 ) {
-    shape.check(input, d_weight, g);
-    if g.is_empty() || d_weight.is_empty() {
+    shape.check_images(input, g);
+    assert_eq!(sums.len(), shape.weight_sums_len::<T>(isa), "sums of {shape:?}");
+    if g.is_empty() || sums.is_empty() {
         return;
     }
     let geometry = Geometry::new(shape);
     let (buffer, scratch) = scratch.split_at_mut(geometry.buffer_len());
-    let (outs, taps, pixels) = (shape.out_channels / shape.groups, geometry.taps(), geometry.pixels());
-    let group_in = shape.image_elements() / shape.groups;
+    let (outs, pixels) = (shape.out_channels / shape.groups, geometry.pixels());
+    let (group_in, group_sums) = (shape.image_elements() / shape.groups, sums.len() / shape.groups);
     for (index, g) in g.chunks_exact(outs * pixels).enumerate() {
         let image = geometry.arrange(isa, &input[index * group_in..][..group_in], buffer);
-        let d_weight = &mut d_weight[index % shape.groups * outs * taps..][..outs * taps];
+        let sums = &mut sums[index % shape.groups * group_sums..][..group_sums];
         if shape.is_depthwise() {
-            depthwise::weight_gradient(isa, &geometry, image, g, d_weight);
+            depthwise::weight_gradient(isa, &geometry, image, g, sums);
         } else {
-            add_products(isa, &geometry, image, g, d_weight, scratch);
+            add_products(isa, &geometry, image, g, sums, scratch);
+        }
+    }
+}
+
+/// The gradient by the weights from its sums.
+///
+/// # Panics
+/// If the shape is not valid or the slices are not as long as it says.
+pub fn conv2d_weight_gradient<T: Real>(isa: Isa, shape: &Conv2dShape, sums: &[T], d_weight: &mut [T]) {
+    assert_eq!(sums.len(), shape.weight_sums_len::<T>(isa), "sums of {shape:?}");
+    assert_eq!(d_weight.len(), shape.weight_elements(), "weights of {shape:?}");
+    if shape.is_depthwise() {
+        d_weight.copy_from_slice(sums);
+    } else if !d_weight.is_empty() {
+        let (group_sums, group) = (sums.len() / shape.groups, d_weight.len() / shape.groups);
+        for (sums, d_weight) in sums.chunks_exact(group_sums).zip(d_weight.chunks_exact_mut(group)) {
+            put_weights_last(isa, shape.taps(), sums, d_weight);
         }
     }
 }
 
 kernel! {
-    /// Adds to `[outs, taps]` the sums over pixels of `g`, `[outs, pixels]`, times what the weights meet.
+    /// Adds to the sums over pixels of `g`, `[outs, pixels]`, times what the weights meet. The sums are panels of up to [`VECTORS`] vectors of
+    /// channels, `[taps, width]` each.
     fn add_products<T: Real>(
-        simd: S, geometry: &Geometry, image: &[T], g: &[T], d_weight: &mut [T], scratch: &mut [T],
+        simd: S, geometry: &Geometry, image: &[T], g: &[T], sums: &mut [T], scratch: &mut [T],
     ) {
         let lanes = T::Vector::<S>::LANES;
-        let (pixels, taps) = (geometry.pixels(), geometry.taps());
-        for (g, d_weight) in g.chunks(2 * lanes * pixels).zip(d_weight.chunks_mut(2 * lanes * taps)) {
-            let channels = g.len() / pixels;
-            let width = channels.next_multiple_of(lanes);
+        let (pixels, most) = (geometry.pixels(), VECTORS * lanes);
+        for (g, sums) in g.chunks(most * pixels).zip(sums.chunks_mut(most * geometry.taps())) {
+            let width = sums.len() / geometry.taps();
             let last = &mut scratch[..width * pixels];
             put_channels_last(g, pixels, width, last);
-            for first in (0..pixels).step_by(PIXELS) {
-                let range = first..pixels.min(first + PIXELS);
+            let together = ELEMENTS / width;
+            for first in (0..pixels).step_by(together) {
+                let range = first..pixels.min(first + together);
                 let last = &last[range.start * width..range.end * width];
-                if width == lanes {
-                    add_tiles::<S, T, 1>(simd, geometry, image, range, last, d_weight);
-                } else {
-                    add_tiles::<S, T, 2>(simd, geometry, image, range, last, d_weight);
+                match width / lanes {
+                    1 => add_tiles::<S, T, 1>(simd, geometry, image, range, last, sums),
+                    2 => add_tiles::<S, T, 2>(simd, geometry, image, range, last, sums),
+                    3 => add_tiles::<S, T, 3>(simd, geometry, image, range, last, sums),
+                    _ => add_tiles::<S, T, VECTORS>(simd, geometry, image, range, last, sums),
+                }
+            }
+        }
+    }
+}
+
+kernel! {
+    /// `[outs, taps]` from the panels of [`add_products`].
+    fn put_weights_last<T: Real>(simd: S, taps: usize, sums: &[T], d_weight: &mut [T]) {
+        let _ = simd;
+        let most = VECTORS * T::Vector::<S>::LANES;
+        for (sums, d_weight) in sums.chunks(most * taps).zip(d_weight.chunks_mut(most * taps)) {
+            let width = sums.len() / taps;
+            for (channel, row) in d_weight.chunks_exact_mut(taps).enumerate() {
+                for (weight, sums) in row.iter_mut().zip(sums.chunks_exact(width)) {
+                    *weight = sums[channel];
                 }
             }
         }
@@ -117,12 +171,15 @@ fn put_channels_last<T: Real>(g: &[T], pixels: usize, width: usize, out: &mut [T
     }
 }
 
-/// The weights of a tile: most where registers allow.
+/// The most weights of a tile of `N` vectors: sums, a row of the gradient and one element fill the registers.
 #[inline(always)]
-const fn most_weights<S: Simd>() -> usize {
-    match S::LEVEL {
-        Level::Scalar | Level::Sse2 | Level::Avx2 => 6,
-        Level::Avx512 => MOST_WEIGHTS,
+const fn most_weights<S: Simd, const N: usize>() -> usize {
+    match (S::LEVEL, N) {
+        (Level::Scalar | Level::Sse2 | Level::Avx2, ..=2) => 6,
+        (Level::Scalar | Level::Sse2 | Level::Avx2, _) => 3,
+        (Level::Avx512, ..=2) => WEIGHTS,
+        (Level::Avx512, 3) => 9,
+        (Level::Avx512, _) => 7,
     }
 }
 
@@ -134,95 +191,87 @@ fn add_tiles<S: Simd, T: Real, const N: usize>(
     image: &[T],
     pixels: Range<usize>,
     last: &[T],
-    d_weight: &mut [T],
+    sums: &mut [T],
 ) {
-    let taps = geometry.taps();
-    let tiles = taps.div_ceil(most_weights::<S>());
+    let (taps, width) = (geometry.taps(), N * <T::Vector<S> as RealVector>::LANES);
+    let tiles = taps.div_ceil(most_weights::<S, N>());
     let size = taps.div_ceil(tiles);
-    let reach = geometry.runs(pixels.clone()).map(|run| run.source + run.len).max().unwrap_or(0);
-    for first in (0..taps).step_by(size) {
-        let count = size.min(taps - first);
+    assert_eq!(last.len(), pixels.len() * width);
+    let mut reach = 0;
+    for run in geometry.runs(pixels.clone()) {
+        reach = reach.max(run.source + run.len);
+    }
+    for (index, sums) in sums.chunks_mut(size * width).enumerate() {
+        let (first, count) = (index * size, sums.len() / width);
         // Weights that are not there repeat the last; their sums are dropped.
-        let mut offsets = [geometry.tap(first + count - 1); MOST_WEIGHTS];
+        let mut offsets = [geometry.tap(first + count - 1); WEIGHTS];
         for (offset, tap) in offsets.iter_mut().zip(geometry.taps_from(first).take(count)) {
             *offset = tap;
         }
         assert!(offsets.iter().all(|offset| offset + reach <= image.len()));
-        assert!(last.len() >= pixels.len() * N * <T::Vector<S> as RealVector>::LANES);
-        let mut sums = [T::ZERO; MOST_WEIGHTS * 2 * MAX_LANES];
-        // SAFETY: no run ends after `reach`, which is inside the image at every offset; `last` has a row for every pixel, and `sums`
-        // one for every weight of the largest tile.
+        let tile = Tile { geometry, image, offsets: &offsets, pixels: pixels.clone(), last };
+        // SAFETY: no run ends after `reach`, which is inside the image at every offset, and `last` has a row for every pixel.
         unsafe {
-            let (image, last, sums) = (image.as_ptr(), last.as_ptr(), sums.as_mut_ptr());
-            if most_weights::<S>() == MOST_WEIGHTS {
-                match size {
-                    ..=5 => sum_tile::<T::Vector<S>, 5, N>(simd, geometry, image, &offsets, pixels.clone(), last, sums),
-                    6..=9 => {
-                        sum_tile::<T::Vector<S>, 9, N>(simd, geometry, image, &offsets, pixels.clone(), last, sums)
-                    }
-                    10..=12 => {
-                        sum_tile::<T::Vector<S>, 12, N>(simd, geometry, image, &offsets, pixels.clone(), last, sums);
-                    }
-                    _ => sum_tile::<T::Vector<S>, 14, N>(simd, geometry, image, &offsets, pixels.clone(), last, sums),
-                }
-            } else {
-                match size {
-                    ..=3 => sum_tile::<T::Vector<S>, 3, N>(simd, geometry, image, &offsets, pixels.clone(), last, sums),
-                    4 => sum_tile::<T::Vector<S>, 4, N>(simd, geometry, image, &offsets, pixels.clone(), last, sums),
-                    5 => sum_tile::<T::Vector<S>, 5, N>(simd, geometry, image, &offsets, pixels.clone(), last, sums),
-                    _ => sum_tile::<T::Vector<S>, 6, N>(simd, geometry, image, &offsets, pixels.clone(), last, sums),
-                }
-            }
-        }
-        let width = N * <T::Vector<S> as RealVector>::LANES;
-        for (channel, row) in d_weight.chunks_exact_mut(taps).enumerate() {
-            for (i, target) in row[first..first + count].iter_mut().enumerate() {
-                *target = *target + sums[i * width + channel];
+            match (most_weights::<S, N>(), size) {
+                (3.., ..=3) => tile.add::<T::Vector<S>, 3, N>(simd, sums),
+                (6.., 4) => tile.add::<T::Vector<S>, 4, N>(simd, sums),
+                (6.., 5) => tile.add::<T::Vector<S>, 5, N>(simd, sums),
+                (6, _) => tile.add::<T::Vector<S>, 6, N>(simd, sums),
+                (7.., ..=7) => tile.add::<T::Vector<S>, 7, N>(simd, sums),
+                (9.., ..=9) => tile.add::<T::Vector<S>, 9, N>(simd, sums),
+                (WEIGHTS, ..=12) => tile.add::<T::Vector<S>, 12, N>(simd, sums),
+                _ => tile.add::<T::Vector<S>, WEIGHTS, N>(simd, sums),
             }
         }
     }
 }
 
-/// The sums over the given pixels of `R` weights' elements times `N` vectors of channels.
-///
-/// # Safety
-/// `image` must be readable at every offset for every run of the pixels, `last` for `N` vectors per pixel, and `out` writable for `R * N` vectors.
-#[inline(always)]
-#[expect(
-    clippy::needless_range_loop,
-    reason = "iterators over registers would have to be unrolled through their adaptors"
-)]
-unsafe fn sum_tile<V: RealVector, const R: usize, const N: usize>(
-    simd: V::Token,
-    geometry: &Geometry,
-    image: *const V::Elem,
-    offsets: &[usize; MOST_WEIGHTS],
+/// Some weights, by the offsets of their elements, and some pixels.
+struct Tile<'a, T> {
+    geometry: &'a Geometry,
+    image: &'a [T],
+    offsets: &'a [usize; WEIGHTS],
     pixels: Range<usize>,
-    last: *const V::Elem,
-    out: *mut V::Elem,
-) {
-    let mut sums = [[V::splat(simd, V::Elem::ZERO); N]; R];
-    let mut row = [sums[0][0]; N];
-    for run in geometry.runs(pixels) {
-        for i in 0..run.len {
-            for j in 0..N {
-                // SAFETY: the caller vouches for this row of `last`.
-                row[j] = unsafe { V::load(simd, last.wrapping_add(((run.at + i) * N + j) * V::LANES)) };
-            }
-            let pixel = image.wrapping_add(run.source + i);
-            for r in 0..R {
-                // SAFETY: the caller vouches for this element.
-                let x = V::splat(simd, unsafe { *pixel.wrapping_add(offsets[r]) });
+    last: &'a [T],
+}
+
+impl<T: Real> Tile<'_, T> {
+    /// Adds the sums over the pixels of `R` weights' elements times `N` vectors of channels to as many rows as `sums` has.
+    ///
+    /// # Safety
+    /// The runs of the pixels must be inside the image at every offset, and `last` have `N` vectors per pixel.
+    #[inline(always)]
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "iterators over registers would have to be unrolled through their adaptors"
+    )]
+    unsafe fn add<V: RealVector<Elem = T>, const R: usize, const N: usize>(&self, simd: V::Token, sums: &mut [T]) {
+        let mut totals = [[V::splat(simd, T::ZERO); N]; R];
+        let mut row = [totals[0][0]; N];
+        for run in self.geometry.runs(self.pixels.clone()) {
+            let pixels = self.image.as_ptr().wrapping_add(run.source);
+            let last = self.last.as_ptr().wrapping_add(run.at * N * V::LANES);
+            for i in 0..run.len {
                 for j in 0..N {
-                    sums[r][j] = x.mul_add(row[j], sums[r][j]);
+                    // SAFETY: the caller vouches for this row.
+                    row[j] = unsafe { V::load(simd, last.wrapping_add((i * N + j) * V::LANES)) };
+                }
+                for r in 0..R {
+                    // SAFETY: the caller vouches for this element.
+                    let x = V::splat(simd, unsafe { *pixels.wrapping_add(self.offsets[r] + i) });
+                    for j in 0..N {
+                        totals[r][j] = x.mul_add(row[j], totals[r][j]);
+                    }
                 }
             }
         }
-    }
-    for r in 0..R {
-        for j in 0..N {
-            // SAFETY: the caller vouches for these vectors of `out`.
-            unsafe { sums[r][j].store(out.wrapping_add((r * N + j) * V::LANES)) };
+        for r in 0..R {
+            for j in 0..N {
+                let at = (r * N + j) * V::LANES;
+                if at < sums.len() {
+                    write(totals[r][j].add(read::<V>(simd, sums, at)), sums, at);
+                }
+            }
         }
     }
 }
