@@ -334,7 +334,59 @@ def contiguous(x):
     return [({}, [x(*shape)], lambda x: x.permute(tuple(range(x.dim()))[::-1]).contiguous()) for shape in [(3, 4), (), (0, 3), (1,), (2, 3, 5)]]
 
 
+ORDERED = [((3, 4, 5), 0), ((3, 4, 5), 1), ((3, 4, 5), 2), ((37,), 0), ((1,), 0), ((0, 3), 0), ((0, 3), 1), ((600,), 0)]
+
+
+def in_order(x, function):
+    """Both directions of distinct elements, of ties, and of what is not a number."""
+    special = torch.tensor([[NAN, 1.0, -INF, 2.0, INF], [0.0, -1.0, NAN, NAN, 3.0], [2.0, 1.0, 2.0, 1.0, 2.0]]).double()
+    cases = []
+    for descending in (False, True):
+        operands = [(x(*shape, tag=str(axis)), axis) for shape, axis in ORDERED] + [(special, 0), (special, 1)]
+        for operand, axis in operands:
+            run = lambda x, d=descending, a=axis: function(x, a, d)
+            cases.append(({"axis": axis, "descending": descending}, [operand], run))
+    return cases
+
+
+def sort(x):
+    return in_order(x, lambda x, axis, descending: torch.sort(x, dim=axis, descending=descending, stable=True)[0])
+
+
+def argsort(x):
+    return in_order(x, lambda x, axis, descending: torch.sort(x.detach(), dim=axis, descending=descending, stable=True)[1])
+
+
+def topk(x):
+    # Distinct elements: of equal ones PyTorch may give any.
+    cases = [((3, 4, 5), 1, 2, True), ((3, 4, 5), 2, 5, False), ((37,), 0, 1, True), ((4, 3), 0, 0, True), ((600,), 0, 17, False)]
+    run = lambda axis, k, largest: lambda x: torch.topk(x.detach(), k, axis, largest)[1]
+    return [({"axis": a, "k": k, "largest": l}, [x(*s)], run(a, k, l)) for s, a, k, l in cases]
+
+
+def masked_select(x):
+    shapes = [((3, 5), (3, 5)), ((3, 5), (5,)), ((4, 1), (3,)), ((), ()), ((0, 3), (3,)), ((1,), (1,)), ((37,), (37,))]
+    return [({}, [x(*s), x(*m, tag="mask") > 0], torch.masked_select) for s, m in shapes]
+
+
+def nonzero(x):
+    sparse = lambda *shape: (x(*shape) / 2).round()
+    return [({}, [sparse(*shape)], lambda x: torch.nonzero(x.detach())) for shape in [(3, 4, 5), (), (0, 3), (1,), (37,)]]
+
+
+def unfold(x):
+    cases = [((7,), 0, 3, 1), ((2, 9, 3), 1, 4, 2), ((2, 6), -1, 2, 5), ((3, 3), 0, 3, 1), ((4,), 0, 0, 1), ((0, 3), 1, 2, 1), ((1,), 0, 1, 1)]
+    run = lambda axis, size, step: lambda x: x.unfold(axis, size, step)
+    return [({"axis": a, "size": n, "step": s}, [x(*shape)], run(a, n, s)) for shape, a, n, s in cases]
+
+
 CASES = {
+    "sort": sort,
+    "argsort": argsort,
+    "topk": topk,
+    "masked_select": masked_select,
+    "nonzero": nonzero,
+    "unfold": unfold,
     "matmul": matmul,
     "conv2d": conv2d,
     "conv2d_input_grad": conv2d_input_grad,

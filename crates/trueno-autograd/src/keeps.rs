@@ -72,9 +72,15 @@ pub(crate) fn keeps(op: &Op, tracked: impl Fn(usize) -> bool) -> Keeps {
         Op::BatchNorm { .. } => Keeps { output: false, ..Keeps::EVERYTHING },
         Op::Custom(_) => Keeps::EVERYTHING,
         Op::CrossEntropy(_) => Keeps::inputs(true, true),
+        Op::Sort { .. } => Keeps::inputs(true, false),
+        Op::MaskedSelect => Keeps::inputs(false, true),
         Op::IndexSelect(_) | Op::Gather(_) | Op::IndexAdd { .. } | Op::ScatterAdd { .. } => Keeps::inputs(false, true),
         Op::Compare(_)
         | Op::ArgReduce { .. }
+        | Op::ArgSort { .. }
+        | Op::TopK { .. }
+        | Op::NonZero
+        | Op::Unfold { .. }
         | Op::AvgPool2d(_)
         | Op::AvgPool2dGrad(..)
         | Op::AdaptiveAvgPool2d(_)

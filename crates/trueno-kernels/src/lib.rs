@@ -34,6 +34,7 @@ pub mod pool;
 pub mod reduce;
 pub mod simd;
 pub mod softmax;
+pub mod sort;
 
 pub use axis::AxisBlocks;
 pub use cache::CacheSizes;

@@ -110,6 +110,33 @@ pub enum Op {
     Dropout(DropoutConfig),
     /// `[logits, labels]` of shapes `[N, C]` and `[N]`.
     CrossEntropy(CrossEntropyConfig),
+    /// `[x]` in order along an axis; equal elements keep theirs, and NaN is the largest.
+    Sort {
+        /// The axis.
+        axis: usize,
+        /// The largest first.
+        descending: bool,
+    },
+    /// `[x]`: the positions along an axis in the order that [`Op::Sort`] gives, as `i64`.
+    ArgSort {
+        /// The axis.
+        axis: usize,
+        /// The largest first.
+        descending: bool,
+    },
+    /// `[x]`: the positions of the extreme elements along an axis, in order, as `i64`.
+    TopK {
+        /// The axis.
+        axis: usize,
+        /// How many.
+        k: usize,
+        /// The largest or the smallest.
+        extreme: Extreme,
+    },
+    /// `[x, mask]` of one shape: the elements where the mask holds, of rank 1.
+    MaskedSelect,
+    /// `[x]`: the positions of what is not 0, as `i64` of shape `[count, rank]`.
+    NonZero,
     /// `[x]` in another type.
     Cast(DType),
     /// `[x]` in row-major order.
@@ -126,6 +153,15 @@ pub enum Op {
     Broadcast(Dims),
     /// `[x]` with axes reversed.
     Flip(Axes),
+    /// `[x]`: windows of an axis, `size` long and `step` apart, as a new last axis.
+    Unfold {
+        /// The axis, which becomes that of the windows.
+        axis: usize,
+        /// Elements of a window.
+        size: usize,
+        /// Elements from one window's first to the next one's.
+        step: usize,
+    },
     /// A user's function.
     Custom(Arc<dyn Function>),
 }
@@ -333,6 +369,12 @@ impl Op {
             Op::CumSum(_) => Row::Family(Family::CumSum),
             Op::Dropout(_) => Row::Family(Family::Dropout),
             Op::CrossEntropy(_) => Row::Family(Family::CrossEntropy),
+            Op::Sort { .. } => Row::Family(Family::Sort),
+            Op::ArgSort { .. } => Row::Family(Family::ArgSort),
+            Op::TopK { .. } => Row::Family(Family::TopK),
+            Op::MaskedSelect => Row::Family(Family::MaskedSelect),
+            Op::NonZero => Row::Family(Family::NonZero),
+            Op::Unfold { .. } => Row::Family(Family::Unfold),
             Op::Cast(_) => Row::Family(Family::Cast),
             Op::Contiguous => Row::Family(Family::Contiguous),
             Op::Permute(_) => Row::Family(Family::Permute),

@@ -126,6 +126,19 @@ fn movement() -> impl Strategy<Value = Op> {
         (dims(), items()).prop_map(|(shape, items)| Op::SliceScatter(shape, items)),
         dims().prop_map(Op::Broadcast),
         axes().prop_map(Op::Flip),
+        order(),
+    ]
+}
+
+fn order() -> impl Strategy<Value = Op> {
+    let extreme = |max| if max { Extreme::Max } else { Extreme::Min };
+    prop_oneof![
+        (size(), any::<bool>()).prop_map(|(axis, descending)| Op::Sort { axis, descending }),
+        (size(), any::<bool>()).prop_map(|(axis, descending)| Op::ArgSort { axis, descending }),
+        (size(), size(), any::<bool>()).prop_map(move |(axis, k, max)| Op::TopK { axis, k, extreme: extreme(max) }),
+        Just(Op::MaskedSelect),
+        Just(Op::NonZero),
+        (size(), size(), size()).prop_map(|(axis, size, step)| Op::Unfold { axis, size, step }),
     ]
 }
 

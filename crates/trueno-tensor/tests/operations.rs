@@ -100,6 +100,14 @@ fn example(family: Family, size: usize) -> (Op, Vec<DynTensor>) {
             (Op::SliceScatter(Dims::from_slice(&[2 * n, 64]), smallvec![range(2), range(-1)]), vec![x()])
         }
         Family::Broadcast => (Op::Broadcast(Dims::from_slice(&[2, n, 64])), vec![x()]),
+        Family::Sort => (Op::Sort { axis: 1, descending: false }, vec![x()]),
+        Family::ArgSort => (Op::ArgSort { axis: 0, descending: true }, vec![x()]),
+        Family::TopK => (Op::TopK { axis: 1, k: 5, extreme: Extreme::Max }, vec![x()]),
+        Family::MaskedSelect => {
+            (Op::MaskedSelect, vec![x(), x().compare(CompareOp::Gt, &x().constant(1.0).unwrap()).unwrap()])
+        }
+        Family::NonZero => (Op::NonZero, vec![x()]),
+        Family::Unfold => (Op::Unfold { axis: 0, size: 3, step: 2 }, vec![x()]),
         Family::Flip => (Op::Flip(smallvec![0, 1]), vec![x()]),
         Family::Custom => (Op::Custom(Arc::new(Doubled)), vec![x()]),
     }

@@ -115,7 +115,12 @@ pub(crate) fn gradients(step: Step<'_>) -> Result<Grads> {
         Op::Binary(row) => elementwise::binary(*row, &step.widened()?),
         Op::Ternary(row) => elementwise::ternary(*row, &step.widened()?),
         Op::Where => elementwise::select(&step),
-        Op::Compare(_) | Op::ArgReduce { .. } => step.each(|_| Err(undefined(&step.record.op))),
+        Op::Sort { axis, descending } => index::sort(*axis, *descending, &step),
+        Op::MaskedSelect => index::masked_select(&step),
+        Op::Unfold { axis, size, step: apart } => index::unfold(*axis, *size, *apart, &step),
+        Op::Compare(_) | Op::ArgReduce { .. } | Op::ArgSort { .. } | Op::TopK { .. } | Op::NonZero => {
+            step.each(|_| Err(undefined(&step.record.op)))
+        }
         Op::Reduce(reduction) => reduce::reduce(reduction, &step.widened()?),
         Op::CumSum(axis) => reduce::cumsum(*axis, &step),
         Op::Matmul => matmul::matmul(&step),

@@ -87,6 +87,29 @@ fn cases(family: Family) -> Vec<Case> {
             })
             .collect(),
         Family::CumSum => along_axes(Op::CumSum),
+        Family::Sort => along_axes(|axis| Op::Sort { axis, descending: axis == 1 }),
+        Family::ArgSort => along_axes(|axis| Op::ArgSort { axis, descending: false }),
+        Family::TopK => {
+            let best = |x: &[DynTensor]| x[0].topk(2, 1, Extreme::Max).map(|(elements, _)| elements);
+            assert!(best(&[normal(&[2, 3], 0)]).unwrap().tracks_gradient(), "elements have a gradient, positions none");
+            along_axes(|axis| Op::TopK { axis, k: 2, extreme: Extreme::Max })
+        }
+        Family::NonZero => views(|_| Some(Op::NonZero)),
+        Family::MaskedSelect => {
+            let mask = DynTensor::from_slice(&[true, false, false, true, true, false], &[2, 3]).unwrap();
+            let (none, row) = (mask.cast(DType::Bool).unwrap(), mask.slice(&[SliceItem::Index(0)]).unwrap());
+            vec![
+                op_case(Op::MaskedSelect, &[normal(&[2, 3], 0), none]),
+                op_case(Op::MaskedSelect, &[transposed(&[3, 2], 0), mask]),
+                case(&[normal(&[2, 3], 0)], move |x| x[0].masked_select(&row)),
+            ]
+        }
+        Family::Unfold => vec![
+            op_case(Op::Unfold { axis: 0, size: 3, step: 1 }, &[normal(&[5], 0)]),
+            op_case(Op::Unfold { axis: 1, size: 2, step: 3 }, &[transposed(&[6, 2], 0)]),
+            op_case(Op::Unfold { axis: 1, size: 2, step: 1 }, &[normal(&[2, 4, 2], 0)]),
+            op_case(Op::Unfold { axis: 0, size: 0, step: 1 }, &[normal(&[2, 2], 0)]),
+        ],
         Family::Dropout => {
             let config = DropoutConfig { p: 0.4, seed: 7, call: 3 };
             awkward([-1.0, 1.0], &[]).into_iter().map(|x| op_case(Op::Dropout(config), &[x])).collect()
@@ -258,7 +281,7 @@ fn indexed(family: Family) -> Vec<Case> {
             op_case(Op::IndexSelect(0), &[normal(&[3, 2], 0), rows.clone()]),
             op_case(Op::IndexSelect(1), &[transposed(&[3, 2], 0), rows.clone()]),
             op_case(Op::IndexSelect(0), &[normal(&[3, 2], 0), indices(&[], &[0])]),
-            case(&[normal(&[3, 2], 0)], move |x| x[0].embedding(&rows.reshape(&[2, 2])?)),
+            case(&[normal(&[3, 2], 0)], |x| x[0].embedding(&indices(&[2, 0, 2, 1], &[2, 2]))),
         ],
         Family::IndexAdd => vec![
             op_case(Op::IndexAdd { axis: 0, size: 3 }, &[normal(&[4, 2], 0), rows.clone()]),

@@ -59,6 +59,16 @@ macro_rules! family_table {
             CrossEntropy cross_entropy { grad: yes; tolerance: 1e-6, 1e-14; cancels: both; }
             /// Position of the largest (or smallest) element along an axis; the first on a tie, the first NaN if any.
             ArgReduce arg_reduce { grad: none "a position does not vary smoothly"; tolerance: 0.0, 0.0; }
+            /// The elements along an axis in order, equal ones in their own; NaN is the largest.
+            Sort sort { grad: yes; tolerance: 0.0, 0.0; }
+            /// The positions along an axis in the order of their elements.
+            ArgSort argsort { grad: none "a position does not vary smoothly"; tolerance: 0.0, 0.0; }
+            /// The positions of the `k` largest (or smallest) elements along an axis, in order.
+            TopK topk { grad: none "a position does not vary smoothly"; tolerance: 0.0, 0.0; }
+            /// The elements where a mask holds, in row-major order (NumPy's `x[mask]`).
+            MaskedSelect masked_select { grad: yes; tolerance: 0.0, 0.0; }
+            /// The positions of the elements that are not 0, in row-major order: `[count, rank]`.
+            NonZero nonzero { grad: none "a position does not vary smoothly"; tolerance: 0.0, 0.0; }
             /// The same elements in another data type.
             Cast cast { grad: yes; tolerance: 0.0, 0.0; }
             /// The same elements in row-major order.
@@ -75,6 +85,8 @@ macro_rules! family_table {
             Broadcast broadcast { grad: yes; tolerance: 0.0, 0.0; cancels: gradient; }
             /// Axes reversed; a view.
             Flip flip { grad: yes; tolerance: 0.0, 0.0; }
+            /// Windows of an axis, as a new last axis; a view (PyTorch's `unfold`).
+            Unfold unfold { grad: yes; tolerance: 0.0, 0.0; cancels: gradient; }
             /// A user's function with a gradient of its own; checkpointing is one.
             Custom custom { grad: yes; tolerance: 0.0, 0.0; }
         }

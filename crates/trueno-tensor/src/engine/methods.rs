@@ -4,7 +4,7 @@ use super::apply;
 use crate::{Axes, Conv2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Op, Pool2dConfig, Reduction};
 use smallvec::SmallVec;
 use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
-use trueno_core::{DType, Dims, Error, Result, dispatch_dtype};
+use trueno_core::{DType, Dims, Error, Result, broadcast_shapes, dispatch_dtype};
 
 impl DynTensor {
     /// A row of the unary table, with its scalar parameters (unused ones are ignored).
@@ -197,6 +197,51 @@ impl DynTensor {
             Some((mean, var)) => apply(&op, &[self, weight, bias, mean, var]),
             None => apply(&op, &[self, weight, bias]),
         }
+    }
+
+    /// The elements along an axis in order, the smallest first unless `descending`. Equal elements keep their order, and
+    /// NaN is larger than any number.
+    ///
+    /// # Errors
+    /// [`Error::Axis`].
+    pub fn sort(&self, axis: isize, descending: bool) -> Result<DynTensor> {
+        apply(&Op::Sort { axis: self.layout().axis("sort", axis)?, descending }, &[self])
+    }
+
+    /// The positions along an axis in the order of [`DynTensor::sort`], as `i64`.
+    ///
+    /// # Errors
+    /// [`Error::Axis`].
+    pub fn argsort(&self, axis: isize, descending: bool) -> Result<DynTensor> {
+        apply(&Op::ArgSort { axis: self.layout().axis("argsort", axis)?, descending }, &[self])
+    }
+
+    /// The `k` largest or smallest elements along an axis, in order, and their positions; of equal ones the first comes
+    /// first.
+    ///
+    /// # Errors
+    /// [`Error::Axis`]; [`Error::Argument`] if the axis has fewer.
+    pub fn topk(&self, k: usize, axis: isize, extreme: Extreme) -> Result<(DynTensor, DynTensor)> {
+        let resolved = self.layout().axis("topk", axis)?;
+        let positions = apply(&Op::TopK { axis: resolved, k, extreme }, &[self])?;
+        Ok((self.gather(axis, &positions)?, positions))
+    }
+
+    /// The elements where a mask holds, in row-major order; the two broadcast.
+    ///
+    /// # Errors
+    /// [`Error::Broadcast`], or [`Error::DType`] if the mask is not `bool`.
+    pub fn masked_select(&self, mask: &DynTensor) -> Result<DynTensor> {
+        let shape = broadcast_shapes("masked_select", self.shape(), mask.shape())?;
+        apply(&Op::MaskedSelect, &[&self.broadcast_to(&shape)?, &mask.broadcast_to(&shape)?])
+    }
+
+    /// The positions of the elements that are not 0, in row-major order: `i64` of shape `[count, rank]`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn nonzero(&self) -> Result<DynTensor> {
+        apply(&Op::NonZero, &[self])
     }
 
     /// Slices of an axis at the positions of an `i64` tensor of rank 1 (negative ones count from the end).

@@ -120,6 +120,14 @@ impl DynTensor {
         apply(&Op::Slice(items), &[self])
     }
 
+    /// Windows of an axis, `size` long and `step` apart, as a new last axis: a view (PyTorch's `unfold`).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if a window is longer than the axis, or the step is 0.
+    pub fn unfold(&self, axis: isize, size: usize, step: usize) -> Result<DynTensor> {
+        apply(&Op::Unfold { axis: self.layout().axis("unfold", axis)?, size, step }, &[self])
+    }
+
     /// Axes reversed.
     ///
     /// # Errors

@@ -37,6 +37,9 @@ pub(super) fn check(op: &Op, inputs: &[&DynTensor]) -> Result<()> {
         | Op::Conv2dWeightGrad(_, shape)
         | Op::AvgPool2dGrad(_, shape)
         | Op::AdaptiveAvgPool2dGrad(shape) => checked_size(op.name(), shape).map(drop),
+        Op::Sort { axis, .. } | Op::ArgSort { axis, .. } | Op::TopK { axis, .. } | Op::Unfold { axis, .. } => {
+            exists(op, *axis, inputs[0].rank())
+        }
         Op::Permute(axes) | Op::Flip(axes) => axes.iter().try_for_each(|&axis| exists(op, axis, inputs[0].rank())),
         Op::Unary(..)
         | Op::Binary(_)
@@ -51,6 +54,8 @@ pub(super) fn check(op: &Op, inputs: &[&DynTensor]) -> Result<()> {
         | Op::LayerNorm { .. }
         | Op::BatchNorm { .. }
         | Op::Pad { .. }
+        | Op::MaskedSelect
+        | Op::NonZero
         | Op::Dropout(_)
         | Op::CrossEntropy(_)
         | Op::Cast(_)
@@ -92,6 +97,11 @@ fn operands(op: &Op) -> RangeInclusive<usize> {
         | Op::LogSumExp { .. }
         | Op::Pad { .. }
         | Op::CumSum(_)
+        | Op::Sort { .. }
+        | Op::ArgSort { .. }
+        | Op::TopK { .. }
+        | Op::NonZero
+        | Op::Unfold { .. }
         | Op::Dropout(_)
         | Op::Cast(_)
         | Op::Contiguous
@@ -110,6 +120,7 @@ fn operands(op: &Op) -> RangeInclusive<usize> {
         | Op::Gather(_)
         | Op::IndexAdd { .. }
         | Op::ScatterAdd { .. }
+        | Op::MaskedSelect
         | Op::CrossEntropy(_) => 2..=2,
         Op::Ternary(_) | Op::Where => 3..=3,
         Op::Conv2d(_) => 2..=3,

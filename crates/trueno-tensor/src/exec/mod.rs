@@ -13,6 +13,7 @@ mod fixtures;
 mod index;
 pub(crate) mod isa;
 mod loss;
+mod mask;
 mod matmul;
 pub(crate) mod movement;
 mod norm;
@@ -21,6 +22,7 @@ mod pool;
 mod product;
 mod reduce;
 mod softmax;
+mod sort;
 
 use crate::{DynTensor, Op, Saved};
 use smallvec::smallvec;
@@ -70,6 +72,8 @@ fn computes(op: &Op) -> bool {
         | Op::SliceScatter(..)
         | Op::Broadcast(_)
         | Op::Flip(_)
+        | Op::Unfold { .. }
+        | Op::MaskedSelect
         | Op::Concat(_)
         | Op::Pad { .. }
         | Op::Where
@@ -99,6 +103,10 @@ fn computes(op: &Op) -> bool {
         | Op::IndexAdd { .. }
         | Op::ScatterAdd { .. }
         | Op::CumSum(_)
+        | Op::Sort { .. }
+        | Op::ArgSort { .. }
+        | Op::TopK { .. }
+        | Op::NonZero
         | Op::Dropout(_)
         | Op::CrossEntropy(_) => true,
     }
@@ -132,6 +140,12 @@ fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
             let axes: Vec<isize> = axes.iter().map(|&axis| axis as isize).collect();
             view(inputs[0].layout().flip("flip", &axes)?)
         }
+        Op::Unfold { axis, size, step } => view(inputs[0].layout().unfold("unfold", *axis as isize, *size, *step)?),
+        Op::Sort { axis, descending } => sort::sort(*axis, *descending, inputs[0]).map(plain),
+        Op::ArgSort { axis, descending } => sort::argsort(*axis, *descending, inputs[0]).map(plain),
+        Op::TopK { axis, k, extreme } => sort::top_k(*axis, *k, *extreme, inputs[0]).map(plain),
+        Op::MaskedSelect => mask::masked_select(inputs[0], inputs[1]).map(plain),
+        Op::NonZero => mask::nonzero(inputs[0]).map(plain),
         Op::Slice(items) => view(inputs[0].layout().slice("slice", items)?),
         Op::Broadcast(shape) => view(inputs[0].layout().broadcast_to("broadcast_to", shape)?),
         Op::Reshape(shape) => movement::reshape(shape, inputs[0]).map(plain),

@@ -10,6 +10,7 @@ mod macros;
 mod nn;
 mod operand;
 mod operators;
+mod order;
 mod random;
 mod rank;
 mod reduce;

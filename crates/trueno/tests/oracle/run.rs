@@ -39,8 +39,12 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| value.as_str().unwrap().parse().unwrap())
 }
 
+fn flag(p: &Value, name: &str) -> bool {
+    p[name].as_bool().unwrap_or(false)
+}
+
 fn keep_dims(p: &Value) -> bool {
-    p["keep_dims"].as_bool().unwrap_or(false)
+    flag(p, "keep_dims")
 }
 
 fn index(value: &Value) -> usize {
@@ -160,6 +164,15 @@ fn family(family: Family, p: &Value, inputs: &[&DynTensor]) -> Result<DynTensor>
             let shape: Vec<usize> = p["shape"].as_array().unwrap().iter().map(index).collect();
             x.broadcast_to(&shape)
         }
+        Family::Sort => x.sort(axis(), flag(p, "descending")),
+        Family::ArgSort => x.argsort(axis(), flag(p, "descending")),
+        Family::TopK => {
+            let extreme = if flag(p, "largest") { Extreme::Max } else { Extreme::Min };
+            Ok(x.topk(index(&p["k"]), axis(), extreme)?.1)
+        }
+        Family::MaskedSelect => x.masked_select(inputs[1]),
+        Family::NonZero => x.nonzero(),
+        Family::Unfold => x.unfold(axis(), index(&p["size"]), index(&p["step"])),
         Family::Flip => x.flip(&list(&p["axes"])),
         Family::Dropout | Family::Custom => unreachable!("exempt: PyTorch has no answer for {}", family.name()),
     }
