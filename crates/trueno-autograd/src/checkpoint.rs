@@ -2,6 +2,7 @@
 
 use crate::backward::{GradOptions, towards};
 use crate::mode;
+use crate::replay;
 use crate::tensor::Autograd;
 use crate::variable::Variable;
 use std::collections::HashSet;
@@ -14,7 +15,8 @@ use trueno_tensor::{DynTensor, Function, Op, Saved};
 /// intermediate values is then needed for one such piece at a time.
 ///
 /// Gradients reach the inputs and whatever tracked tensors `f` closes over, parameters above all. `f` must give the same
-/// value when called again; a random operation in it must have its own fixed seed.
+/// value when called again: what it draws by [`draw_once`](crate::draw_once), as dropout does, is the same again, and what it
+/// does unless [`is_recomputing`](crate::is_recomputing), as batch normalisation keeps its statistics, is done once.
 ///
 /// # Errors
 /// Those of `f`.
@@ -34,7 +36,7 @@ pub fn checkpoint<X: Autograd, Y: Autograd>(
     inputs: &[&X],
 ) -> Result<Y> {
     let inputs: Vec<&DynTensor> = inputs.iter().map(|x| x.as_dyn()).collect();
-    let output = Checkpoint { f: Box::new(untyped(f)), inputs: inputs.len() }.apply(&inputs)?;
+    let output = Checkpoint { f: Box::new(untyped(f)), inputs: inputs.len(), drawn: Arc::default() }.apply(&inputs)?;
     Y::from_dyn(output)
 }
 
@@ -61,13 +63,16 @@ fn distinct(reached: Vec<DynTensor>) -> Vec<DynTensor> {
 struct Checkpoint {
     f: Box<Untyped>,
     inputs: usize,
+    /// What the function drew when it ran first.
+    drawn: Arc<[u64]>,
 }
 
 impl Checkpoint {
     /// The value, recorded as one operation on the inputs and on the tracked tensors that the function reached for.
-    fn apply(self, inputs: &[&DynTensor]) -> Result<DynTensor> {
+    fn apply(mut self, inputs: &[&DynTensor]) -> Result<DynTensor> {
         let detached: Vec<DynTensor> = inputs.iter().map(|x| x.detach()).collect();
-        let (output, reached) = mode::watch(|| (self.f)(&detached));
+        let ((output, reached), drawn) = replay::first(|| mode::watch(|| (self.f)(&detached)));
+        self.drawn = drawn;
         let output = output?.detach();
         let closed_over = distinct(reached);
         let operands: Vec<&DynTensor> = inputs.iter().copied().chain(&closed_over).collect();
@@ -92,7 +97,7 @@ impl Function for Checkpoint {
 
     fn forward(&self, inputs: &[&DynTensor]) -> Result<DynTensor> {
         let inputs: Vec<DynTensor> = inputs[..self.inputs].iter().map(|x| x.detach()).collect();
-        mode::no_grad(|| (self.f)(&inputs))
+        replay::again(&self.drawn, || mode::no_grad(|| (self.f)(&inputs)))
     }
 
     fn backward(&self, inputs: &[&DynTensor], output: &DynTensor, g: &DynTensor) -> Result<Vec<Option<DynTensor>>> {
@@ -104,7 +109,7 @@ impl Function for Checkpoint {
                 _ => (*x).clone(),
             };
             let operands: Vec<DynTensor> = inputs[..self.inputs].iter().map(again).collect();
-            let result = (self.f)(&operands)?;
+            let result = replay::again(&self.drawn, || (self.f)(&operands))?;
             if (result.shape(), result.dtype()) != (output.shape(), output.dtype()) {
                 let reason = "the function gave another shape or type when it was called again".into();
                 return Err(Error::Gradient { op: "checkpoint", reason });

@@ -42,6 +42,7 @@ mod gradients;
 mod keeps;
 mod mode;
 mod reads;
+mod replay;
 mod rules;
 mod tensor;
 mod traced;
@@ -53,6 +54,7 @@ pub use checkpoint::checkpoint;
 pub use gradcheck::{GradcheckOptions, gradcheck, gradgradcheck};
 pub use gradients::Gradients;
 pub use mode::{enable_grad, is_grad_enabled, no_grad};
+pub use replay::{draw_once, is_recomputing};
 pub use tensor::{Autograd, Backward, HookHandle, RankZero};
 pub use walk::BackwardOptions;
 

@@ -1,6 +1,7 @@
 //! What a layer is: a module with an input and an output.
 
 use crate::Module;
+use std::sync::Arc;
 use trueno_core::Result;
 
 /// What a network is run for. It is an argument of `forward`, so that a network is never left in the wrong one.
@@ -70,6 +71,14 @@ pub(crate) fn expect<T>(result: Result<T>) -> T {
 }
 
 impl<Input: ?Sized, L: Layer<Input> + ?Sized> Layer<Input> for Box<L> {
+    type Output = L::Output;
+
+    fn try_forward(&self, input: &Input, mode: Mode) -> Result<L::Output> {
+        (**self).try_forward(input, mode)
+    }
+}
+
+impl<Input: ?Sized, L: Layer<Input>> Layer<Input> for Arc<L> {
     type Output = L::Output;
 
     fn try_forward(&self, input: &Input, mode: Mode) -> Result<L::Output> {

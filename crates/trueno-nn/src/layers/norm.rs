@@ -1,6 +1,7 @@
 //! Normalisation layers.
 
 use crate::{Buffer, Layer, Mode, Module, Param, Visitor, VisitorMut};
+use trueno_autograd::is_recomputing;
 use trueno_core::table::BinaryOp;
 use trueno_core::{Error, Float, Result};
 use trueno_tensor::{DynTensor, Tensor, batch_norm_with_stats};
@@ -71,7 +72,10 @@ impl<T: Float> BatchNorm<T> {
                     return Err(Error::Shape { op, got: input.shape().into(), reason });
                 }
                 let (output, stats) = batch_norm_with_stats(input, weight, bias, self.config.eps)?;
-                self.track(stats)?;
+                // What a checkpoint computes again has been counted.
+                if !is_recomputing() {
+                    self.track(stats)?;
+                }
                 Ok(output)
             }
         }

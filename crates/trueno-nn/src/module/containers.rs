@@ -2,6 +2,7 @@
 
 use super::{Module, Scoped, Visitor, VisitorMut};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 impl<M: Module + ?Sized> Module for Box<M> {
     fn visit(&self, visitor: &mut dyn Visitor) {
@@ -10,6 +11,26 @@ impl<M: Module + ?Sized> Module for Box<M> {
 
     fn visit_mut(&mut self, visitor: &mut dyn VisitorMut) {
         (**self).visit_mut(visitor);
+    }
+}
+
+/// A part that closures can hold too, such as a piece of a [`checkpoint`](trueno_autograd::checkpoint()).
+///
+/// `visit_mut` (a step of an optimizer, say) wants it alone: backward passes release what they ran.
+impl<M: Module> Module for Arc<M> {
+    fn visit(&self, visitor: &mut dyn Visitor) {
+        (**self).visit(visitor);
+    }
+
+    /// # Panics
+    /// If anything else holds the module: a graph that no backward pass has consumed, or another handle.
+    fn visit_mut(&mut self, visitor: &mut dyn VisitorMut) {
+        match Arc::get_mut(self) {
+            Some(module) => module.visit_mut(visitor),
+            None => panic!(
+                "a module in an `Arc` is changed while something else holds it; drop the losses made with it first"
+            ),
+        }
     }
 }
 

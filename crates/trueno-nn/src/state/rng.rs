@@ -2,6 +2,7 @@
 
 use crate::{Module, Visitor, VisitorMut};
 use std::sync::atomic::{AtomicU64, Ordering};
+use trueno_autograd::draw_once;
 use trueno_core::DType;
 use trueno_tensor::DynTensor;
 
@@ -36,9 +37,10 @@ impl RngState {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// The number of this call, which no other call gets.
+    /// The number of this call, which no other call gets. What a [`checkpoint`](trueno_autograd::checkpoint()) computes again
+    /// gets the number that it got at first.
     pub fn next_call(&self) -> u64 {
-        self.calls.fetch_add(1, Ordering::Relaxed)
+        draw_once(|| self.calls.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Both numbers as an `i64` tensor of shape `[2]`, bit for bit.
