@@ -22,11 +22,15 @@
 
 mod device;
 pub mod elementwise;
+pub mod matmul;
 mod memory;
 mod record;
+pub mod reduce;
+pub mod rows;
 mod storage;
 #[cfg(test)]
 mod testing;
+mod walk;
 
 pub use device::{Capabilities, Device, DeviceInfo, DeviceKind, Options, Selector, Stats};
 pub use memory::{Buffer, Readback, View};

@@ -9,6 +9,8 @@ mod program;
 pub use formula::Side;
 
 pub(crate) use formula::Formula;
+#[cfg(test)]
+pub(crate) use program::every_program;
 pub(crate) use program::{Access, Program};
 
 #[cfg(test)]

@@ -205,3 +205,61 @@ impl Access {
 fn slot(at: usize) -> String {
     format!("immediates.w[{}].{}", at / 4, ["x", "y", "z", "w"][at % 4])
 }
+
+/// Every formula over what it computes in, and every way to read an operand.
+#[cfg(test)]
+pub(crate) fn every_program() -> impl Iterator<Item = Program> {
+    use super::Side;
+    use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
+    let f32s = (DType::F32, Scalar::F32);
+    let integers = [(DType::I32, Scalar::I32), (DType::U32, Scalar::U32)];
+    let mut cases = Vec::new();
+    for &op in UnaryOp::ALL {
+        cases.extend([(Formula::Unary(op), f32s), (Formula::UnaryGrad(op), f32s)]);
+        cases.extend(integers.into_iter().filter(|_| op.info().integers).map(|t| (Formula::Unary(op), t)));
+    }
+    for &op in BinaryOp::ALL {
+        let sides = [Side::Left, Side::Right].map(|side| (Formula::BinaryGrad(op, side), f32s));
+        cases.extend(sides.into_iter().chain([(Formula::Binary(op), f32s)]));
+        cases.extend(integers.into_iter().filter(|_| op.info().integers).map(|t| (Formula::Binary(op), t)));
+    }
+    for &op in CompareOp::ALL {
+        let types = integers.into_iter().chain([f32s, (DType::Bool, Scalar::U32)]);
+        cases.extend(types.map(|t| (Formula::Compare(op), t)));
+    }
+    for &op in TernaryOp::ALL {
+        cases.push((Formula::Ternary(op), f32s));
+        cases.extend((0..3).map(|index| (Formula::TernaryGrad(op, index), f32s)));
+    }
+    cases.extend(ReduceOp::ALL.iter().map(|&op| (Formula::ReduceGrad(op), f32s)));
+    let types = [DType::F32, DType::F16, DType::BF16, DType::I32, DType::U32, DType::U8, DType::Bool];
+    for from in types {
+        let scalar = crate::storage::scalar("test", from).expect("a type of 32 bits or fewer");
+        cases.extend(types.map(|to| (Formula::Cast(from, to), (from, scalar))));
+        cases.push((Formula::Fill, (from, scalar)));
+    }
+    let shapes = [
+        (Access::Whole, 0, true),
+        (Access::Constant, 0, true),
+        (Access::Vector, 2, true),
+        (Access::Strided, 3, true),
+        (Access::Strided, 2, false),
+    ];
+    cases.into_iter().enumerate().flat_map(move |(at, (formula, (dtype, scalar)))| {
+        // Each formula in one of the ways, and some in all.
+        let ways: Vec<_> = if at % 40 == 0 { shapes.to_vec() } else { vec![shapes[at % shapes.len()]] };
+        ways.into_iter().map(move |(access, rank, aligned)| {
+            let mut operands: SmallVec<[(DType, Access); 4]> = SmallVec::from_elem((dtype, access), formula.operands());
+            let rank = if operands.is_empty() { 0 } else { rank };
+            let result = match formula {
+                Formula::Cast(_, to) => to,
+                Formula::Compare(_) => DType::Bool,
+                _ => dtype,
+            };
+            if formula == Formula::Where {
+                operands[0].0 = DType::Bool;
+            }
+            Program { formula, scalar, operands, result, rank, aligned }
+        })
+    })
+}

@@ -1,12 +1,15 @@
 //! The name of every shader that this crate can make.
 
 use super::Shader;
-use crate::elementwise;
+use crate::{elementwise, matmul, reduce, rows};
 
 /// A shader, by what it computes and over which types and layouts. Equal programs are one pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Program {
     Elementwise(elementwise::Program),
+    Reduce(reduce::Program),
+    Rows(rows::Program),
+    Matmul(matmul::Program),
     /// Text of a test's own.
     #[cfg(test)]
     Text(&'static str),
@@ -17,8 +20,37 @@ impl Program {
     pub fn shader(&self) -> Shader {
         match self {
             Self::Elementwise(program) => program.shader(),
+            Self::Reduce(program) => program.shader(),
+            Self::Rows(program) => program.shader(),
+            Self::Matmul(program) => program.shader(),
             #[cfg(test)]
             Self::Text(text) => Shader { text: (*text).into(), reads: 0, writes: 1 },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+    use super::*;
+
+    /// Every kind of shader, generated and hand-written, as a driver would see it; no device is needed.
+    #[test]
+    fn every_shader_is_valid() {
+        let mut programs: Vec<Program> = elementwise::every_program().map(Program::Elementwise).collect();
+        programs.extend(reduce::every_program().map(Program::Reduce));
+        programs.extend(rows::every_program().map(Program::Rows));
+        programs.extend(matmul::every_program().map(Program::Matmul));
+        assert!(programs.len() > 250, "{}", programs.len());
+        for program in programs {
+            let Shader { text, reads, writes } = program.shader();
+            let module = naga::front::wgsl::parse_str(&text)
+                .unwrap_or_else(|error| panic!("{program:?}: {}\n{text}", error.emit_to_string(&text)));
+            let mut validator = Validator::new(ValidationFlags::all(), Capabilities::all());
+            validator.validate(&module).unwrap_or_else(|error| panic!("{program:?}: {error:?}\n{text}"));
+            let bindings = module.global_variables.iter().filter(|(_, variable)| variable.binding.is_some()).count();
+            assert_eq!(bindings as u32, reads + writes, "{program:?}");
         }
     }
 }

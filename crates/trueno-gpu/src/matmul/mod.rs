@@ -1,0 +1,272 @@
+//! Matrix products: any strides, batches that broadcast, bias and activation in the same kernel.
+
+mod cooperative;
+mod program;
+#[cfg(test)]
+mod tests;
+
+use cooperative::Cooperative;
+use program::{Reading, SLICE, Tiled, slots};
+use trueno_core::table::{BinaryOp, ReduceOp, UnaryOp};
+use trueno_core::{DType, Dims, Error, Result, broadcast_shapes};
+
+use crate::elementwise::{binary, cast, unary};
+use crate::memory::{Buffer, View};
+use crate::record::{self, Immediates, Launch};
+use crate::reduce::reduce;
+
+/// A kernel of this family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Program {
+    Tiled(Tiled),
+    Cooperative(Cooperative),
+}
+
+impl Program {
+    pub fn shader(&self) -> record::Shader {
+        match self {
+            Self::Tiled(program) => program.shader(),
+            Self::Cooperative(program) => program.shader(),
+        }
+    }
+}
+
+/// What is done to each element of a product before it is stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Epilogue<'a> {
+    /// One `f32` for each column.
+    pub bias: Option<&'a View<'a>>,
+    /// A row on one operand, with its parameters.
+    pub activation: Option<(UnaryOp, [f64; 2])>,
+}
+
+/// Workgroups below which tiles are made smaller, and then K is cut.
+const BUSY: usize = 128;
+
+/// The product over the last two axes, `[.., M, K]` by `[.., K, N]`; leading axes broadcast (NumPy's `matmul`, without its
+/// vectors). Half precision is accumulated in `f32`; `result` is `float32` or the operands' type.
+///
+/// # Errors
+/// [`Error::ShapePair`] if the operands do not fit, [`Error::Broadcast`], [`Error::DType`]; and what the device refuses.
+pub fn matmul(a: &View<'_>, b: &View<'_>, result: DType, epilogue: Epilogue<'_>) -> Result<Buffer> {
+    let job = Job::new(a, b, result, epilogue)?;
+    let device = a.buffer().device();
+    if job.batch() * job.m * job.n == 0 {
+        return Buffer::new(device, OP, result, 0);
+    }
+    if let Some(program) = Cooperative::fits(device, &job) {
+        return program.run(&job);
+    }
+    let blocks = if job.tiles(128) >= BUSY { [2, 2] } else { [1, 1] };
+    let tiles = job.tiles(64 * blocks[0]);
+    let parts = if tiles < BUSY && job.k >= 512 { (2 * BUSY).div_ceil(tiles).min(job.k / 256) } else { 1 };
+    let wide = result != DType::F32 && (parts > 1 || !job.n.is_multiple_of(4));
+    if parts == 1 && !wide {
+        return job.tiled(blocks, 1, result, epilogue);
+    }
+    let product = job.tiled(blocks, parts, DType::F32, if parts == 1 { epilogue } else { Epilogue::default() })?;
+    let rows = job.batch() * job.m;
+    let mut output = product;
+    if parts > 1 {
+        let pieces = View::contiguous(OP, &output, &[job.batch(), parts, job.m * job.n])?;
+        output = reduce(ReduceOp::Sum, &pieces, &[1], 0.0)?;
+        if let Some(bias) = epilogue.bias {
+            output = binary(BinaryOp::Add, &View::contiguous(OP, &output, &[rows, job.n])?, bias)?;
+        }
+        if let Some((op, parameters)) = epilogue.activation {
+            output = unary(op, parameters, &View::contiguous(OP, &output, &[rows * job.n])?)?;
+        }
+    }
+    if result == DType::F32 { Ok(output) } else { cast(&View::contiguous(OP, &output, &[rows * job.n])?, result) }
+}
+
+const OP: &str = "matmul";
+
+/// Operands that fit.
+struct Job<'a> {
+    operands: [&'a View<'a>; 2],
+    m: usize,
+    n: usize,
+    k: usize,
+    /// Batch axes and the strides of each operand along them.
+    sizes: Dims,
+    strides: [Vec<isize>; 2],
+    /// Along M and K of the left operand, along N and K of the right one.
+    steps: [[isize; 2]; 2],
+    result: DType,
+    plain: bool,
+}
+
+impl<'a> Job<'a> {
+    fn new(a: &'a View<'a>, b: &'a View<'a>, result: DType, epilogue: Epilogue<'_>) -> Result<Self> {
+        let misfit = |reason: String| Error::ShapePair {
+            op: OP,
+            lhs: a.shape().into(),
+            rhs: b.shape().into(),
+            reason: reason.into(),
+        };
+        let ranks = [a.shape().len(), b.shape().len()];
+        if ranks.iter().any(|&rank| rank < 2) {
+            return Err(misfit("both have at least two axes".into()));
+        }
+        let [(lead_a, tail_a), (lead_b, tail_b)] = [a.shape().split_at(ranks[0] - 2), b.shape().split_at(ranks[1] - 2)];
+        let (m, k, n) = (tail_a[0], tail_a[1], tail_b[1]);
+        if tail_b[0] != k {
+            return Err(misfit(format!(
+                "columns on the left ({k}) and rows on the right ({}) must be equal",
+                tail_b[0]
+            )));
+        }
+        let dtype = a.buffer().dtype();
+        let wrong = |got, expected: String| Err(Error::DType { op: OP, got, expected: expected.into() });
+        if !matches!(dtype, DType::F32 | DType::F16 | DType::BF16) {
+            return wrong(dtype, "on a GPU it takes float32, float16 and bfloat16; cast it first".into());
+        }
+        if b.buffer().dtype() != dtype {
+            return wrong(b.buffer().dtype(), format!("the other operand is {dtype}; cast one of them"));
+        }
+        if result != dtype && result != DType::F32 {
+            return wrong(result, format!("a product of {dtype} is that or float32"));
+        }
+        if let Some(bias) = epilogue.bias {
+            if bias.shape() != [n] {
+                return Err(misfit(format!(
+                    "a bias of shape {:?} is not one element for each of {n} columns",
+                    bias.shape()
+                )));
+            }
+            if bias.buffer().dtype() != DType::F32 || !bias.layout().is_contiguous() || bias.layout().offset() != 0 {
+                return wrong(
+                    bias.buffer().dtype(),
+                    "a bias is float32 and a whole buffer; cast or copy it first".into(),
+                );
+            }
+        }
+        let sizes = broadcast_shapes(OP, lead_a, lead_b)?;
+        let wide = |x: &View<'_>, tail: &[usize]| -> Result<Vec<isize>> {
+            let shape: Dims = sizes.iter().chain(tail).copied().collect();
+            Ok(x.layout().broadcast_to(OP, &shape)?.strides().to_vec())
+        };
+        let (mut left, mut right) = (wide(a, tail_a)?, wide(b, tail_b)?);
+        let steps = [[left[sizes.len()], left[sizes.len() + 1]], [right[sizes.len() + 1], right[sizes.len()]]];
+        left.truncate(sizes.len());
+        right.truncate(sizes.len());
+        let plain = epilogue.bias.is_none() && epilogue.activation.is_none();
+        Ok(Self { operands: [a, b], m, n, k, sizes, strides: [left, right], steps, result, plain })
+    }
+
+    fn batch(&self) -> usize {
+        self.sizes.iter().product()
+    }
+
+    fn tiles(&self, tile: usize) -> usize {
+        self.m.div_ceil(tile) * self.n.div_ceil(tile) * self.batch()
+    }
+
+    /// How an operand's slices can be read, by its layout alone.
+    fn reading(&self, at: usize) -> Reading {
+        let by_fours = |value: isize| value % 4 == 0;
+        let [across, along] = self.steps[at];
+        let size = [self.m, self.n][at];
+        let based =
+            self.operands[at].layout().offset().is_multiple_of(4) && self.strides[at].iter().all(|&s| by_fours(s));
+        if based && along == 1 && self.k.is_multiple_of(4) && by_fours(across) {
+            Reading::AlongK
+        } else if based && across == 1 && size.is_multiple_of(4) && by_fours(along) {
+            Reading::Across
+        } else {
+            Reading::Single
+        }
+    }
+
+    fn tiled(&self, blocks: [usize; 2], parts: usize, result: DType, epilogue: Epilogue<'_>) -> Result<Buffer> {
+        let [a, b] = self.operands.map(View::buffer);
+        let device = a.device();
+        let program = Tiled {
+            dtypes: [a.dtype(), b.dtype()],
+            reading: [self.reading(0), self.reading(1)],
+            result,
+            blocks,
+            batch_rank: self.sizes.len(),
+            aligned: self.n.is_multiple_of(4),
+            bias: epilogue.bias.is_some(),
+            activation: epilogue.activation.map(|(op, _)| op),
+        };
+        let span = self.k.div_ceil(parts).next_multiple_of(SLICE);
+        let mut immediates = self.immediates(span, parts)?;
+        if let Some((_, parameters)) = epilogue.activation {
+            immediates[slots::PARAMETERS] = (parameters[0] as f32).to_bits();
+            immediates[slots::PARAMETERS + 1] = (parameters[1] as f32).to_bits();
+        }
+        let [tile_m, tile_n] = program.tile();
+        let groups = [self.n.div_ceil(tile_n), self.m.div_ceil(tile_m), self.batch() * parts];
+        let most = device.capabilities().groups_per_axis as usize;
+        if groups.iter().any(|&count| count > most) {
+            return device
+                .refuse(OP, format!("{groups:?} tiles, and {most} along an axis are the most: split the batch"));
+        }
+        let output = Buffer::new(device, OP, result, self.batch() * parts * self.m * self.n)?;
+        let reads: Vec<&Buffer> = [a, b].into_iter().chain(epilogue.bias.map(View::buffer)).collect();
+        let program = record::Program::Matmul(Program::Tiled(program));
+        let groups = groups.map(|count| count as u32);
+        Launch { op: OP, program, reads: &reads, writes: &[&output], immediates, groups }.record(device)?;
+        Ok(output)
+    }
+
+    fn immediates(&self, span: usize, parts: usize) -> Result<Immediates> {
+        let mut immediates = Immediates::default();
+        let rank = self.sizes.len();
+        if slots::BATCH + 3 * rank > immediates.len() {
+            return Err(Error::Argument {
+                op: OP,
+                reason: format!("{rank} batch axes; reshape them into fewer").into(),
+            });
+        }
+        for (at, size) in
+            [(slots::M, self.m), (slots::N, self.n), (slots::K, self.k), (slots::SPAN, span), (slots::PARTS, parts)]
+        {
+            immediates[at] = size as u32;
+        }
+        for at in 0..2 {
+            immediates[slots::OFFSETS + at] = self.operands[at].layout().offset() as u32;
+            for (axis, &stride) in self.strides[at].iter().enumerate() {
+                immediates[slots::BATCH + rank * (1 + at) + axis] = stride as u32;
+            }
+        }
+        let [[m, left_k], [n, right_k]] = self.steps;
+        for (at, stride) in [m, left_k, right_k, n].into_iter().enumerate() {
+            immediates[slots::STRIDES + at] = stride as u32;
+        }
+        for (axis, &size) in self.sizes.iter().enumerate() {
+            immediates[slots::BATCH + axis] = size as u32;
+        }
+        Ok(immediates)
+    }
+}
+
+/// Every way to read the operands, in both tile sizes and on matrix units.
+#[cfg(test)]
+pub(crate) fn every_program() -> impl Iterator<Item = Program> {
+    let readings = [Reading::AlongK, Reading::Across, Reading::Single];
+    let pairs = readings.into_iter().flat_map(move |left| readings.map(|right| [left, right]));
+    let tiled = pairs.clone().enumerate().map(|(at, reading)| {
+        Program::Tiled(Tiled {
+            dtypes: [if at % 2 == 0 { DType::F32 } else { DType::F16 }; 2],
+            reading,
+            result: if at % 3 == 0 { DType::F16 } else { DType::F32 },
+            blocks: if at % 2 == 0 { [2, 2] } else { [1, 1] },
+            batch_rank: at % 4,
+            aligned: at % 3 != 1,
+            bias: at % 2 == 1,
+            activation: (at % 2 == 1).then_some(UnaryOp::Gelu),
+        })
+    });
+    let whole = pairs.filter(|reading| !reading.contains(&Reading::Single));
+    let shapes = [([4, 4], [2, 4]), ([4, 2], [2, 4])];
+    let cooperative = whole.flat_map(move |reading| {
+        shapes.map(|(fragments, subgroups)| {
+            Program::Cooperative(Cooperative { reading, fragments, subgroups, batch_rank: 1 })
+        })
+    });
+    tiled.chain(cooperative)
+}

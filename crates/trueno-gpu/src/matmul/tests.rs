@@ -1,0 +1,124 @@
+use trueno_core::table::UnaryOp;
+use trueno_core::{DType, Error, Layout, bf16, f16};
+
+use super::*;
+use crate::testing::{assert_close, device, gather, read, samples, shaped, upload};
+
+/// The product in double precision of two views of rank 3, `[B, M, K]` and `[B, K, N]`.
+fn oracle(a: &[f32], left: &Layout, b: &[f32], right: &Layout) -> Vec<f64> {
+    let (a, b) = (gather(a, left), gather(b, right));
+    let [batch, m, k] = *left.shape() else { panic!("rank 3") };
+    let n = right.shape()[2];
+    let mut out = Vec::new();
+    for z in 0..batch {
+        for i in 0..m {
+            for j in 0..n {
+                let term = |p: usize| f64::from(a[(z * m + i) * k + p]) * f64::from(b[(z * k + p) * n + j]);
+                out.push((0..k).map(term).sum());
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn products_of_every_shape_and_layout_agree_with_the_oracle() {
+    let Some(device) = device() else { return };
+    for [m, n, k] in
+        [[1, 1, 1], [5, 3, 7], [64, 64, 8], [65, 68, 12], [130, 20, 33], [4, 12, 2048], [1, 40, 600], [160, 132, 20]]
+    {
+        let (a, b) = (samples(1, 2 * m * k, [-1.0, 1.0]), samples(2, 2 * n * k, [-1.0, 1.0]));
+        let (da, db) = (upload(device, &a), upload(device, &b));
+        let swap =
+            |rows: usize, columns: usize| Layout::contiguous(&[2, columns, rows]).swap_axes("test", 1, 2).unwrap();
+        for left in [Layout::contiguous(&[2, m, k]), swap(m, k)] {
+            for right in [Layout::contiguous(&[2, k, n]), swap(k, n)] {
+                let (x, y) = (View::new("test", &da, &left).unwrap(), View::new("test", &db, &right).unwrap());
+                let got = read(matmul(&x, &y, DType::F32, Epilogue::default()));
+                let name = format!("{m} x {n} x {k}, {:?} by {:?}", left.strides(), right.strides());
+                // Rounding errors of the terms add up like a random walk.
+                let bound = 1e-5 * (k as f64 / 256.0).sqrt().max(1.0);
+                assert_close(&name, &got, &oracle(&a, &left, &b, &right), bound);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_grid_of_large_tiles() {
+    let Some(device) = device() else { return };
+    let (m, n, k) = (1420, 1412, 12);
+    let (a, b) = (samples(1, m * k, [-1.0, 1.0]), samples(2, n * k, [-1.0, 1.0]));
+    let (da, db) = (upload(device, &a), upload(device, &b));
+    let got = read(matmul(&shaped(&da, &[m, k]), &shaped(&db, &[k, n]), DType::F32, Epilogue::default()));
+    let want = oracle(&a, &Layout::contiguous(&[1, m, k]), &b, &Layout::contiguous(&[1, k, n]));
+    assert_close("large tiles", &got, &want, 1e-5);
+}
+
+#[test]
+fn batches_broadcast_and_the_epilogue_is_applied_once() {
+    let Some(device) = device() else { return };
+    let (a, b, c) =
+        (samples(1, 3 * 6 * 40, [-1.0, 1.0]), samples(2, 40 * 10, [-1.0, 1.0]), samples(3, 10, [-1.0, 1.0]));
+    let (da, db, dc) = (upload(device, &a), upload(device, &b), upload(device, &c));
+    let (x, y, bias) = (shaped(&da, &[3, 6, 40]), shaped(&db, &[40, 10]), shaped(&dc, &[10]));
+    let repeated = Layout::contiguous(&[40, 10]).broadcast_to("test", &[3, 40, 10]).unwrap();
+    let plain = oracle(&a, &Layout::contiguous(&[3, 6, 40]), &b, &repeated);
+    assert_close("broadcast", &read(matmul(&x, &y, DType::F32, Epilogue::default())), &plain, 1e-5);
+    let epilogue = Epilogue { bias: Some(&bias), activation: Some((UnaryOp::Gelu, [0.0; 2])) };
+    let want: Vec<f64> =
+        plain.iter().enumerate().map(|(i, v)| UnaryOp::Gelu.eval(v + f64::from(c[i % 10]), [0.0; 2])).collect();
+    assert_close("epilogue", &read(matmul(&x, &y, DType::F32, epilogue)), &want, 1e-5);
+    // K so long that it is cut, which leaves the epilogue to kernels of its own.
+    let (a, b) = (samples(4, 6 * 1024, [-0.1, 0.1]), samples(5, 1024 * 10, [-1.0, 1.0]));
+    let (da, db) = (upload(device, &a), upload(device, &b));
+    let plain = oracle(&a, &Layout::contiguous(&[1, 6, 1024]), &b, &Layout::contiguous(&[1, 1024, 10]));
+    let want: Vec<f64> =
+        plain.iter().enumerate().map(|(i, v)| UnaryOp::Gelu.eval(v + f64::from(c[i % 10]), [0.0; 2])).collect();
+    let got = read(matmul(&shaped(&da, &[6, 1024]), &shaped(&db, &[1024, 10]), DType::F32, epilogue));
+    assert_close("cut", &got, &want, 1e-5);
+}
+
+#[test]
+fn half_precision_accumulates_in_single() {
+    let Some(device) = device() else { return };
+    for (m, n, k) in [(128, 256, 64), (17, 9, 40), (8, 12, 700)] {
+        let a: Vec<f16> = samples(1, m * k, [-1.0, 1.0]).into_iter().map(f16::from_f32).collect();
+        let b: Vec<f16> = samples(2, n * k, [-1.0, 1.0]).into_iter().map(f16::from_f32).collect();
+        let (da, db) =
+            (Buffer::from_slice(device, "test", &a).unwrap(), Buffer::from_slice(device, "test", &b).unwrap());
+        let (x, y) = (shaped(&da, &[m, k]), shaped(&db, &[k, n]));
+        let wide = |values: &[f16]| values.iter().map(|v| v.to_f32()).collect::<Vec<_>>();
+        let want = oracle(&wide(&a), &Layout::contiguous(&[1, m, k]), &wide(&b), &Layout::contiguous(&[1, k, n]));
+        let single = read(matmul(&x, &y, DType::F32, Epilogue::default()));
+        assert_close("f16 to f32", &single, &want, 1e-4);
+        let half: Vec<f16> = matmul(&x, &y, DType::F16, Epilogue::default()).unwrap().download("test").wait().unwrap();
+        assert_close("f16 to f16", &wide(&half), &want, 2e-3);
+    }
+    let a = Buffer::from_slice(device, "test", &[bf16::from_f32(1.5); 16]).unwrap();
+    let got: Vec<bf16> = matmul(&shaped(&a, &[4, 4]), &shaped(&a, &[4, 4]), DType::BF16, Epilogue::default())
+        .unwrap()
+        .download("test")
+        .wait()
+        .unwrap();
+    assert_eq!(got, [bf16::from_f32(9.0); 16]);
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    let Some(device) = device() else { return };
+    let x = upload(device, &[1.0; 12]);
+    let product = |a: &[usize], b: &[usize]| matmul(&shaped(&x, a), &shaped(&x, b), DType::F32, Epilogue::default());
+    assert!(product(&[3, 4], &[3, 4]).unwrap_err().to_string().contains("columns on the left (4)"));
+    assert!(matches!(product(&[4], &[4, 3]), Err(Error::ShapePair { .. })));
+    assert!(matches!(product(&[2, 2, 3], &[4, 3, 1]), Err(Error::Broadcast { .. })));
+    assert!(read(product(&[0, 4], &[4, 3])).is_empty());
+    let empty = read(product(&[2, 0], &[0, 3]));
+    assert_eq!(empty, [0.0; 6]);
+    let bias = shaped(&x, &[5]);
+    let epilogue = Epilogue { bias: Some(&bias), activation: None };
+    assert!(matmul(&shaped(&x, &[3, 4]), &shaped(&x, &[4, 3]), DType::F32, epilogue).is_err());
+    let integers = Buffer::from_slice(device, "test", &[1_i32; 4]).unwrap();
+    let view = shaped(&integers, &[2, 2]);
+    assert!(matches!(matmul(&view, &view, DType::F32, Epilogue::default()), Err(Error::DType { .. })));
+}

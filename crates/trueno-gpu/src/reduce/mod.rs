@@ -1,0 +1,206 @@
+//! Reductions over any axes of any view: every row of core's table.
+//!
+//! Elements join in a tree that the shape alone decides, so that the same input gives the same bits on the same device.
+
+mod program;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use program::Program;
+#[cfg(test)]
+pub(crate) use program::every_program;
+
+use program::{Shape, THREADS, slots};
+use trueno_core::math::wgsl::Scalar;
+use trueno_core::table::ReduceOp;
+use trueno_core::{DType, Error, Result};
+
+use crate::elementwise;
+use crate::memory::{Buffer, View};
+use crate::record::{self, Immediates, Launch};
+use crate::storage;
+use crate::walk::Axes;
+
+/// Workgroups that keep a large GPU busy: results are made in parts where there would be fewer.
+const BUSY: usize = 1024;
+
+/// Elements of a part, at least, where a result is made in parts.
+const LEAST_SPAN: usize = 4096;
+
+/// Joins the elements along `axes` (counted from the first axis); the result is row-major over the others. `correction` is taken
+/// off the count of elements (NumPy's `ddof`).
+///
+/// # Errors
+/// [`Error::Axis`], [`Error::Argument`] for an axis that is named twice, [`Error::DType`] for a type that the row has not
+/// (integers have no sums here, which are 64 bits wide), [`Error::Shape`] for nothing to choose from.
+pub fn reduce(op: ReduceOp, x: &View<'_>, axes: &[usize], correction: f64) -> Result<Buffer> {
+    let name = op.name();
+    let dtype = x.buffer().dtype();
+    let result = result_type(op, dtype)?;
+    let (kept, joined) = split(name, x, axes)?;
+    let device = x.buffer().device();
+    let results: usize = kept.count();
+    if results == 0 {
+        return Buffer::new(device, name, result, 0);
+    }
+    if joined.count() == 0 && op.refuses_empty() {
+        let reason = "has no element to choose from along the axes".into();
+        return Err(Error::Shape { op: name, got: x.shape().into(), reason });
+    }
+    if joined.count() == 0 {
+        return elementwise::fill(device, result, results, op.eval(&[], correction));
+    }
+    let center = if op.centered() { Some(raw(ReduceOp::Mean, x, [&kept, &joined], None, 0.0)?) } else { None };
+    let total = raw(op, x, [&kept, &joined], center.as_ref(), correction)?;
+    if total.dtype() == result {
+        return Ok(total);
+    }
+    elementwise::cast(&View::contiguous(name, &total, &[results])?, result)
+}
+
+/// The type of the result, or why there is none.
+fn result_type(op: ReduceOp, dtype: DType) -> Result<DType> {
+    let refuse = |expected: &'static str| Err(Error::DType { op: op.name(), got: dtype, expected: expected.into() });
+    storage::scalar(op.name(), dtype)?;
+    if matches!(op, ReduceOp::Any | ReduceOp::All) {
+        return Ok(DType::Bool);
+    }
+    if dtype.is_float() {
+        return Ok(dtype);
+    }
+    match op {
+        ReduceOp::Max | ReduceOp::Min if matches!(dtype, DType::I32 | DType::U32) => Ok(dtype),
+        ReduceOp::Sum | ReduceOp::Prod => refuse("on a GPU it takes floats: sums of integers are 64 bits wide"),
+        _ => refuse("on a GPU it takes floats; cast it first"),
+    }
+}
+
+/// The axes that stay and those that are joined.
+fn split(op: &'static str, x: &View<'_>, axes: &[usize]) -> Result<(Axes, Axes)> {
+    let rank = x.shape().len();
+    for (at, &axis) in axes.iter().enumerate() {
+        if axis >= rank {
+            return Err(Error::Axis { op, axis: axis as isize, rank });
+        }
+        if axes[..at].contains(&axis) {
+            return Err(Error::Argument { op, reason: format!("axes {axes:?} name axis {axis} twice").into() });
+        }
+    }
+    let pick = |joined: bool| {
+        let all = x.shape().iter().zip(x.layout().strides()).enumerate();
+        Axes::new(all.filter(|(axis, _)| axes.contains(axis) == joined).map(|(_, (&size, &stride))| (size, stride)))
+    };
+    Ok((pick(false), pick(true)))
+}
+
+/// The result in the type that is computed in, in one pass or two.
+fn raw(op: ReduceOp, x: &View<'_>, axes: [&Axes; 2], center: Option<&Buffer>, correction: f64) -> Result<Buffer> {
+    let dtype = x.buffer().dtype();
+    let scalar = storage::scalar(op.name(), dtype)?;
+    let [kept, joined] = axes;
+    let (results, elements) = (kept.count(), joined.count());
+    let shape = choose(kept, joined, x.layout().offset());
+    let parts = parts(shape, results, elements);
+    let count = elements as f64 - correction;
+    let pass = Pass { op, scalar, shape, count };
+    if parts == 1 {
+        return pass.run((x.buffer(), x.layout().offset()), center, axes, 1, true, true);
+    }
+    let partial = pass.run((x.buffer(), x.layout().offset()), center, axes, parts, true, false)?;
+    // Parts lie side by side: of one result where rows are joined, of one part where columns are.
+    let (kept, joined) = match shape {
+        Shape::Rows { .. } => (Axes::new([(results, parts as isize)]), Axes::new([(parts, 1)])),
+        Shape::Columns => (Axes::new([(results, 1)]), Axes::new([(parts, results as isize)])),
+    };
+    let last = Pass { shape: choose(&kept, &joined, 0), ..pass };
+    last.run((&partial, 0), None, [&kept, &joined], 1, false, true)
+}
+
+/// How the elements are gone through, by their layout alone.
+fn choose(kept: &Axes, joined: &Axes, offset: usize) -> Shape {
+    let aligned = offset.is_multiple_of(4);
+    let neighbours = kept.strides.last() == Some(&1) && kept.sizes.last().is_some_and(|size| size.is_multiple_of(4));
+    if aligned && neighbours && kept.steps_by_fours(true) && joined.steps_by_fours(false) {
+        return Shape::Columns;
+    }
+    let elements = joined.count();
+    let vectors = aligned && joined.is_dense() && elements.is_multiple_of(4) && kept.steps_by_fours(false);
+    let steps = if vectors { elements / 4 } else { elements };
+    Shape::Rows { lanes: (steps / 4).next_power_of_two().clamp(1, THREADS), vectors }
+}
+
+/// In how many parts each result is made.
+fn parts(shape: Shape, results: usize, elements: usize) -> usize {
+    let (groups, least) = match shape {
+        Shape::Rows { lanes, .. } => ((results * lanes).div_ceil(THREADS), LEAST_SPAN),
+        Shape::Columns => ((results / 4).div_ceil(THREADS), 16),
+    };
+    BUSY.div_ceil(groups).clamp(1, elements.div_ceil(least))
+}
+
+/// One dispatch of a reduction.
+#[derive(Clone, Copy)]
+struct Pass {
+    op: ReduceOp,
+    scalar: Scalar,
+    shape: Shape,
+    count: f64,
+}
+
+impl Pass {
+    fn run(
+        self,
+        (elements, offset): (&Buffer, usize),
+        center: Option<&Buffer>,
+        [kept, joined]: [&Axes; 2],
+        parts: usize,
+        first: bool,
+        last: bool,
+    ) -> Result<Buffer> {
+        let (op, device) = (self.op.name(), elements.device());
+        let results = kept.count();
+        let dtype = match self.scalar {
+            Scalar::F32 => DType::F32,
+            Scalar::I32 => DType::I32,
+            Scalar::U32 => DType::U32,
+        };
+        let output = Buffer::new(device, op, dtype, results * parts)?;
+        let span = joined.count().div_ceil(parts).next_multiple_of(4);
+        let ranks = [kept.rank(), joined.rank()];
+        let mut immediates = Immediates::default();
+        if slots::AXES + 2 * (ranks[0] + ranks[1]) > immediates.len() {
+            let reason = format!("its layout has {} axes that do not merge; copy it first", ranks[0] + ranks[1]);
+            return Err(Error::Argument { op, reason: reason.into() });
+        }
+        immediates[slots::RESULTS] = results as u32;
+        immediates[slots::PARTS] = parts as u32;
+        immediates[slots::SPAN] = span as u32;
+        immediates[slots::ELEMENTS] = joined.count() as u32;
+        immediates[slots::OFFSET] = offset as u32;
+        immediates[slots::COUNT] = (self.count as f32).to_bits();
+        for (word, value) in immediates[slots::AXES..].iter_mut().zip(kept.words().chain(joined.words())) {
+            *word = value;
+        }
+        let groups = match self.shape {
+            Shape::Rows { lanes, .. } => (results * parts).div_ceil(THREADS / lanes),
+            Shape::Columns => (results / 4 * parts).div_ceil(THREADS),
+        };
+        let program = Program {
+            op: self.op,
+            dtype: elements.dtype(),
+            scalar: self.scalar,
+            shape: self.shape,
+            ranks,
+            first,
+            last,
+        };
+        let reads: &[&Buffer] = match center {
+            Some(center) if program.is_centered() => &[elements, center],
+            _ => &[elements],
+        };
+        let program = record::Program::Reduce(program);
+        Launch { op, program, reads, writes: &[&output], immediates, groups: record::grid(device, groups) }
+            .record(device)?;
+        Ok(output)
+    }
+}

@@ -1,0 +1,124 @@
+use trueno_core::table::ReduceOp;
+use trueno_core::{DType, Error, Layout, f16};
+
+use super::*;
+use crate::testing::{all, assert_close, device, gather, is_close, read, samples, shaped, upload};
+
+/// The oracle over the axes of a view: the reduced elements of each kept position.
+fn oracle(op: ReduceOp, values: &[f32], layout: &Layout, axes: &[usize], correction: f64) -> Vec<f64> {
+    let rank = layout.rank();
+    let kept: Vec<isize> = (0..rank).filter(|axis| !axes.contains(axis)).map(|axis| axis as isize).collect();
+    let order: Vec<isize> = kept.iter().copied().chain(axes.iter().map(|&axis| axis as isize)).collect();
+    let moved = layout.permute("test", &order).unwrap();
+    let elements: Vec<f64> = gather(values, &moved).into_iter().map(f64::from).collect();
+    let length: usize = axes.iter().map(|&axis| layout.shape()[axis]).product();
+    elements.chunks(length.max(1)).map(|group| op.eval(group, correction)).collect()
+}
+
+fn cases() -> Vec<(Layout, Vec<usize>)> {
+    let cube = Layout::contiguous(&[6, 20, 36]);
+    vec![
+        (Layout::contiguous(&[3, 4096]), vec![1]),
+        (Layout::contiguous(&[4320]), vec![0]),
+        (Layout::contiguous(&[90, 48]), vec![0]),
+        (Layout::contiguous(&[61, 7]), vec![1]),
+        (Layout::contiguous(&[61, 7]), vec![0]),
+        (cube.clone(), vec![1]),
+        (cube.clone(), vec![0, 2]),
+        (cube.clone(), vec![2, 0, 1]),
+        (cube.permute("test", &[2, 0, 1]).unwrap(), vec![0]),
+        (cube.flip("test", &[1, 2]).unwrap(), vec![1]),
+        (cube.narrow("test", 2, 3, 17).unwrap(), vec![1, 2]),
+        (Layout::contiguous(&[8]).broadcast_to("test", &[5, 8]).unwrap(), vec![0]),
+        (Layout::contiguous(&[1, 1]), vec![0]),
+        (cube, vec![]),
+    ]
+}
+
+#[test]
+fn rows_agree_with_the_oracle_over_any_axes() {
+    let Some(device) = device() else { return };
+    let values = samples(1, 12_288, [-2.0, 2.0]);
+    let x = upload(device, &values);
+    for &op in ReduceOp::ALL {
+        for (layout, axes) in cases() {
+            let view = View::new("test", &x, &layout).unwrap();
+            let want = oracle(op, &values, &layout, &axes, 0.0);
+            let result = reduce(op, &view, &axes, 0.0).unwrap();
+            if result.dtype() == DType::Bool {
+                let got: Vec<bool> = result.download("test").wait().unwrap();
+                assert_eq!(got, want.iter().map(|&w| w != 0.0).collect::<Vec<_>>(), "{} {layout:?}", op.name());
+                continue;
+            }
+            let got: Vec<f32> = result.download("test").wait().unwrap();
+            // A sum is off by what its terms round to, whatever cancels.
+            let scale = if op == ReduceOp::Sum { 20.0 } else { 1.0 };
+            let name = format!("{} over {axes:?} of {layout:?}", op.name());
+            assert_close(&name, &got, &want, op.info().tolerance[0].max(2e-6) * scale);
+        }
+    }
+}
+
+#[test]
+fn long_rows_are_made_in_parts_that_join_the_same_way_twice() {
+    let Some(device) = device() else { return };
+    let values = samples(2, 300_000, [-1.0, 1.0]);
+    let x = upload(device, &values);
+    let sum = |view: &View<'_>, axes: &[usize]| read(reduce(ReduceOp::Sum, view, axes, 0.0));
+    let want: f64 = values.iter().map(|&x| f64::from(x)).sum();
+    let got = sum(&all(&x), &[0]);
+    assert!((f64::from(got[0]) - want).abs() < 1e-3, "{} against {want}", got[0]);
+    assert_eq!(got, sum(&all(&x), &[0]));
+    let columns = shaped(&x, &[3000, 100]);
+    let got = sum(&columns, &[0]);
+    let want = oracle(ReduceOp::Sum, &values, &Layout::contiguous(&[3000, 100]), &[0], 0.0);
+    assert_close("columns", &got, &want, 1e-4);
+    let spread = read(reduce(ReduceOp::Std, &columns, &[0], 1.0));
+    let want = oracle(ReduceOp::Std, &values, &Layout::contiguous(&[3000, 100]), &[0], 1.0);
+    assert_close("std", &spread, &want, 2e-6);
+}
+
+#[test]
+fn extremes_see_nan_and_integers() {
+    let Some(device) = device() else { return };
+    for at in [0, 3, 700] {
+        let mut values = samples(3, 1024, [-2.0, 2.0]);
+        values[at] = f32::NAN;
+        let x = upload(device, &values);
+        for op in [ReduceOp::Max, ReduceOp::Min, ReduceOp::NormInf, ReduceOp::Sum] {
+            assert!(read(reduce(op, &all(&x), &[0], 0.0))[0].is_nan(), "{} with NaN at {at}", op.name());
+        }
+    }
+    let x = upload(device, &[f32::NEG_INFINITY; 8]);
+    assert!(is_close(read(reduce(ReduceOp::Max, &all(&x), &[0], 0.0))[0], f64::NEG_INFINITY, 0.0));
+    let integers = Buffer::from_slice(device, "test", &[3_i32, -9, 7, i32::MIN, 5, 0]).unwrap();
+    let view = shaped(&integers, &[2, 3]);
+    let largest: Vec<i32> = reduce(ReduceOp::Max, &view, &[1], 0.0).unwrap().download("test").wait().unwrap();
+    assert_eq!(largest, [7, 5]);
+    let every: Vec<bool> = reduce(ReduceOp::All, &view, &[1], 0.0).unwrap().download("test").wait().unwrap();
+    assert_eq!(every, [true, false]);
+    assert!(matches!(reduce(ReduceOp::Sum, &view, &[1], 0.0), Err(Error::DType { .. })));
+}
+
+#[test]
+fn halves_join_in_single_precision() {
+    let Some(device) = device() else { return };
+    let halves: Vec<f16> = (0..5000).map(|i| f16::from_f32((i % 7) as f32 * 0.01)).collect();
+    let x = Buffer::from_slice(device, "test", &halves).unwrap();
+    let mean: Vec<f16> = reduce(ReduceOp::Mean, &all(&x), &[0], 0.0).unwrap().download("test").wait().unwrap();
+    let want = f16::from_f64(halves.iter().map(|x| x.to_f64()).sum::<f64>() / 5000.0);
+    assert!(mean[0].to_bits().abs_diff(want.to_bits()) <= 1);
+}
+
+#[test]
+fn nothing_and_wrong_axes() {
+    let Some(device) = device() else { return };
+    let x = upload(device, &[1.0; 6]);
+    let empty = View::contiguous("test", &x, &[2, 0]).unwrap();
+    assert_eq!(read(reduce(ReduceOp::Sum, &empty, &[1], 0.0)), [0.0; 2]);
+    assert!(matches!(reduce(ReduceOp::Max, &empty, &[1], 0.0), Err(Error::Shape { .. })));
+    assert!(read(reduce(ReduceOp::Max, &empty, &[0], 0.0)).is_empty());
+    let view = shaped(&x, &[2, 3]);
+    assert!(matches!(reduce(ReduceOp::Sum, &view, &[2], 0.0), Err(Error::Axis { .. })));
+    assert!(matches!(reduce(ReduceOp::Sum, &view, &[1, 1], 0.0), Err(Error::Argument { .. })));
+}
