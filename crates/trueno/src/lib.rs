@@ -64,3 +64,8 @@ pub fn default<T: Default>() -> T {
 #[cfg(all(doctest, feature = "mnist-subset"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The guide's code, compiled and run.
+#[cfg(all(doctest, feature = "train"))]
+#[doc = include_str!("../../../docs/from-numpy-and-pytorch.md")]
+struct Guide;

@@ -191,7 +191,7 @@ impl Default for LayerNormConfig {
 /// assert!((y[0] + 1.0).abs() < 1e-4 && (y[1] - 1.0).abs() < 1e-4);
 /// ```
 #[derive(Clone, Debug, Module)]
-pub struct LayerNorm<const K: usize, T: Float = f32> {
+pub struct LayerNorm<const K: usize = 1, T: Float = f32> {
     /// Of the shape of the normalised axes.
     pub weight: Option<Param<K, T>>,
     /// Of the shape of the normalised axes.
