@@ -28,6 +28,13 @@ def matmul(x):
     return [({}, [x(*a, tag="a"), x(*b, tag="b")], torch.matmul) for a, b in shapes]
 
 
+def linear(x):
+    shapes = [((4, 5), 3, True), ((2, 3, 5), 4, True), ((5,), 2, True), ((4, 5), 3, False), ((0, 5), 2, True),
+              ((3, 0), 2, True), ((1, 1), 1, True), ((2, 1, 33), 17, True)]
+    weights = lambda shape, out, bias: [x(out, shape[-1], tag="w")] + ([x(out, tag="b")] if bias else [])
+    return [({}, [x(*shape, tag="x"), *weights(shape, out, bias)], F.linear) for shape, out, bias in shapes]
+
+
 CONVOLUTIONS = [
     # x, weight, bias, stride, padding, dilation, groups
     ((2, 3, 6, 5), (4, 3, 3, 3), True, (1, 1), (1, 1), (1, 1), 1),
@@ -388,6 +395,7 @@ CASES = {
     "nonzero": nonzero,
     "unfold": unfold,
     "matmul": matmul,
+    "linear": linear,
     "conv2d": conv2d,
     "conv2d_input_grad": conv2d_input_grad,
     "conv2d_weight_grad": conv2d_weight_grad,

@@ -2,7 +2,6 @@
 
 use std::hint::black_box;
 
-use trueno_core::table::BinaryOp;
 use trueno_core::{DType, Element};
 use trueno_kernels::simd::Real;
 use trueno_kernels::{Isa, matmul};
@@ -31,8 +30,7 @@ pub(super) const ROWS: [Row; 12] = [
     ("matmul 2000 by a vector", || product(&[2000, 2000], &[2000, 1])),
     ("linear 64x1024 to 512", || {
         let (x, w, b) = (operand(&[64, 1024], 1), operand(&[512, 1024], 2), operand(&[512], 3));
-        let w = w.transpose().expect("a matrix has a transpose");
-        work(move || x.matmul(&w)?.binary(BinaryOp::Add, &b))
+        work(move || x.linear(&w, Some(&b)))
     }),
 ];
 

@@ -60,7 +60,7 @@ pub(crate) fn keeps(op: &Op, tracked: impl Fn(usize) -> bool) -> Keeps {
             ReduceGrad::None => Keeps::NOTHING,
         },
         // Bilinear: the gradient by either operand wants the other.
-        Op::Matmul | Op::Conv2d(_) | Op::Conv2dInputGrad(..) | Op::Conv2dWeightGrad(..) => {
+        Op::Matmul | Op::Linear | Op::Conv2d(_) | Op::Conv2dInputGrad(..) | Op::Conv2dWeightGrad(..) => {
             Keeps::inputs(tracked(1), tracked(0))
         }
         Op::Where | Op::LogSumExp { .. } => {

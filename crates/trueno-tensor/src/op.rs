@@ -38,6 +38,8 @@ pub enum Op {
     Where,
     /// `[a, b]`, both of rank 2 or more.
     Matmul,
+    /// `[x, weight]` or `[x, weight, bias]` of shapes `[..., in]`, `[out, in]` and `[out]`.
+    Linear,
     /// `[x, weight]` or `[x, weight, bias]`.
     Conv2d(Conv2dConfig),
     /// `[g, weight]`: the gradient of a convolution by its input, which has this shape.
@@ -347,6 +349,7 @@ impl Op {
             Op::ArgReduce { .. } => Row::Family(Family::ArgReduce),
             Op::Where => Row::Family(Family::Where),
             Op::Matmul => Row::Family(Family::Matmul),
+            Op::Linear => Row::Family(Family::Linear),
             Op::Conv2d(_) => Row::Family(Family::Conv2d),
             Op::Conv2dInputGrad(..) => Row::Family(Family::Conv2dInputGrad),
             Op::Conv2dWeightGrad(..) => Row::Family(Family::Conv2dWeightGrad),

@@ -90,6 +90,7 @@ fn network() -> impl Strategy<Value = Op> {
         });
     prop_oneof![
         Just(Op::Matmul),
+        Just(Op::Linear),
         convolution().prop_map(Op::Conv2d),
         (convolution(), sizes()).prop_map(|(config, shape)| Op::Conv2dInputGrad(config, shape)),
         (convolution(), sizes()).prop_map(|(config, shape)| Op::Conv2dWeightGrad(config, shape)),

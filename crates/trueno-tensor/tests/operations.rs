@@ -57,6 +57,7 @@ fn example(family: Family, size: usize) -> (Op, Vec<DynTensor>) {
     let range = |step| SliceItem::Range { start: None, stop: None, step };
     match family {
         Family::Matmul => (Op::Matmul, vec![x(), numbers(&[64, 48])]),
+        Family::Linear => (Op::Linear, vec![x(), numbers(&[48, 64]), numbers(&[48])]),
         Family::Conv2d => (Op::Conv2d(conv), vec![images(), numbers(&[4, 2, 3, 3]), numbers(&[4])]),
         Family::Conv2dInputGrad => {
             (Op::Conv2dInputGrad(conv, [n / 16, 4, 16, 16]), vec![images(), numbers(&[4, 2, 3, 3])])

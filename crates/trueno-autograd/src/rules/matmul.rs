@@ -1,4 +1,4 @@
-//! Matrix products: `g bᵀ` and `aᵀ g`, transposed as views.
+//! Matrix products: `g bᵀ` and `aᵀ g`, transposed as views; nothing is copied for it.
 
 use super::shape::sum_to;
 use super::{Grads, Step};
@@ -21,7 +21,19 @@ pub(super) fn matmul(step: &Step<'_>) -> Result<Grads> {
     })
 }
 
-/// A stack of matrices as one.
+/// `g w`, `gᵀ x` over all rows, and the sum of the rows of `g`.
+pub(super) fn linear(step: &Step<'_>) -> Result<Grads> {
+    step.each(|by| match by {
+        0 => step.g.matmul(&step.input(1)?),
+        1 => {
+            let (g, x) = (rows(&step.g)?, rows(&step.input(0)?)?);
+            g.transpose()?.matmul(&x)
+        }
+        _ => sum_to(&step.g, step.shape(2)),
+    })
+}
+
+/// A stack of matrices (or a row) as one.
 fn rows(x: &DynTensor) -> Result<DynTensor> {
-    x.flatten(0, -2)
+    if x.rank() == 1 { x.unsqueeze(0) } else { x.flatten(0, -2) }
 }

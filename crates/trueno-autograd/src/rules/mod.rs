@@ -124,6 +124,7 @@ pub(crate) fn gradients(step: Step<'_>) -> Result<Grads> {
         Op::Reduce(reduction) => reduce::reduce(reduction, &step.widened()?),
         Op::CumSum(axis) => reduce::cumsum(*axis, &step),
         Op::Matmul => matmul::matmul(&step),
+        Op::Linear => matmul::linear(&step),
         Op::Conv2d(config) => conv::conv2d(*config, &step),
         Op::Conv2dInputGrad(config, _) => conv::input_grad(*config, &step),
         Op::Conv2dWeightGrad(config, _) => conv::weight_grad(*config, &step),

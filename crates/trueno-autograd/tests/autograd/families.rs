@@ -43,6 +43,7 @@ fn range(start: isize, stop: isize, step: isize) -> (Option<isize>, Option<isize
 fn cases(family: Family) -> Vec<Case> {
     match family {
         Family::Matmul => matmuls(),
+        Family::Linear => linears(),
         Family::Conv2d | Family::Conv2dInputGrad | Family::Conv2dWeightGrad => convolutions(family),
         Family::MaxPool2d
         | Family::AvgPool2d
@@ -184,6 +185,16 @@ fn matmuls() -> Vec<Case> {
     cases.push(op_case(Op::Matmul, &[normal(&[2, 2], 0).detach(), normal(&[2, 2], 1)]));
     cases.push(case(&[normal(&[3], 0), normal(&[3], 1)], |x| x[0].matmul(&x[1])));
     cases.push(case(&[normal(&[2, 3], 0), normal(&[3], 1)], |x| x[0].matmul(&x[1])));
+    cases
+}
+
+fn linears() -> Vec<Case> {
+    let shapes: [(&[usize], &[usize]); 5] =
+        [(&[3, 4], &[2, 4]), (&[4], &[2, 4]), (&[2, 2, 3], &[1, 3]), (&[0, 3], &[2, 3]), (&[2, 0], &[3, 0])];
+    let operands = |(x, w): (&[usize], &[usize])| [normal(x, 0), normal(w, 1), normal(&w[..1], 2)];
+    let mut cases: Vec<Case> = shapes.map(operands).iter().map(|all| op_case(Op::Linear, all)).collect();
+    cases.extend(shapes.map(operands).iter().map(|all| op_case(Op::Linear, &all[..2])));
+    cases.push(op_case(Op::Linear, &[transposed(&[4, 3], 0), transposed(&[4, 2], 1).detach(), normal(&[2], 2)]));
     cases
 }
 

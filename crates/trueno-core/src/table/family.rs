@@ -11,6 +11,8 @@ macro_rules! family_table {
         $with! {
             /// Matrix product over the last two axes; leading axes broadcast (NumPy's `matmul`).
             Matmul matmul { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
+            /// `x wᵀ + b` over the last axis, with a weight `[out, in]` and an optional bias (PyTorch's `linear`).
+            Linear linear { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Two-dimensional cross-correlation of `[N, C, H, W]` with `[O, C / groups, KH, KW]` and an optional bias.
             Conv2d conv2d { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Gradient of `conv2d` by its input.

@@ -2,8 +2,7 @@
 
 use crate::init::{default_bias, default_weight};
 use crate::{Layer, Mode, Module, Param};
-use trueno_core::table::BinaryOp;
-use trueno_core::{Error, Float, Result};
+use trueno_core::{Float, Result};
 use trueno_tensor::{Lower, Rank, Rng, Tensor};
 
 /// `y = x W^T + b` over the last axis: `[..., in]` to `[..., out]`.
@@ -42,16 +41,7 @@ where
     type Output = Tensor<T, N>;
 
     fn try_forward(&self, input: &Tensor<T, N>, _: Mode) -> Result<Tensor<T, N>> {
-        let [_, inputs] = self.weight.shape();
-        if input.shape()[N - 1] != inputs {
-            let reason = format!("the last axis must have size {inputs}, that of the weight's axis 1").into();
-            let (lhs, rhs) = (input.shape().as_slice().into(), self.weight.shape().as_slice().into());
-            return Err(Error::ShapePair { op: "linear", lhs, rhs, reason });
-        }
-        let product = input.as_dyn().matmul(&self.weight.as_dyn().transpose()?)?;
-        Tensor::from_dyn(match &self.bias {
-            Some(bias) => product.binary(BinaryOp::Add, bias.as_dyn())?,
-            None => product,
-        })
+        let bias = self.bias.as_ref().map(|bias| bias.as_dyn());
+        Tensor::from_dyn(input.as_dyn().linear(self.weight.as_dyn(), bias)?)
     }
 }

@@ -109,6 +109,18 @@ impl DynTensor {
         }
     }
 
+    /// `x wᵀ + b` over the last axis, in one pass: `[..., in]`, a weight `[out, in]` and an optional bias `[out]` (PyTorch's `linear`).
+    /// The same, bit for bit, as the product and then the sum.
+    ///
+    /// # Errors
+    /// [`Error::ShapePair`] if the sizes do not fit together, [`Error::DType`] for anything but floating point numbers of one type.
+    pub fn linear(&self, weight: &DynTensor, bias: Option<&DynTensor>) -> Result<DynTensor> {
+        match bias {
+            Some(bias) => apply(&Op::Linear, &[self, weight, bias]),
+            None => apply(&Op::Linear, &[self, weight]),
+        }
+    }
+
     /// Cross-correlation of `[N, C, H, W]` with `[O, C / groups, KH, KW]` and an optional bias `[O]`.
     ///
     /// # Errors

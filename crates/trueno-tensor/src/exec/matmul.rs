@@ -2,7 +2,7 @@
 
 use super::isa::isa;
 use super::product::{JOB, product};
-use super::{mixed, unsupported};
+use super::{mixed, movement, unsupported};
 use crate::DynTensor;
 use crate::dyn_tensor::checked_size;
 use crate::parallel::{for_each_piece, try_for_each_piece};
@@ -10,7 +10,7 @@ use crate::storage::Buffer;
 use std::ops::{Add, Mul};
 use trueno_core::math::Int;
 use trueno_core::{Dims, Element, Error, Layout, Result, Strides, broadcast_shapes, dispatch_dtype};
-use trueno_kernels::matmul::{Epilogue, MatMut, MatRef, Plan, gemm};
+use trueno_kernels::matmul::{Bias, Epilogue, MatMut, MatRef, Plan, gemm};
 use trueno_kernels::simd::Real;
 
 /// Multiply-adds from which one product of a batch is itself cut among threads.
@@ -25,7 +25,14 @@ struct Factor<'a, T> {
     steps: [isize; 2],
 }
 
-impl<T> Factor<'_, T> {
+impl<'a, T: Element> Factor<'a, T> {
+    /// The matrices over the last two axes.
+    fn of(x: &'a DynTensor) -> Factor<'a, T> {
+        let (shape, strides, row) = (x.shape(), x.layout().strides(), x.rank() - 2);
+        let (size, steps) = ([shape[row], shape[row + 1]], [strides[row], strides[row + 1]]);
+        Factor { elements: x.storage().as_slice::<T>(), first: x.layout().offset(), size, steps }
+    }
+
     fn matrix(&self, offset: isize) -> MatRef<'_, T> {
         MatRef::new(self.elements, self.first.wrapping_add_signed(offset), self.size, self.steps)
     }
@@ -46,6 +53,40 @@ pub(crate) fn matmul(a: &DynTensor, b: &DynTensor) -> Result<DynTensor> {
         }, else return Err(unsupported("matmul", a.dtype(), "it takes numbers; cast it first"))));
     }
     Ok(DynTensor::from_buffer(buffer, &problem.shape))
+}
+
+/// `x wᵀ + b` over the last axis; the bias is added while the sums are still in registers.
+pub(crate) fn linear(x: &DynTensor, w: &DynTensor, bias: Option<&DynTensor>) -> Result<DynTensor> {
+    let refuse = |other: &DynTensor, reason: String| {
+        let (lhs, rhs) = (other.shape().into(), w.shape().into());
+        Error::ShapePair { op: "linear", lhs, rhs, reason: reason.into() }
+    };
+    let ([lead @ .., k], [n, inputs]) = (x.shape(), w.shape()) else {
+        return Err(refuse(x, "it takes an input of at least one axis and a weight of two".into()));
+    };
+    if k != inputs {
+        return Err(refuse(x, format!("the last axis must have size {inputs}, that of the weight's axis 1")));
+    }
+    if let Some(other) = [Some(w), bias].into_iter().flatten().find(|other| other.dtype() != x.dtype()) {
+        return Err(mixed("linear", x.dtype(), other.dtype()));
+    }
+    if let Some(bias) = bias.filter(|bias| bias.shape() != [*n]) {
+        return Err(refuse(bias, format!("the bias must have shape [{n}], one element per row of the weight")));
+    }
+    let mut shape = Dims::from_slice(lead);
+    shape.push(*n);
+    let mut buffer = Buffer::new("linear", x.dtype(), checked_size("linear", &shape)?)?;
+    if buffer.len() > 0 {
+        let x = movement::reshape(&[buffer.len() / n, *k], x)?;
+        let bias = bias.map(|bias| movement::copy("linear", bias)).transpose()?;
+        dispatch_dtype!(x.dtype(), real T => {
+            let (a, b) = (Factor::<T>::of(&x), Factor::<T>::of(w));
+            let bias = bias.as_ref().map_or(Bias::None, |bias| Bias::PerColumn(bias.storage().as_slice::<T>()));
+            let c = MatMut::row_major(buffer.as_mut_slice::<T>(), x.shape()[0], *n);
+            product(a.matrix(0), b.matrix(0).transposed(), c, &Epilogue { bias, ..Epilogue::STORE })?;
+        }, else return Err(unsupported("linear", x.dtype(), "it takes floating point numbers; cast it first")));
+    }
+    Ok(DynTensor::from_buffer(buffer, &shape))
 }
 
 /// A batch of products `[m, k] x [k, n]`.
@@ -100,11 +141,7 @@ impl Problem {
     }
 
     fn factors<T: Element>(&self) -> [Factor<'_, T>; 2] {
-        [(&self.a, [self.m, self.k]), (&self.b, [self.k, self.n])].map(|(x, size)| {
-            let strides = x.layout().strides();
-            let steps = [strides[strides.len() - 2], strides[strides.len() - 1]];
-            Factor { elements: x.storage().as_slice::<T>(), first: x.layout().offset(), size, steps }
-        })
+        [Factor::of(&self.a), Factor::of(&self.b)]
     }
 
     fn run<T: Real>(&self, out: &mut [T]) -> Result<()> {
@@ -181,6 +218,8 @@ fn batch_strides(layout: &Layout, batch: &[usize]) -> Strides {
 mod tests {
     use super::*;
     use crate::exec::fixtures::{assert_close, assert_refused, assert_threads_agree, numbers, single};
+    use trueno_core::SliceItem;
+    use trueno_core::table::BinaryOp;
 
     /// Element by element over operands copied to the whole batch.
     fn naive(a: &DynTensor, b: &DynTensor) -> Vec<f64> {
@@ -258,6 +297,35 @@ mod tests {
         assert_eq!(product.to_vec::<u8>().unwrap(), [80, 144, 144, 5]);
         let a = DynTensor::from_slice(&[1_i64, -2, 3], &[1, 3]).unwrap();
         assert_eq!(matmul(&a, &a.transpose().unwrap()).unwrap().to_vec::<i64>().unwrap(), [14]);
+    }
+
+    #[test]
+    fn linear_is_the_product_and_then_the_bias_bit_for_bit() {
+        for (rows, inputs, outputs) in [(1, 5, 3), (2, 7, 40), (9, 300, 33), (200, 130, 170)] {
+            let x = numbers(&[rows, 1, inputs]);
+            let (w, b) = (numbers(&[inputs, outputs]).transpose().unwrap(), numbers(&[2 * outputs]));
+            let b = b.slice(&[SliceItem::Range { start: None, stop: None, step: 2 }]).unwrap();
+            let [x, w, b] = single([&x, &w, &b]);
+            for w in [&w, &w.contiguous().unwrap()] {
+                let apart = x.matmul(&w.transpose().unwrap()).unwrap().binary(BinaryOp::Add, &b).unwrap();
+                let fused = x.linear(w, Some(&b)).unwrap();
+                assert_eq!(fused.shape(), [rows, 1, outputs]);
+                assert_eq!(fused.to_vec::<f32>().unwrap(), apart.to_vec::<f32>().unwrap());
+                assert_threads_agree(|| x.linear(w, Some(&b)).unwrap());
+            }
+        }
+        let nothing = numbers(&[2, 0]).linear(&numbers(&[3, 0]), Some(&numbers(&[3]))).unwrap();
+        assert_eq!(nothing.to_vec::<f64>().unwrap(), numbers(&[3]).to_vec::<f64>().unwrap().repeat(2));
+    }
+
+    #[test]
+    fn linear_names_what_does_not_fit() {
+        let run = |x: &[usize], w: &[usize], b: &[usize]| numbers(x).linear(&numbers(w), Some(&numbers(b)));
+        assert_refused(run(&[2, 3], &[4, 5], &[4]), &["linear", "[2, 3]", "[4, 5]", "size 5"]);
+        assert_refused(run(&[2, 3], &[4, 3], &[3]), &["[4, 3]", "[3]", "[4], one element per row"]);
+        assert_refused(run(&[], &[4, 3], &[4]), &["at least one axis"]);
+        let ints = DynTensor::from_slice(&[1_i32], &[1, 1]).unwrap();
+        assert_refused(ints.linear(&ints, None), &["linear", "int32", "floating point"]);
     }
 
     #[test]

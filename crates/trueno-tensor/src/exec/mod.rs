@@ -87,6 +87,7 @@ fn computes(op: &Op) -> bool {
         | Op::Reduce(_)
         | Op::ArgReduce { .. }
         | Op::Matmul
+        | Op::Linear
         | Op::Conv2d(_)
         | Op::Conv2dInputGrad(..)
         | Op::Conv2dWeightGrad(..)
@@ -154,6 +155,7 @@ fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
             function.forward(&detached.iter().collect::<Vec<_>>()).map(|y| plain(y.detach()))
         }
         Op::Matmul => matmul::matmul(inputs[0], inputs[1]).map(plain),
+        Op::Linear => matmul::linear(inputs[0], inputs[1], inputs.get(2).copied()).map(plain),
         Op::Conv2d(config) => conv::conv2d(config, inputs).map(plain),
         Op::Conv2dInputGrad(config, shape) => conv::input_grad(config, *shape, inputs[0], inputs[1]).map(plain),
         Op::Conv2dWeightGrad(config, shape) => conv::weight_grad(config, *shape, inputs[0], inputs[1]).map(plain),

@@ -61,6 +61,12 @@ impl<T: Float, const N: usize> Tensor<T, N> {
             Ok((Tensor::new(output), stats.map(Tensor::new)))
         }
 
+        /// `x wᵀ + b` over the last axis: `[..., in]` to `[..., out]`, with a weight `[out, in]` and an optional bias `[out]` (PyTorch's
+        /// `linear`).
+        pub fn linear(&self, weight: &Tensor<T, 2>, bias: Option<&Tensor<T, 1>>) -> Tensor<T, N> {
+            self.inner.linear(&weight.inner, bias.map(Tensor::as_dyn)).map(Tensor::new)
+        }
+
         /// Zeros with probability `p`, the rest scaled by `1 / (1 - p)`.
         pub fn dropout(&self, config: DropoutConfig) -> Tensor<T, N> {
             self.inner.dropout(config).map(Tensor::new)

@@ -114,6 +114,7 @@ fn family(family: Family, p: &Value, inputs: &[&DynTensor]) -> Result<DynTensor>
     let axis = || p["axis"].as_i64().unwrap() as isize;
     match family {
         Family::Matmul => x.matmul(inputs[1]),
+        Family::Linear => x.linear(inputs[1], inputs.get(2).copied()),
         Family::Conv2d => x.conv2d(inputs[1], inputs.get(2).copied(), convolution(p)),
         Family::Conv2dInputGrad => apply(&Op::Conv2dInputGrad(convolution(p), sizes(&p["shape"])), inputs),
         Family::Conv2dWeightGrad => apply(&Op::Conv2dWeightGrad(convolution(p), sizes(&p["shape"])), inputs),
