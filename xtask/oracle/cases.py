@@ -62,6 +62,23 @@ def conv2d(x):
     return cases
 
 
+def conv_transpose2d(x):
+    cases = []
+    for shape, kernel, bias, stride, padding, output_padding, dilation, groups in [
+        ((2, 3, 4, 5), (3, 4, 3, 3), True, (1, 1), (0, 0), (0, 0), (1, 1), 1),
+        ((2, 4, 3, 4), (4, 2, 3, 2), True, (2, 3), (1, 0), (1, 2), (1, 1), 2),
+        ((1, 3, 4, 4), (3, 1, 3, 3), False, (1, 1), (1, 1), (0, 0), (2, 1), 3),
+        ((1, 2, 3, 3), (2, 3, 2, 2), True, (1, 2), (1, 2), (1, 2), (2, 3), 1),
+        ((0, 2, 3, 3), (2, 3, 2, 2), True, (1, 1), (0, 0), (0, 0), (1, 1), 1),
+    ]:
+        inputs = [x(*shape, tag="x"), x(*kernel, tag="w")]
+        inputs += [x(kernel[1] * groups, tag="b")] if bias else []
+        function = lambda x, w, b=None, r=(stride, padding, output_padding, groups, dilation): F.conv_transpose2d(x, w, b, *r)
+        parameters = {**geometry(stride, padding, dilation, groups), "output_padding": output_padding}
+        cases.append((parameters, inputs, function))
+    return cases
+
+
 def conv2d_input_grad(x):
     cases = []
     for shape, kernel, _, stride, padding, dilation, groups in CONVOLUTIONS:
@@ -397,6 +414,7 @@ CASES = {
     "matmul": matmul,
     "linear": linear,
     "conv2d": conv2d,
+    "conv_transpose2d": conv_transpose2d,
     "conv2d_input_grad": conv2d_input_grad,
     "conv2d_weight_grad": conv2d_weight_grad,
     "max_pool2d": pooling(F.max_pool2d),

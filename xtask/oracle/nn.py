@@ -101,6 +101,15 @@ def conv2d(fixture):
     case("depthwise", nn.Conv2d(3, 3, 3, padding=1, groups=3), (1, 3, 5, 5))
 
 
+def conv_transpose2d(fixture):
+    def case(name, layer, shape):
+        fixture.layer(f"conv_transpose2d.{name}", layer, [draw(f"conv_transpose2d.{name}.x", shape)])
+
+    case("plain", nn.ConvTranspose2d(2, 3, 3), (2, 2, 4, 5))
+    case("doubling", nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=1), (2, 2, 3, 4))
+    case("grouped", nn.ConvTranspose2d(4, 6, (3, 2), stride=(1, 2), dilation=(2, 1), groups=2, bias=False), (1, 4, 3, 4))
+
+
 def norms(fixture):
     def steps(name, shape):
         return [draw(f"{name}.x{step}", shape) for step in range(3)]
@@ -231,7 +240,7 @@ def binary_losses(fixture, reduction):
 def fixture():
     torch.set_num_threads(1)
     made = Fixture()
-    for part in [linear, conv2d, norms, others, losses]:
+    for part in [linear, conv2d, conv_transpose2d, norms, others, losses]:
         part(made)
     return made.tensors
 

@@ -60,9 +60,12 @@ pub(crate) fn keeps(op: &Op, tracked: impl Fn(usize) -> bool) -> Keeps {
             ReduceGrad::None => Keeps::NOTHING,
         },
         // Bilinear: the gradient by either operand wants the other.
-        Op::Matmul | Op::Linear | Op::Conv2d(_) | Op::Conv2dInputGrad(..) | Op::Conv2dWeightGrad(..) => {
-            Keeps::inputs(tracked(1), tracked(0))
-        }
+        Op::Matmul
+        | Op::Linear
+        | Op::Conv2d(_)
+        | Op::ConvTranspose2d(_)
+        | Op::Conv2dInputGrad(..)
+        | Op::Conv2dWeightGrad(..) => Keeps::inputs(tracked(1), tracked(0)),
         Op::Where | Op::LogSumExp { .. } => {
             Keeps { output: matches!(op, Op::LogSumExp { .. }), ..Keeps::inputs(true, false) }
         }

@@ -46,6 +46,8 @@ pub enum Op {
     Conv2dInputGrad(Conv2dConfig, [usize; 4]),
     /// `[g, x]`: the gradient of a convolution by its weight, which has this shape.
     Conv2dWeightGrad(Conv2dConfig, [usize; 4]),
+    /// `[x, weight]` or `[x, weight, bias]`.
+    ConvTranspose2d(ConvTranspose2dConfig),
     /// `[x]`.
     MaxPool2d(Pool2dConfig),
     /// `[x]`.
@@ -219,6 +221,38 @@ impl Default for Conv2dConfig {
     }
 }
 
+/// Geometry of a transposed convolution, per axis (height, width). All but `output_padding` is that of the convolution whose transpose it
+/// is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvTranspose2dConfig {
+    /// Distance between the kernels that neighbouring elements add.
+    pub stride: [usize; 2],
+    /// Rows and columns taken off the result on both sides.
+    pub padding: [usize; 2],
+    /// Rows and columns put to the result at the bottom and right, for a strided convolution gives one size to several inputs. Less than the
+    /// stride or the dilation.
+    pub output_padding: [usize; 2],
+    /// Distance between the elements of a kernel.
+    pub dilation: [usize; 2],
+    /// Channels are split into this many groups that do not mix.
+    pub groups: usize,
+}
+
+impl ConvTranspose2dConfig {
+    /// The convolution whose transpose this is.
+    pub fn convolution(&self) -> Conv2dConfig {
+        let ConvTranspose2dConfig { stride, padding, dilation, groups, .. } = *self;
+        Conv2dConfig { stride, padding, dilation, groups }
+    }
+}
+
+impl Default for ConvTranspose2dConfig {
+    fn default() -> Self {
+        let Conv2dConfig { stride, padding, dilation, groups } = Conv2dConfig::default();
+        ConvTranspose2dConfig { stride, padding, output_padding: [0, 0], dilation, groups }
+    }
+}
+
 /// Geometry of two-dimensional pooling, per axis (height, width).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pool2dConfig {
@@ -353,6 +387,7 @@ impl Op {
             Op::Conv2d(_) => Row::Family(Family::Conv2d),
             Op::Conv2dInputGrad(..) => Row::Family(Family::Conv2dInputGrad),
             Op::Conv2dWeightGrad(..) => Row::Family(Family::Conv2dWeightGrad),
+            Op::ConvTranspose2d(_) => Row::Family(Family::ConvTranspose2d),
             Op::MaxPool2d(_) => Row::Family(Family::MaxPool2d),
             Op::AvgPool2d(_) => Row::Family(Family::AvgPool2d),
             Op::AvgPool2dGrad(..) => Row::Family(Family::AvgPool2dGrad),

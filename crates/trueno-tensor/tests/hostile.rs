@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
 use trueno_core::{DType, Dims, Error, SliceItem};
 use trueno_tensor::{
-    Conv2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Op, Pool2dConfig, Reduction, apply,
-    apply_in_place, apply_owned,
+    Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Op, Pool2dConfig,
+    Reduction, apply, apply_in_place, apply_owned,
 };
 
 /// Sizes that are ordinary, nothing, or beyond every memory; none that a machine might begin to fill.
@@ -92,6 +92,9 @@ fn network() -> impl Strategy<Value = Op> {
         Just(Op::Matmul),
         Just(Op::Linear),
         convolution().prop_map(Op::Conv2d),
+        (convolution(), sizes()).prop_map(|(Conv2dConfig { stride, padding, dilation, groups }, output_padding)| {
+            Op::ConvTranspose2d(ConvTranspose2dConfig { stride, padding, output_padding, dilation, groups })
+        }),
         (convolution(), sizes()).prop_map(|(config, shape)| Op::Conv2dInputGrad(config, shape)),
         (convolution(), sizes()).prop_map(|(config, shape)| Op::Conv2dWeightGrad(config, shape)),
         pooling().prop_map(Op::MaxPool2d),

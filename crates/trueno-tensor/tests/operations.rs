@@ -6,8 +6,8 @@ use std::sync::Arc;
 use trueno_tensor::core::table::{BinaryOp, CompareOp, Family, ReduceOp, TernaryOp, UnaryOp};
 use trueno_tensor::core::{DType, Dims, Result, SliceItem};
 use trueno_tensor::{
-    Conv2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Function, Op, Pool2dConfig, Reduction, apply,
-    with_num_threads,
+    Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Function, Op,
+    Pool2dConfig, Reduction, apply, with_num_threads,
 };
 
 /// Elements that make several pieces of the cheapest operation.
@@ -59,6 +59,10 @@ fn example(family: Family, size: usize) -> (Op, Vec<DynTensor>) {
         Family::Matmul => (Op::Matmul, vec![x(), numbers(&[64, 48])]),
         Family::Linear => (Op::Linear, vec![x(), numbers(&[48, 64]), numbers(&[48])]),
         Family::Conv2d => (Op::Conv2d(conv), vec![images(), numbers(&[4, 2, 3, 3]), numbers(&[4])]),
+        Family::ConvTranspose2d => {
+            let config = ConvTranspose2dConfig { stride: [2, 2], padding: [1, 1], groups: 2, ..Default::default() };
+            (Op::ConvTranspose2d(config), vec![images(), numbers(&[4, 2, 3, 3]), numbers(&[4])])
+        }
         Family::Conv2dInputGrad => {
             (Op::Conv2dInputGrad(conv, [n / 16, 4, 16, 16]), vec![images(), numbers(&[4, 2, 3, 3])])
         }

@@ -33,9 +33,10 @@ pub mod prelude {
     // The trait, and its derive for those who depend on this crate alone.
     #[cfg(feature = "train")]
     pub use trueno_nn::{
-        AdaptiveAvgPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Conv2dConfig, Dropout, Embedding, Flatten,
-        Gelu, Layer, LayerNorm, Linear, MaxPool2d, Mode, Relu, Sequential, Sigmoid, Silu, StateDict, Tanh,
-        binary_cross_entropy_with_logits, cross_entropy, mse_loss, sequential,
+        AdaptiveAvgPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Conv2dConfig, ConvTranspose2d,
+        ConvTranspose2dConfig, Dropout, Embedding, Flatten, Gelu, Layer, LayerNorm, Linear, MaxPool2d, Mode, Relu,
+        Sequential, Sigmoid, Silu, StateDict, Tanh, binary_cross_entropy_with_logits, cross_entropy, mse_loss,
+        sequential,
     };
     #[cfg(feature = "train")]
     pub use trueno_nn::{FacadeModule as Module, module::Module};

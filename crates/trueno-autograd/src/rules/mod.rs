@@ -126,6 +126,7 @@ pub(crate) fn gradients(step: Step<'_>) -> Result<Grads> {
         Op::Matmul => matmul::matmul(&step),
         Op::Linear => matmul::linear(&step),
         Op::Conv2d(config) => conv::conv2d(*config, &step),
+        Op::ConvTranspose2d(config) => conv::conv_transpose2d(*config, &step),
         Op::Conv2dInputGrad(config, _) => conv::input_grad(*config, &step),
         Op::Conv2dWeightGrad(config, _) => conv::weight_grad(*config, &step),
         Op::MaxPool2d(_) => pool::max(&step),

@@ -6,7 +6,8 @@ use trueno_autograd::{Autograd, GradOptions, GradcheckOptions, checkpoint, gradc
 use trueno_core::table::{BinaryOp, Family, Gradient, UnaryOp};
 use trueno_core::{DType, Dims, Result, SliceItem};
 use trueno_tensor::{
-    Conv2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Function, Op, Pool2dConfig, apply,
+    Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Function, Op,
+    Pool2dConfig, apply,
 };
 
 type Checked = dyn Fn(&[DynTensor]) -> Result<DynTensor>;
@@ -45,6 +46,7 @@ fn cases(family: Family) -> Vec<Case> {
         Family::Matmul => matmuls(),
         Family::Linear => linears(),
         Family::Conv2d | Family::Conv2dInputGrad | Family::Conv2dWeightGrad => convolutions(family),
+        Family::ConvTranspose2d => transposed_convolutions(),
         Family::MaxPool2d
         | Family::AvgPool2d
         | Family::AvgPool2dGrad
@@ -221,6 +223,24 @@ fn convolutions(family: Family) -> Vec<Case> {
                 op_case(Op::Conv2d(config), &[x, weight.detach()]),
             ],
         }
+    };
+    geometries.into_iter().flat_map(of).collect()
+}
+
+fn transposed_convolutions() -> Vec<Case> {
+    let plain = ConvTranspose2dConfig::default();
+    let strided = ConvTranspose2dConfig { stride: [2, 3], padding: [1, 0], output_padding: [1, 2], ..plain };
+    let grouped = ConvTranspose2dConfig { padding: [1, 1], dilation: [1, 2], groups: 2, ..plain };
+    let geometries = [
+        (plain, [1, 2, 3, 3], [2, 2, 2, 2]),
+        (strided, [2, 1, 2, 3], [1, 2, 3, 2]),
+        (grouped, [1, 4, 2, 3], [4, 1, 3, 3]),
+    ];
+    let of = |(config, image, kernel): (ConvTranspose2dConfig, [usize; 4], [usize; 4])| {
+        let (x, weight) = (normal(&image, 0), normal(&kernel, 1));
+        let bias = normal(&[kernel[1] * config.groups], 2);
+        let op = Op::ConvTranspose2d(config);
+        [op_case(op.clone(), &[x.clone(), weight.clone(), bias]), op_case(op, &[x.detach(), weight])]
     };
     geometries.into_iter().flat_map(of).collect()
 }

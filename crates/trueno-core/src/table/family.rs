@@ -19,6 +19,8 @@ macro_rules! family_table {
             Conv2dInputGrad conv2d_input_grad { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Gradient of `conv2d` by its weight.
             Conv2dWeightGrad conv2d_weight_grad { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
+            /// The transpose of `conv2d`: every element of `[N, C, H, W]` adds a kernel of `[C, O / groups, KH, KW]` to the result; an optional bias.
+            ConvTranspose2d conv_transpose2d { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Largest element of each window of `[N, C, H, W]`.
             MaxPool2d max_pool2d { grad: yes; tolerance: 0.0, 0.0; cancels: gradient; }
             /// Mean of each window of `[N, C, H, W]`; padding counts as zeros.

@@ -8,6 +8,7 @@ use trueno_nn::*;
 in_both_types!(
     linear,
     conv2d,
+    conv_transpose2d,
     batch_norm_in_training_and_evaluation,
     layer_norm,
     embedding,
@@ -39,6 +40,16 @@ fn conv2d<T: Float>() {
     case("grouped", Conv2d::with_config(4, 6, 3, grouped, &mut rng()));
     let depthwise = Conv2dConfig { padding: [1, 1], groups: 3, ..default };
     case("depthwise", Conv2d::with_config(3, 3, 3, depthwise, &mut rng()));
+}
+
+fn conv_transpose2d<T: Float>() {
+    let case = |name: &str, layer: ConvTranspose2d<T>| Case::<T>::new(&format!("conv_transpose2d.{name}")).check(layer);
+    let default = ConvTranspose2dConfig::default();
+    case("plain", ConvTranspose2d::new(2, 3, 3, &mut rng()));
+    let doubling = ConvTranspose2dConfig { stride: [2, 2], padding: [1, 1], output_padding: [1, 1], ..default };
+    case("doubling", ConvTranspose2d::with_config(2, 3, 3, doubling, &mut rng()));
+    let grouped = ConvTranspose2dConfig { stride: [1, 2], dilation: [2, 1], groups: 2, bias: false, ..default };
+    case("grouped", ConvTranspose2d::with_config(4, 6, (3, 2), grouped, &mut rng()));
 }
 
 fn batch_norm_in_training_and_evaluation<T: Float>() {

@@ -1,7 +1,10 @@
 //! A method per operation: resolves axes and shapes, then goes through [`apply`].
 
 use super::apply;
-use crate::{Axes, Conv2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Op, Pool2dConfig, Reduction};
+use crate::{
+    Axes, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Op, Pool2dConfig,
+    Reduction,
+};
 use smallvec::SmallVec;
 use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
 use trueno_core::{DType, Dims, Error, Result, broadcast_shapes, dispatch_dtype};
@@ -129,6 +132,39 @@ impl DynTensor {
         match bias {
             Some(bias) => apply(&Op::Conv2d(config), &[self, weight, bias]),
             None => apply(&Op::Conv2d(config), &[self, weight]),
+        }
+    }
+
+    /// Transposed convolution of `[N, C, H, W]` with `[C, O / groups, KH, KW]` and an optional bias `[O]` (PyTorch's `conv_transpose2d`):
+    /// the gradient by its input of the convolution with that weight. A height becomes
+    /// `(H - 1) * stride - 2 * padding + dilation * (KH - 1) + output_padding + 1`.
+    ///
+    /// # Errors
+    /// [`Error::ShapePair`] if channels do not fit or the padding leaves nothing; [`Error::Argument`] if the output padding is less than neither
+    /// the stride nor the dilation.
+    pub fn conv_transpose2d(
+        &self,
+        weight: &DynTensor,
+        bias: Option<&DynTensor>,
+        config: ConvTranspose2dConfig,
+    ) -> Result<DynTensor> {
+        let ConvTranspose2dConfig { stride, output_padding, dilation, .. } = config;
+        if (0..2).any(|axis| output_padding[axis] >= stride[axis].max(dilation[axis])) {
+            let reason = format!(
+                "output padding {output_padding:?} must be less than stride {stride:?} or dilation {dilation:?}"
+            );
+            return Err(Error::Argument { op: "conv_transpose2d", reason: reason.into() });
+        }
+        // Whole strides of output padding are rows and columns of zeros in the image.
+        let [rows, cols] = [0, 1].map(|axis| output_padding[axis] / stride[axis].max(1));
+        if [rows, cols] != [0, 0] && self.rank() == 4 {
+            let rest = [0, 1].map(|axis| output_padding[axis] % stride[axis].max(1));
+            let x = self.pad(&[[0, 0], [0, 0], [0, rows], [0, cols]], 0.0)?;
+            return x.conv_transpose2d(weight, bias, ConvTranspose2dConfig { output_padding: rest, ..config });
+        }
+        match bias {
+            Some(bias) => apply(&Op::ConvTranspose2d(config), &[self, weight, bias]),
+            None => apply(&Op::ConvTranspose2d(config), &[self, weight]),
         }
     }
 

@@ -91,6 +91,7 @@ fn computes(op: &Op) -> bool {
         | Op::Conv2d(_)
         | Op::Conv2dInputGrad(..)
         | Op::Conv2dWeightGrad(..)
+        | Op::ConvTranspose2d(_)
         | Op::MaxPool2d(_)
         | Op::AvgPool2d(_)
         | Op::AvgPool2dGrad(..)
@@ -159,6 +160,7 @@ fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
         Op::Conv2d(config) => conv::conv2d(config, inputs).map(plain),
         Op::Conv2dInputGrad(config, shape) => conv::input_grad(config, *shape, inputs[0], inputs[1]).map(plain),
         Op::Conv2dWeightGrad(config, shape) => conv::weight_grad(config, *shape, inputs[0], inputs[1]).map(plain),
+        Op::ConvTranspose2d(config) => conv::conv_transpose2d(config, inputs).map(plain),
         Op::MaxPool2d(config) => pool::max_pool2d(config, inputs[0]),
         Op::AvgPool2d(config) => pool::avg_pool2d(config, inputs[0]).map(plain),
         Op::AvgPool2dGrad(config, shape) => pool::avg_pool2d_grad(config, *shape, inputs[0]).map(plain),

@@ -2,7 +2,7 @@
 
 use super::rank::{Lower, Lowered, Raise, Raised, Rank, Shell};
 use super::{Tensor, twins};
-use crate::{Conv2dConfig, CrossEntropyConfig, DropoutConfig, Pool2dConfig};
+use crate::{Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, Pool2dConfig};
 use trueno_core::{Element, Float, Result};
 
 impl<T: Float, const N: usize> Tensor<T, N> {
@@ -79,6 +79,17 @@ impl<T: Float> Tensor<T, 4> {
         /// Cross-correlation of `[N, C, H, W]` with `weight` `[O, C / groups, KH, KW]` and an optional bias `[O]`.
         pub fn conv2d(&self, weight: &Tensor<T, 4>, bias: Option<&Tensor<T, 1>>, config: Conv2dConfig) -> Tensor<T, 4> {
             self.inner.conv2d(&weight.inner, bias.map(Tensor::as_dyn), config).map(Tensor::new)
+        }
+
+        /// The transpose of [`conv2d`](Tensor::conv2d): `weight` is `[C, O / groups, KH, KW]`, the bias `[O]`, and a height becomes
+        /// `(H - 1) * stride - 2 * padding + dilation * (KH - 1) + output_padding + 1`.
+        pub fn conv_transpose2d(
+            &self,
+            weight: &Tensor<T, 4>,
+            bias: Option<&Tensor<T, 1>>,
+            config: ConvTranspose2dConfig,
+        ) -> Tensor<T, 4> {
+            self.inner.conv_transpose2d(&weight.inner, bias.map(Tensor::as_dyn), config).map(Tensor::new)
         }
 
         /// Largest element of each window of `[N, C, H, W]`.

@@ -2,7 +2,9 @@
 
 use crate::fixture::Case;
 use serde_json::Value;
-use trueno::tensor::{Conv2dConfig, CrossEntropyConfig, DynTensor, Extreme, Op, Pool2dConfig, apply};
+use trueno::tensor::{
+    Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DynTensor, Extreme, Op, Pool2dConfig, apply,
+};
 use trueno_core::table::{BinaryOp, CompareOp, Family, ReduceOp, TernaryOp, UnaryOp};
 use trueno_core::{DType, Dims, Result, SliceItem};
 
@@ -116,6 +118,12 @@ fn family(family: Family, p: &Value, inputs: &[&DynTensor]) -> Result<DynTensor>
         Family::Matmul => x.matmul(inputs[1]),
         Family::Linear => x.linear(inputs[1], inputs.get(2).copied()),
         Family::Conv2d => x.conv2d(inputs[1], inputs.get(2).copied(), convolution(p)),
+        Family::ConvTranspose2d => {
+            let Conv2dConfig { stride, padding, dilation, groups } = convolution(p);
+            let output_padding = sizes(&p["output_padding"]);
+            let config = ConvTranspose2dConfig { stride, padding, output_padding, dilation, groups };
+            x.conv_transpose2d(inputs[1], inputs.get(2).copied(), config)
+        }
         Family::Conv2dInputGrad => apply(&Op::Conv2dInputGrad(convolution(p), sizes(&p["shape"])), inputs),
         Family::Conv2dWeightGrad => apply(&Op::Conv2dWeightGrad(convolution(p), sizes(&p["shape"])), inputs),
         Family::MaxPool2d => x.max_pool2d(pooling(p)),

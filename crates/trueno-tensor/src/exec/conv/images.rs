@@ -29,24 +29,25 @@ pub(super) fn convolve<T: Real>(
     }
 }
 
-/// The gradient by the images, from the gradient `g` of the result.
+/// The gradient by the images, from the gradient `g` of the result; and a bias for every channel of the images.
 pub(super) fn input_gradient<T: Real>(
     op: &'static str,
     shape: &Conv2dShape,
     g: &[T],
     weight: &[T],
+    bias: Option<&[T]>,
     out: &mut [T],
 ) -> Result<()> {
     let way = winograd::<T>().then(|| Winograd::input_gradient::<T>(isa(), shape)).flatten();
     if let Some(way) = way
-        && by_winograd(op, &way, g, &Filter::new(weight), out)?
+        && by_winograd(op, &way, g, &Filter { bias, ..Filter::new(weight) }, out)?
     {
         return Ok(());
     }
     if let Some(turned_shape) = shape.input_gradient() {
         let mut turned = Buffer::new(op, T::DTYPE, weight.len())?;
         kernel::turn_weights(shape, weight, turned.as_mut_slice::<T>());
-        return directly(op, &turned_shape, g, &Filter::new(turned.as_slice()), out);
+        return directly(op, &turned_shape, g, &Filter { bias, ..Filter::new(turned.as_slice()) }, out);
     }
     let ([image_in, image_out], together) = (image_sizes(shape), together(shape));
     try_for_each_piece(out, together * image_in, cost(shape) / image_in.max(1), |index, out| {
@@ -54,6 +55,11 @@ pub(super) fn input_gradient<T: Real>(
         let g = &g[index * together * image_out..][..shape.batch * image_out];
         let mut scratch = scratch::<T>(op, &shape)?;
         kernel::conv2d_input_gradient(isa(), &shape, weight, g, out, scratch.as_mut_slice());
+        if let Some(bias) = bias {
+            for (plane, &bias) in out.chunks_exact_mut(shape.height * shape.width).zip(bias.iter().cycle()) {
+                plane.iter_mut().for_each(|value| *value = *value + bias);
+            }
+        }
         Ok(())
     })
 }

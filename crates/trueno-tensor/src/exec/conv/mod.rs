@@ -10,10 +10,37 @@ use super::operand::elements;
 use super::{FLOATS, misfit, mixed, unsupported};
 use crate::dyn_tensor::checked_size;
 use crate::storage::Buffer;
-use crate::{Conv2dConfig, DynTensor};
+use crate::{Conv2dConfig, ConvTranspose2dConfig, DynTensor};
 use geometry::Geometry;
 use trueno_core::{Result, dispatch_dtype};
 pub use winograd::{is_winograd_enabled, with_winograd};
+
+/// Transposed convolution of `[x, weight]` or `[x, weight, bias]`: the gradient by its input of the convolution with that weight.
+pub(crate) fn conv_transpose2d(config: &ConvTranspose2dConfig, inputs: &[&DynTensor]) -> Result<DynTensor> {
+    let op = "conv_transpose2d";
+    let output = geometry::transposed(op, config, inputs[0].shape(), inputs[1].shape())?;
+    one_dtype(op, inputs)?;
+    let bias = bias_of(op, inputs, output[1])?;
+    let geometry = Geometry::new(op, &config.convolution(), &output, inputs[1].shape())?;
+    let (x, weight) = (contiguous(inputs[0])?, contiguous(inputs[1])?);
+    let mut buffer = Buffer::new(op, x.dtype(), checked_size(op, &output)?)?;
+    dispatch_dtype!(x.dtype(), real T => {
+        let (bias, out) = (bias.as_ref().map(elements::<T>), buffer.as_mut_slice());
+        images::input_gradient(op, &geometry.shape(), elements::<T>(&x), elements(&weight), bias, out)?;
+    }, else return Err(unsupported(op, x.dtype(), FLOATS)));
+    Ok(DynTensor::from_buffer(buffer, &output))
+}
+
+/// The third operand, if there is one: a bias for so many channels.
+fn bias_of(op: &'static str, inputs: &[&DynTensor], channels: usize) -> Result<Option<DynTensor>> {
+    let bias = inputs.get(2).map(|bias| contiguous(bias)).transpose()?;
+    match bias {
+        Some(bias) if bias.shape() != [channels] => {
+            Err(misfit(op, inputs[1], &bias, format!("a bias of shape [{channels}] is needed")))
+        }
+        bias => Ok(bias),
+    }
+}
 
 fn one_dtype(op: &'static str, operands: &[&DynTensor]) -> Result<()> {
     let dtype = operands[0].dtype();
@@ -25,10 +52,7 @@ pub(crate) fn conv2d(config: &Conv2dConfig, inputs: &[&DynTensor]) -> Result<Dyn
     let op = "conv2d";
     let geometry = Geometry::new(op, config, inputs[0].shape(), inputs[1].shape())?;
     one_dtype(op, inputs)?;
-    let bias = inputs.get(2).map(|bias| contiguous(bias)).transpose()?;
-    if let Some(bias) = bias.as_ref().filter(|bias| bias.shape() != [geometry.weight[0]]) {
-        return Err(misfit(op, inputs[1], bias, format!("a bias of shape [{}] is needed", geometry.weight[0])));
-    }
+    let bias = bias_of(op, inputs, geometry.weight[0])?;
     let (x, weight) = (contiguous(inputs[0])?, contiguous(inputs[1])?);
     let mut buffer = Buffer::new(op, x.dtype(), checked_size(op, &geometry.output)?)?;
     dispatch_dtype!(x.dtype(), real T => {
@@ -54,7 +78,7 @@ pub(crate) fn input_grad(
     let (g, weight) = (contiguous(g)?, contiguous(weight)?);
     let mut buffer = Buffer::new(op, g.dtype(), checked_size(op, &input)?)?;
     dispatch_dtype!(g.dtype(), real T => {
-        images::input_gradient(op, &geometry.shape(), elements::<T>(&g), elements(&weight), buffer.as_mut_slice())?;
+        images::input_gradient(op, &geometry.shape(), elements::<T>(&g), elements(&weight), None, buffer.as_mut_slice())?;
     }, else return Err(unsupported(op, g.dtype(), FLOATS)));
     Ok(DynTensor::from_buffer(buffer, &input))
 }
