@@ -221,7 +221,7 @@ kernel! {
 
 /// Sorts the elements of a row, which start at column `left`, by the remainders of their columns modulo `P`.
 #[inline(always)]
-fn sort_row<T: Real, const P: usize>(row: &[T], left: usize, target: &mut [T]) {
+pub(crate) fn sort_row<T: Real, const P: usize>(row: &[T], left: usize, target: &mut [T]) {
     /// Elements of each remainder that are moved together, so that moving them is straight code.
     const BLOCK: usize = 4;
     let pitch = target.len() / P;

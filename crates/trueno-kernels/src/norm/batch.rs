@@ -5,9 +5,10 @@
 
 use core::ops::Range;
 
+use super::columns;
 use super::moments::{affine, gradient_sums, reciprocal_deviation, squares, sum};
 use crate::lanes::{read, write};
-use crate::simd::{Real, RealVector, kernel};
+use crate::simd::{MAX_LANES, Real, RealVector, kernel};
 
 /// An array `[batch, channels, spatial]`; `spatial` is 1 for `[batch, channels]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,10 @@ kernel! {
     ) {
         shape.check(&[x], &[]);
         assert!(channels.end <= shape.channels && mean.len() == channels.len() && var.len() == channels.len());
+        if shape.spatial == 1 {
+            columns::moments::<T::Vector<S>>(simd, x, shape, channels, mean, var);
+            return;
+        }
         let count = shape.per_channel() as f64;
         for (c, (mean, var)) in channels.zip(mean.iter_mut().zip(var)) {
             let mut total = 0.0;
@@ -102,15 +107,38 @@ kernel! {
     ) {
         let [mean, rstd] = stats;
         shape.check(&[x, out], &[Some(mean), Some(rstd), weight, bias]);
+        if shape.spatial == 1 {
+            for first in (0..shape.channels).step_by(T::Vector::<S>::LANES) {
+                let (mut scales, mut shifts) = ([T::ZERO; MAX_LANES], [T::ZERO; MAX_LANES]);
+                for (lane, c) in (first..shape.channels).take(T::Vector::<S>::LANES).enumerate() {
+                    [scales[lane], shifts[lane]] = line(stats, weight, bias, c);
+                }
+                columns::affine::<T::Vector<S>>(simd, x, shape.channels, first, [&scales, &shifts], out);
+            }
+            return;
+        }
         for n in 0..shape.batch {
             for c in 0..shape.channels {
-                let scale = rstd[c] * weight.map_or(T::ONE, |weight| weight[c]);
-                let shift = bias.map_or(T::ZERO, |bias| bias[c]) - mean[c] * scale;
+                let [scale, shift] = line(stats, weight, bias, c);
                 let row = shape.row(n, c);
                 affine::<T::Vector<S>>(simd, &x[row.clone()], scale, shift, &mut out[row]);
             }
         }
     }
+}
+
+/// What is done to channel `c`: a factor and a term.
+#[inline(always)]
+fn line<T: Real>([mean, rstd]: [&[T]; 2], weight: Option<&[T]>, bias: Option<&[T]>, c: usize) -> [T; 2] {
+    let scale = match weight {
+        Some(weight) => rstd[c] * weight[c],
+        None => rstd[c],
+    };
+    let bias = match bias {
+        Some(bias) => bias[c],
+        None => T::ZERO,
+    };
+    [scale, bias - mean[c] * scale]
 }
 
 kernel! {
@@ -132,6 +160,16 @@ kernel! {
         let [d_bias, d_weight] = sums;
         shape.check(&[x, g], &[Some(mean), Some(rstd)]);
         assert!(channels.end <= shape.channels && d_bias.len() == channels.len() && d_weight.len() == channels.len());
+        if shape.spatial == 1 {
+            for first in channels.clone().step_by(T::Vector::<S>::LANES) {
+                let [totals, products] = columns::gradient_sums::<T::Vector<S>>(simd, x, g, mean, first);
+                for (lane, c) in (first..channels.end).take(T::Vector::<S>::LANES).enumerate() {
+                    d_bias[c - channels.start] = T::from_f64(totals[lane]);
+                    d_weight[c - channels.start] = T::from_f64(products[lane] * rstd[c].to_f64());
+                }
+            }
+            return;
+        }
         for (c, (d_bias, d_weight)) in channels.zip(d_bias.iter_mut().zip(d_weight)) {
             let [mut total, mut product] = [0.0; 2];
             for n in 0..shape.batch {
@@ -169,17 +207,44 @@ kernel! {
     ) {
         let [mean, rstd] = stats;
         shape.check(&[x, g, out], &[Some(mean), Some(rstd), weight, Some(sums[0]), Some(sums[1])]);
+        if shape.spatial == 1 {
+            for first in (0..shape.channels).step_by(T::Vector::<S>::LANES) {
+                let mut factors = [[T::ZERO; MAX_LANES]; 4];
+                for (lane, c) in (first..shape.channels).take(T::Vector::<S>::LANES).enumerate() {
+                    for (factor, value) in factors.iter_mut().zip(train_factors(stats, weight, sums, count, c)) {
+                        factor[lane] = value;
+                    }
+                }
+                columns::train::<T::Vector<S>>(simd, [x, g], shape.channels, first, &factors, out);
+            }
+            return;
+        }
         for n in 0..shape.batch {
             for c in 0..shape.channels {
-                let scale = rstd[c].to_f64() * weight.map_or(1.0, |weight| weight[c].to_f64());
-                let slope = rstd[c].to_f64() * sums[1][c].to_f64() / count as f64;
-                let mean_g = sums[0][c].to_f64() / count as f64;
+                let factors = train_factors(stats, weight, sums, count, c);
                 let row = shape.row(n, c);
-                let factors = [mean[c], T::from_f64(scale), T::from_f64(slope), T::from_f64(mean_g)];
                 train_row::<T::Vector<S>>(simd, &x[row.clone()], &g[row.clone()], factors, &mut out[row]);
             }
         }
     }
+}
+
+/// The mean of channel `c`, what its gradient is multiplied by, its slope against `x`, and the mean of `g`.
+#[inline(always)]
+fn train_factors<T: Real>(
+    [mean, rstd]: [&[T]; 2],
+    weight: Option<&[T]>,
+    sums: [&[T]; 2],
+    count: usize,
+    c: usize,
+) -> [T; 4] {
+    let weight = match weight {
+        Some(weight) => weight[c].to_f64(),
+        None => 1.0,
+    };
+    let slope = rstd[c].to_f64() * sums[1][c].to_f64() / count as f64;
+    let mean_g = sums[0][c].to_f64() / count as f64;
+    [mean[c], T::from_f64(rstd[c].to_f64() * weight), T::from_f64(slope), T::from_f64(mean_g)]
 }
 
 /// `out = scale * (g - mean_g - (x - mean) * slope)`.
@@ -208,9 +273,19 @@ kernel! {
         simd: S, g: &[T], shape: ChannelShape, rstd: &[T], weight: Option<&[T]>, out: &mut [T],
     ) {
         shape.check(&[g, out], &[Some(rstd), weight]);
+        if shape.spatial == 1 {
+            for first in (0..shape.channels).step_by(T::Vector::<S>::LANES) {
+                let mut scales = [T::ZERO; MAX_LANES];
+                for (lane, c) in (first..shape.channels).take(T::Vector::<S>::LANES).enumerate() {
+                    scales[lane] = line([rstd, rstd], weight, None, c)[0];
+                }
+                columns::affine::<T::Vector<S>>(simd, g, shape.channels, first, [&scales, &[T::ZERO; MAX_LANES]], out);
+            }
+            return;
+        }
         for n in 0..shape.batch {
             for c in 0..shape.channels {
-                let scale = rstd[c] * weight.map_or(T::ONE, |weight| weight[c]);
+                let scale = line([rstd, rstd], weight, None, c)[0];
                 let row = shape.row(n, c);
                 affine::<T::Vector<S>>(simd, &g[row.clone()], scale, T::ZERO, &mut out[row]);
             }

@@ -12,6 +12,7 @@
 //! ```
 
 mod batch;
+mod columns;
 mod layer;
 mod moments;
 #[cfg(test)]

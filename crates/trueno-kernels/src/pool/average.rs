@@ -1,7 +1,9 @@
 //! The mean of each window.
 
 use super::Pool2dShape;
-use crate::simd::{Real, kernel};
+use super::rows::SortedRows;
+use crate::lanes::write;
+use crate::simd::{Real, RealVector, kernel};
 
 kernel! {
     /// The sum of each window divided by the size of the kernel: padding counts as zeros (PyTorch's `count_include_pad=True`).
@@ -9,25 +11,47 @@ kernel! {
     /// # Panics
     /// If the shape is not valid ([`Pool2dShape::output`]) or a slice is not as long as it says.
     pub fn avg_pool2d<T: Real>(simd: S, shape: &Pool2dShape, x: &[T], out: &mut [T]) {
-        let _ = simd;
         let [height, width] = shape.checked_output();
         let plane_in = shape.height * shape.width;
         assert_eq!(x.len(), shape.planes * plane_in, "x");
         assert_eq!(out.len(), shape.planes * height * width, "out");
-        let scale = scale::<T>(shape);
+        let mut sorted = SortedRows::new(shape);
         for (plane, out) in out.chunks_exact_mut(height * width).enumerate() {
             let x = &x[plane * plane_in..][..plane_in];
             for oy in 0..height {
-                let inside = shape.inside(oy, width);
-                for ox in 0..width {
-                    let sum = match shape.kernel {
-                        [2, 2] if inside.contains(&ox) => sum_inside::<T, 2, 2>(shape, x, oy, ox),
-                        [3, 3] if inside.contains(&ox) => sum_inside::<T, 3, 3>(shape, x, oy, ox),
-                        _ => sum_of_window(shape, x, oy, ox),
-                    };
-                    out[oy * width + ox] = sum * scale;
+                average_row::<T::Vector<S>>(simd, shape, x, oy, &mut out[oy * width..][..width], &mut sorted);
+            }
+        }
+    }
+}
+
+/// A row of windows: in vectors those whose columns are all inside the plane, one by one the others.
+#[inline(always)]
+fn average_row<V: RealVector>(
+    simd: V::Token,
+    shape: &Pool2dShape,
+    x: &[V::Elem],
+    oy: usize,
+    out: &mut [V::Elem],
+    sorted: &mut Option<SortedRows<V::Elem>>,
+) {
+    let scale = scale::<V::Elem>(shape);
+    let inside = if sorted.is_some() { shape.inside(out.len()) } else { 0..0 };
+    for ox in (0..inside.start).chain(inside.end..out.len()) {
+        out[ox] = sum_of_window(shape, x, oy, ox) * scale;
+    }
+    let Some(sorted) = sorted else { return };
+    for windows in SortedRows::<V::Elem>::runs(inside) {
+        sorted.take(shape, x, shape.rows(oy), windows.clone());
+        let out = &mut out[windows];
+        for first in (0..out.len()).step_by(V::LANES) {
+            let mut sum = V::splat(simd, V::Elem::ZERO);
+            for ky in 0..shape.rows(oy).len() {
+                for kx in 0..shape.kernel[1] {
+                    sum = sum.add(sorted.at::<V>(simd, ky, kx, first));
                 }
             }
+            write(sum.mul(V::splat(simd, scale)), out, first);
         }
     }
 }
@@ -39,19 +63,6 @@ fn sum_of_window<T: Real>(shape: &Pool2dShape, x: &[T], oy: usize, ox: usize) ->
     for row in shape.rows(oy) {
         for col in shape.cols(ox) {
             sum = sum + x[row * shape.width + col];
-        }
-    }
-    sum
-}
-
-/// As [`sum_of_window`] for a window inside the plane.
-#[inline(always)]
-fn sum_inside<T: Real, const H: usize, const W: usize>(shape: &Pool2dShape, x: &[T], oy: usize, ox: usize) -> T {
-    let (top, left) = (oy * shape.stride[0] - shape.padding[0], ox * shape.stride[1] - shape.padding[1]);
-    let mut sum = T::ZERO;
-    for ky in 0..H {
-        for &value in &x[(top + ky) * shape.width + left..][..W] {
-            sum = sum + value;
         }
     }
     sum

@@ -14,6 +14,7 @@
 mod adaptive;
 mod average;
 mod max;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -86,19 +87,16 @@ impl Pool2dShape {
         }
     }
 
-    /// The windows of row `oy`, of `count`, that lie inside the plane.
+    /// The windows of a row, of `count`, whose columns are all inside the plane.
     #[inline(always)]
-    fn inside(&self, oy: usize, count: usize) -> Range<usize> {
-        let top = oy * self.stride[0];
-        if top < self.padding[0] || top + self.kernel[0] > self.height + self.padding[0] {
-            return 0..0;
-        }
+    fn inside(&self, count: usize) -> Range<usize> {
         let first = self.padding[1].div_ceil(self.stride[1]);
         let end = match (self.width + self.padding[1]).checked_sub(self.kernel[1]) {
             Some(room) => room / self.stride[1] + 1,
             None => 0,
         };
-        first..end.min(count)
+        let end = end.min(count);
+        first.min(end)..end
     }
 
     /// The rows that window row `oy` has inside the plane.
