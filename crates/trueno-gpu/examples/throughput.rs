@@ -137,5 +137,8 @@ fn transfers(device: &Device) -> Result<()> {
     let buffer = Buffer::from_slice(device, "upload", &host)?;
     let time = seconds(device, || buffer.download::<f32>("download").wait().map(drop))?;
     row("download_64MiB", bytes / time / 1e9, "GB/s");
+    let mut again = host;
+    let time = seconds(device, || buffer.download::<f32>("download").wait_into(&mut again))?;
+    row("download_64MiB_into", bytes / time / 1e9, "GB/s");
     Ok(())
 }

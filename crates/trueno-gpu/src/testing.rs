@@ -50,8 +50,8 @@ pub(crate) const SPECIAL: [f32; 20] = [
     100.0,
     -200.0,
     1e6,
-    3e38,
-    -3e38,
+    2e38,
+    -2e38,
 ];
 
 /// Whether a value is the oracle's: NaN for NaN, the same infinity, and else within `tolerance`, relative to `max(|want|, 1)`.

@@ -37,6 +37,12 @@ fn copysign(magnitude: f32, sign: f32) -> f32 {
     return bitcast<f32>((bitcast<u32>(magnitude) & 0x7fffffffu) | (bitcast<u32>(sign) & 0x80000000u));
 }
 
+// Drivers multiply by the reciprocal, which is 0 for the largest divisors.
+fn ieee_div(a: f32, b: f32) -> f32 {
+    let scale = select(1.0, 0.0625, magnitude_of(b) > 1e37);
+    return (a * scale) / (b * scale);
+}
+
 // 2^n for n in [-126, 127].
 fn power_of_two(n: i32) -> f32 {
     return bitcast<f32>(u32(n + 127) << 23u);

@@ -183,7 +183,7 @@ crate::math_operators!(float ['a] Expr<'a> { a, b =>
         Scalar::F32 | Scalar::I32 => a.call("-"),
         Scalar::U32 => a.lit(0.0).binary("-", a),
     },
-    div a.binary("/", b),
+    div a.call2("ieee_div", b),
 });
 
 impl<'a> Arith for Expr<'a> {

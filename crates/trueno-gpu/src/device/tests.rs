@@ -58,6 +58,10 @@ fn large_values_pass_in_pieces() {
     let buffer = Buffer::from_slice(&device, "test", &input).unwrap();
     assert_eq!(buffer.download::<u32>("test").wait().unwrap(), input);
     assert_eq!(pollster::block_on(buffer.download::<u32>("test")).unwrap(), input);
+    let mut again = vec![0; input.len()];
+    buffer.download("test").wait_into(&mut again).unwrap();
+    assert_eq!(again, input);
+    assert!(matches!(buffer.download("test").wait_into(&mut again[1..]), Err(Error::Argument { .. })));
     assert!(matches!(buffer.download::<f32>("test").wait(), Err(Error::DType { .. })));
     let bytes: Vec<bool> = (0..7).map(|i| i % 3 == 0).collect();
     assert_eq!(Buffer::from_slice(&device, "test", &bytes).unwrap().download::<bool>("test").wait().unwrap(), bytes);

@@ -173,17 +173,23 @@ impl Tiled {
         names.collect()
     }
 
+    /// A slice's products, written out: drivers do not unroll the loop by themselves.
     fn multiply(&self) -> String {
         let [down, across] = self.blocks;
+        let [left, right] = self.tile().map(|tile| (tile + 4) / 4);
         let mut text = String::new();
-        (0..down).for_each(|block| _ = writeln!(text, "let a{block} = left[at_left + {}u];", block * 16));
-        (0..across).for_each(|block| _ = writeln!(text, "let b{block} = right[at_right + {}u];", block * 16));
-        for row in 0..4 * down {
-            let lane = ["x", "y", "z", "w"][row % 4];
-            for block in 0..across {
-                let c = format!("c{row}_{block}");
-                _ = writeln!(text, "{c} = fma(vec4(a{}.{lane}), b{block}, {c});", row / 4);
+        for k in 0..SLICE {
+            text += "{\n";
+            (0..down).for_each(|i| _ = writeln!(text, "let a{i} = left[at_left + {}u];", k * left + i * 16));
+            (0..across).for_each(|j| _ = writeln!(text, "let b{j} = right[at_right + {}u];", k * right + j * 16));
+            for row in 0..4 * down {
+                let lane = ["x", "y", "z", "w"][row % 4];
+                for block in 0..across {
+                    let c = format!("c{row}_{block}");
+                    _ = writeln!(text, "{c} = fma(vec4(a{}.{lane}), b{block}, {c});", row / 4);
+                }
             }
+            text += "}\n";
         }
         text
     }

@@ -24,11 +24,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var k0 = first; k0 < last; k0 += 8u) {
         let next_left = fetch_left(from_a, m0, k0 + 8u, last, thread);
         let next_right = fetch_right(from_b, n0, k0 + 8u, last, thread);
-        for (var k = 0u; k < 8u; k++) {
-            let at_left = (stage * 8u + k) * LEFT_STRIDE + ty;
-            let at_right = (stage * 8u + k) * RIGHT_STRIDE + tx;
-            MULTIPLY
-        }
+        let at_left = stage * 8u * LEFT_STRIDE + ty;
+        let at_right = stage * 8u * RIGHT_STRIDE + tx;
+        MULTIPLY
         stage = 1u - stage;
         stash_left(stage, thread, next_left);
         stash_right(stage, thread, next_right);

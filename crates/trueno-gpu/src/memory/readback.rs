@@ -87,8 +87,8 @@ impl Buffer {
 }
 
 impl<T: Element + CheckedBitPattern> Readback<T> {
-    /// Appends a piece that has arrived.
-    fn append(&mut self, chunk: Chunk) -> Result<()> {
+    /// Takes a piece that has arrived.
+    fn take(&self, chunk: Chunk, sink: impl FnOnce(&[T])) -> Result<()> {
         let arrived = lock(&chunk.mapping).result.take();
         match arrived {
             Some(Ok(())) => {}
@@ -100,7 +100,7 @@ impl<T: Element + CheckedBitPattern> Readback<T> {
         }
         match chunk.staging.get_mapped_range(..chunk.bytes.next_multiple_of(4)) {
             Ok(mapped) => match bytemuck::checked::try_cast_slice(&mapped[..chunk.bytes as usize]) {
-                Ok(elements) => self.elements.extend_from_slice(elements),
+                Ok(elements) => sink(elements),
                 Err(error) => return self.device.refuse(self.op, format!("{} came back: {error}", T::DTYPE)),
             },
             Err(error) => return self.device.refuse(self.op, error.to_string()),
@@ -117,6 +117,33 @@ impl<T: Element + CheckedBitPattern> Readback<T> {
     /// buffer's type.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn wait(mut self) -> Result<Vec<T>> {
+        let mut elements = std::mem::take(&mut self.elements);
+        self.each(|piece| elements.extend_from_slice(piece))?;
+        Ok(elements)
+    }
+
+    /// The elements, waited for and copied into memory of the caller's: where that is used again, no page of it is new.
+    ///
+    /// # Errors
+    /// As [`Readback::wait`]; [`Error::Argument`] if `out` is not as long as the value.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn wait_into(mut self, out: &mut [T]) -> Result<()> {
+        let length = self.chunks.as_slice().iter().map(|chunk| chunk.bytes as usize).sum::<usize>() / size_of::<T>();
+        if self.failed.is_none() && length != out.len() {
+            let reason = format!("{} elements do not go into {}", length, out.len()).into();
+            return Err(Error::Argument { op: self.op, reason });
+        }
+        let mut rest = out;
+        self.each(|piece| {
+            let (part, left) = std::mem::take(&mut rest).split_at_mut(piece.len());
+            part.copy_from_slice(piece);
+            rest = left;
+        })
+    }
+
+    /// Waits for every piece in turn.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn each(&mut self, mut sink: impl FnMut(&[T])) -> Result<()> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
@@ -126,10 +153,9 @@ impl<T: Element + CheckedBitPattern> Readback<T> {
                 self.device.check(self.op)?;
                 return self.device.refuse(self.op, error.to_string());
             }
-            self.append(chunk)?;
+            self.take(chunk, &mut sink)?;
         }
-        self.device.check(self.op)?;
-        Ok(std::mem::take(&mut self.elements))
+        self.device.check(self.op)
     }
 }
 
@@ -157,9 +183,12 @@ impl<T: Element + CheckedBitPattern + Unpin> Future for Readback<T> {
                 return Poll::Pending;
             }
             drop(mapping);
-            if let Some(Err(error)) = this.chunks.next().map(|chunk| this.append(chunk)) {
+            let Some(chunk) = this.chunks.next() else { break };
+            let mut elements = std::mem::take(&mut this.elements);
+            if let Err(error) = this.take(chunk, |piece| elements.extend_from_slice(piece)) {
                 return Poll::Ready(Err(error));
             }
+            this.elements = elements;
         }
         Poll::Ready(this.device.check(this.op).map(|()| std::mem::take(&mut this.elements)))
     }
