@@ -13,10 +13,7 @@ use crate::record::{self, Launch, Shader};
 use crate::walk::{IMMEDIATES, slot};
 
 /// Steps along K of one slice.
-const SLICE: usize = 16;
-
-/// Slices that workgroup memory holds: one is multiplied while the next arrives.
-const STAGES: usize = 2;
+const SLICE: usize = 32;
 
 /// Elements by which rows in workgroup memory are longer than they need be, so that those of a fragment begin in different banks.
 const PADDING: usize = 8;
@@ -68,7 +65,7 @@ impl Cooperative {
     }
 
     fn workgroup_bytes(&self) -> usize {
-        [0, 1].map(|at| self.stage(at)).iter().map(|[rows, _, stride]| STAGES * rows * stride * 2).sum()
+        [0, 1].map(|at| self.stage(at)).iter().map(|[rows, _, stride]| rows * stride * 2).sum()
     }
 
     pub(super) fn run(self, job: &Job<'_>) -> Result<Buffer> {
@@ -94,7 +91,7 @@ impl Cooperative {
         text += "@group(0) @binding(2) var<storage, read_write> product: array<f32>;\n";
         text += &super::program::batches(self.batch_rank);
         let [tile_m, tile_n] = self.tile();
-        let totals = [0, 1].map(|at| self.stage(at)).map(|[rows, _, stride]| STAGES * rows * stride / 4);
+        let totals = [0, 1].map(|at| self.stage(at)).map(|[rows, _, stride]| rows * stride / 4);
         text += &include_str!("cooperative.wgsl")
             .replace("LEFT_TOTAL", &totals[0].to_string())
             .replace("RIGHT_TOTAL", &totals[1].to_string())
@@ -162,15 +159,10 @@ impl Cooperative {
     }
 
     fn stash(&self, at: usize, side: &str) -> String {
-        let [rows, _, length] = self.stage(at);
-        let (stride, size) = (length / 4, rows * length / 4);
+        let stride = self.stage(at)[2] / 4;
         let operand = ["a", "b"][at];
-        let put = |index| {
-            format!(
-                "{{ {} {side}[stage * {size}u + row * {stride}u + quad] = {operand}{index}; }}\n",
-                self.place(at, index)
-            )
-        };
+        let put =
+            |index| format!("{{ {} {side}[row * {stride}u + quad] = {operand}{index}; }}\n", self.place(at, index));
         (0..self.moves(at)).map(put).collect()
     }
 
@@ -178,8 +170,7 @@ impl Cooperative {
         let [down, across] = self.fragments;
         let mut text = String::new();
         let mut load = |at: usize, name: &str, side: &str, count: usize, sub: &str| {
-            let [rows, _, length] = self.stage(at);
-            let (stride, size) = (length / 4, rows * length / 4);
+            let stride = self.stage(at)[2] / 4;
             let along_k = self.reading[at] == Reading::AlongK;
             // The left operand's rows are along M, the right one's along K.
             let row_major = if at == 0 { along_k } else { !along_k };
@@ -187,8 +178,12 @@ impl Cooperative {
             let role = ["A", "B"][at];
             for i in 0..count {
                 let place = format!("({sub} + {}u)", i * 16);
-                let index = if along_k { format!("{place} * {stride}u") } else { format!("{place} / 4u") };
-                _ = writeln!(text, "let {name}_at{i} = stage * {size}u + {index};");
+                let index = if along_k {
+                    format!("{place} * {stride}u + k / 4u")
+                } else {
+                    format!("k * {stride}u + {place} / 4u")
+                };
+                _ = writeln!(text, "let {name}_at{i} = {index};");
                 _ = writeln!(
                     text,
                     "let {name}_frag{i} = {function}<coop_mat16x16<f16, {role}>>(&{side}[{name}_at{i}], {stride}u);"

@@ -1,5 +1,5 @@
-// Eight subgroups make a tile of TILE_M x TILE_N, each FRAGS_M x FRAGS_N fragments of 16 x 16. Slices of 16 along K pass through
-// two stages of workgroup memory: the next is fetched into registers while this one is multiplied.
+// Eight subgroups make a tile of TILE_M x TILE_N, each FRAGS_M x FRAGS_N fragments of 16 x 16. Slices of 32 along K pass through
+// workgroup memory; the next is fetched into registers while this one is multiplied.
 
 var<workgroup> left: array<vec4<f16>, LEFT_TOTAL>;
 var<workgroup> right: array<vec4<f16>, RIGHT_TOTAL>;
@@ -18,15 +18,14 @@ fn main(
     let sub_n = (subgroup % SUBGROUPS_N) * (FRAGS_N * 16u);
     ACCUMULATORS
     FETCH_FIRST
-    var stage = 0u;
-    STASH
-    workgroupBarrier();
-    for (var k0 = 0u; k0 < SIZE_K; k0 += 16u) {
-        let k1 = min(k0 + 16u, SIZE_K - 16u);
-        FETCH_NEXT
-        MULTIPLY
-        stage = 1u - stage;
+    for (var k0 = 0u; k0 < SIZE_K; k0 += 32u) {
         STASH
+        workgroupBarrier();
+        let k1 = min(k0 + 32u, SIZE_K - 32u);
+        FETCH_NEXT
+        for (var k = 0u; k < 32u; k += 16u) {
+            MULTIPLY
+        }
         workgroupBarrier();
     }
     let base = group.z * SIZE_M * SIZE_N + (m0 + sub_m) * SIZE_N + n0 + sub_n;
