@@ -253,7 +253,7 @@ fn picking_by_position_counts_negative_ones_from_the_end() {
     assert_eq!(x.gather(0, &tensor![[1_i64, 0, 1]]).unwrap(), tensor![[4, 2, 6]]);
     let table = x.cast::<f32>();
     assert_eq!(table.embedding(&tensor![[[1_i64]]]).unwrap().shape(), [1, 1, 1, 3]);
-    assert_eq!(table.embedding(&Tensor::scalar(-1_i64)).unwrap(), tensor![4.0, 5.0, 6.0]);
+    assert_eq!(table.embedding(&Tensor::scalar(1_i64)).unwrap(), tensor![4.0, 5.0, 6.0]);
 
     let refusals = [
         (x.index_select(0, &tensor![0_i64, 2]).unwrap_err(), "index 2 is out of range for axis 0 of size 2"),
@@ -262,6 +262,8 @@ fn picking_by_position_counts_negative_ones_from_the_end() {
         (x.gather(1, &tensor![[3_i64]]).unwrap_err(), "index 3"),
         (x.gather(1, &tensor![[0_i64], [0], [0]]).unwrap_err(), "[3, 1]"),
         (table.embedding(&tensor![2_i64]).unwrap_err(), "index 2"),
+        // Words are no positions: as in PyTorch, none is counted from the end.
+        (table.embedding(&tensor![-1_i64]).unwrap_err(), "index -1"),
     ];
     for (refusal, part) in refusals {
         assert!(refusal.to_string().contains(part), "{refusal}");

@@ -163,7 +163,8 @@ fn parse(bytes: &[u8], path: &Path) -> Result<StateDict> {
             Trouble::Byte(index, byte) => {
                 file_error(path, Some(at + index), format!("`{name}` is of type bool, but holds the byte {byte}"))
             }
-            Trouble::Tensor(error) => error,
+            Trouble::Tensor(error @ Error::OutOfMemory { .. }) => error,
+            Trouble::Tensor(error) => file_error(path, Some(at), format!("`{name}`: {error}")),
         })?;
         state.insert(name, value);
     }
