@@ -6,7 +6,9 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 /// What a forward pass leaves for its backward pass besides operands and result: positions of maxima, means, ...
-pub type Saved = smallvec::SmallVec<[DynTensor; 2]>;
+///
+/// Most leave nothing, so nothing has room inside: results pass through many hands and should be small.
+pub type Saved = smallvec::SmallVec<[DynTensor; 0]>;
 
 /// A place in a gradient graph, attached to a tensor. `trueno-autograd` implements it.
 pub trait Recorder: Debug + Send + Sync {

@@ -34,7 +34,18 @@ pub enum Operand<'a, T> {
     InPlace,
 }
 
-impl<T: Copy> Operand<'_, T> {
+impl<'a, T: Copy> Operand<'a, T> {
+    /// The operand of the elements `start..start + length` of the result.
+    ///
+    /// # Panics
+    /// If the operand is a slice that ends before.
+    pub fn part(self, start: usize, length: usize) -> Operand<'a, T> {
+        match self {
+            Operand::Slice(values) => Operand::Slice(&values[start..start + length]),
+            Operand::Scalar(_) | Operand::InPlace => self,
+        }
+    }
+
     /// # Panics
     /// If the operand is a slice of another length than `length`.
     fn check(&self, length: usize) {

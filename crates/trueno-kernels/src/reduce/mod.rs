@@ -6,6 +6,7 @@
 //! and ends with [`finish`]. Within a block the order is fixed too, so results depend on the instruction set and
 //! on nothing else.
 
+mod dot;
 mod extreme;
 mod integer;
 mod real;
@@ -16,6 +17,7 @@ use trueno_core::table::ReduceOp;
 use crate::Isa;
 use crate::simd::Real;
 
+pub use dot::dot;
 pub use integer::{IntegerReduction, arg_int, reduce_int};
 pub use real::RealReductions;
 pub use scan::cumsum_int;

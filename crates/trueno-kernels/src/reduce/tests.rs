@@ -182,6 +182,51 @@ fn running_sums_go_along_the_first_axis() {
 }
 
 #[test]
+fn running_sums_of_a_line_agree_with_plain_ones_at_every_length() {
+    for isa in Isa::available() {
+        for length in LENGTHS.into_iter().chain([8, 9, 4096, 4097, 9000]) {
+            // Integers, so that every order of additions gives the same.
+            let x: Vec<f32> = (0..length).map(|i| ((i * 31) % 17) as f32 - 8.0).collect();
+            let mut out = std::vec![f32::NAN; length];
+            cumsum(isa, &x, 1, &mut out);
+            let mut sum = 0.0;
+            for (i, (&x, &out)) in x.iter().zip(&out).enumerate() {
+                sum += x;
+                assert_eq!(out, sum, "{} {length} {i}", isa.level());
+            }
+        }
+        let mut zeros = [1.0_f64; 20];
+        cumsum(isa, &[-0.0; 20], 1, &mut zeros);
+        assert!(zeros.iter().all(|zero| zero.to_bits() == (-0.0_f64).to_bits()));
+    }
+}
+
+#[test]
+fn running_sums_of_positive_numbers_never_fall() {
+    for isa in Isa::available() {
+        let x: Vec<f32> = (0..10_000).map(|i| 1.0 / (1 + (i * 7919) % 1009) as f32).collect();
+        let mut out = std::vec![0.0; x.len()];
+        cumsum(isa, &x, 1, &mut out);
+        assert!(out.is_sorted(), "{}", isa.level());
+        assert_close(out[9_999], x.iter().map(|&x| f64::from(x)).sum(), isa.level().name());
+    }
+}
+
+#[test]
+fn dot_products_match_sums_in_double_precision() {
+    fn check<T: Real>() {
+        for (isa, length) in Isa::available().flat_map(|isa| LENGTHS.map(|length| (isa, length))) {
+            let (a, mut b) = (values::<T>(length), values::<T>(length));
+            b.reverse();
+            let want = a.iter().zip(&b).map(|(a, b)| a.to_f64() * b.to_f64()).sum();
+            assert_close(dot(isa, &a, &b), want, isa.level().name());
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
+#[test]
 #[should_panic(expected = "var needs the mean")]
 fn a_variance_without_means_is_refused() {
     accumulate_rows(Isa::best(), ReduceOp::Var, &[1.0_f32], 1, None, &mut [0.0]);

@@ -21,7 +21,9 @@ fn unary_cost(op: UnaryOp) -> usize {
 fn common_shape(op: &'static str, inputs: &[&DynTensor]) -> Result<Dims> {
     let mut shape = Dims::from_slice(inputs[0].shape());
     for input in &inputs[1..] {
-        shape = broadcast_shapes(op, &shape, input.shape())?;
+        if *input.shape() != *shape {
+            shape = broadcast_shapes(op, &shape, input.shape())?;
+        }
     }
     Ok(shape)
 }
@@ -34,6 +36,23 @@ fn same_dtype(op: &'static str, inputs: &[&DynTensor]) -> Result<DType> {
     }
 }
 
+/// The operands as they are, if their elements lie in the order of a result of this shape or are one value each.
+fn in_order<'a, T: Element, const N: usize>(
+    inputs: [&'a DynTensor; N],
+    shape: &[usize],
+) -> Option<[Operand<'a, T>; N]> {
+    let mut operands = [Operand::InPlace; N];
+    for (operand, x) in operands.iter_mut().zip(inputs) {
+        let elements = &x.storage().as_slice::<T>()[x.layout().offset()..];
+        *operand = match x.size() {
+            1 => Operand::Scalar(elements[0]),
+            size if x.shape() == shape && x.layout().is_contiguous() => Operand::Slice(&elements[..size]),
+            _ => return None,
+        };
+    }
+    Some(operands)
+}
+
 /// Fills `out` block by block from `N` operands of one type, on several threads if `cost` per element makes that pay.
 ///
 /// `kernel` gets the operands of a block and the block of `out`.
@@ -44,11 +63,17 @@ fn map<T: Element, U: Element, const N: usize>(
     cost: usize,
     kernel: impl Fn([Operand<'_, T>; N], &mut [U]) + Sync + Send,
 ) -> Result<()> {
+    let piece = piece_size(out.len(), cost);
+    if let Some(operands) = in_order(inputs, shape) {
+        for_each_piece(out, piece, cost, |index, part| {
+            kernel(operands.map(|operand| operand.part(index * piece, part.len())), part);
+        });
+        return Ok(());
+    }
     let layouts: SmallVec<[Layout; N]> =
         inputs.iter().map(|x| x.layout().broadcast_to("broadcast", shape)).collect::<Result<_>>()?;
     let sources: [Source<T>; N] = std::array::from_fn(|i| Source::new(inputs[i], &layouts[i]));
     let run = sources.iter().map(Source::run).min().unwrap_or(1);
-    let piece = piece_size(out.len(), cost);
     for_each_piece(out, piece, cost, |index, part| {
         let mut scratch = [[T::default(); BLOCK]; N];
         let start = index * piece;

@@ -2,6 +2,7 @@
 
 use super::isa::isa;
 use super::product::{JOB, product};
+use super::reduce::dot;
 use super::{mixed, movement, unsupported};
 use crate::DynTensor;
 use crate::dyn_tensor::checked_size;
@@ -31,6 +32,15 @@ impl<'a, T: Element> Factor<'a, T> {
         let (shape, strides, row) = (x.shape(), x.layout().strides(), x.rank() - 2);
         let (size, steps) = ([shape[row], shape[row + 1]], [strides[row], strides[row + 1]]);
         Factor { elements: x.storage().as_slice::<T>(), first: x.layout().offset(), size, steps }
+    }
+
+    /// The elements of a single row or column without gaps.
+    fn line(&self) -> Option<&[T]> {
+        let length = match (self.size, self.steps) {
+            ([1, length], [_, 1]) | ([length, 1], [1, _]) => length,
+            _ => return None,
+        };
+        Some(&self.elements[self.first..][..length])
     }
 
     fn matrix(&self, offset: isize) -> MatRef<'_, T> {
@@ -147,6 +157,10 @@ impl Problem {
     fn run<T: Real>(&self, out: &mut [T]) -> Result<()> {
         let (m, n, k) = (self.m, self.n, self.k);
         let [a, b] = self.factors::<T>();
+        if let ([out], Some(a), Some(b)) = (&mut *out, a.line(), b.line()) {
+            *out = dot(a, b);
+            return Ok(());
+        }
         let cost = (m * n).saturating_mul(k);
         if cost >= LARGE {
             for (index, out) in out.chunks_mut(m * n).enumerate() {

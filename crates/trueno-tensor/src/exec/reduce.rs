@@ -5,6 +5,7 @@ use super::{movement, unsupported};
 use crate::parallel::{for_each_piece, piece_size};
 use crate::storage::Buffer;
 use crate::{DynTensor, Extreme, Reduction};
+use std::ops::Range;
 use trueno_core::table::{ReduceOp, ReduceResult};
 use trueno_core::{DType, Dims, Element, Error, Result, dispatch_dtype};
 use trueno_kernels::reduce as kernel;
@@ -106,19 +107,54 @@ fn rows<T: Real>(op: ReduceOp, elements: &[T], length: usize, centers: Option<&[
         });
         return;
     }
-    let blocks = length.div_ceil(kernel::BLOCK);
-    let mut partial = vec![T::ZERO; blocks];
     for (row, out) in out.iter_mut().enumerate() {
         let elements = &elements[row * length..][..length];
         let center = centers.map(|c| &c[row..row + 1]);
-        for_each_piece(&mut partial, 1, kernel::BLOCK, |block, part| {
-            let start = block * kernel::BLOCK;
-            let len = kernel::BLOCK.min(length - start);
-            kernel::accumulate_rows(isa(), op, &elements[start..start + len], len, center, part);
+        let mut partial = of_blocks(length, |block| {
+            let (block, mut acc) = (&elements[block], [T::ZERO]);
+            kernel::accumulate_rows(isa(), op, block, block.len(), center, &mut acc);
+            acc[0]
         });
         join_pairwise(op, &mut partial, 1);
         *out = partial[0];
     }
+}
+
+/// What `reduce` makes of each block of a long row.
+fn of_blocks<T: Real>(length: usize, reduce: impl Fn(Range<usize>) -> T + Sync + Send) -> Vec<T> {
+    let mut partial = vec![T::ZERO; length.div_ceil(kernel::BLOCK)];
+    for_each_piece(&mut partial, 1, kernel::BLOCK, |block, part| {
+        let start = block * kernel::BLOCK;
+        part[0] = reduce(start..length.min(start + kernel::BLOCK));
+    });
+    partial
+}
+
+/// The sum of the products of two rows of one length.
+pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
+    let mut partial = of_blocks(a.len(), |block| kernel::dot(isa(), &a[block.clone()], &b[block]));
+    join_pairwise(ReduceOp::Sum, &mut partial, 1);
+    partial.first().copied().unwrap_or(T::ZERO)
+}
+
+/// Where the extreme of a row is: in the first of its blocks whose own extreme is that of all.
+fn position<T: Real>(extreme: Extreme, row: &[T]) -> i64 {
+    let (op, largest) = match extreme {
+        Extreme::Max => (ReduceOp::Max, true),
+        Extreme::Min => (ReduceOp::Min, false),
+    };
+    let within = |elements: &[T]| {
+        let mut position = [0];
+        kernel::arg_columns(isa(), largest, elements, &mut position);
+        position[0]
+    };
+    let extremes = of_blocks(row.len(), |block| {
+        let (block, mut acc) = (&row[block], [T::ZERO]);
+        kernel::accumulate_rows(isa(), op, block, block.len(), None, &mut acc);
+        acc[0]
+    });
+    let start = within(&extremes) as usize * kernel::BLOCK;
+    start as i64 + within(&row[start..row.len().min(start + kernel::BLOCK)])
 }
 
 /// Rows of a column block that are accumulated in sequence before blocks join pairwise.
@@ -192,9 +228,15 @@ pub(crate) fn arg_reduce(extreme: Extreme, axis: usize, keep_dims: bool, x: &Dyn
     let size = frame.length * frame.inner;
     dispatch_dtype!(source.dtype(), real T => {
         let elements = source.as_slice::<T>().unwrap_or(&[]);
-        for_each_piece(out, frame.inner, frame.length, |i, out| {
-            kernel::arg_columns(isa(), largest, &elements[i * size..][..size], out);
-        });
+        if frame.inner == 1 && frame.length > kernel::BLOCK {
+            for (out, row) in out.iter_mut().zip(elements.chunks_exact(frame.length)) {
+                *out = position(extreme, row);
+            }
+        } else {
+            for_each_piece(out, frame.inner, frame.length, |i, out| {
+                kernel::arg_columns(isa(), largest, &elements[i * size..][..size], out);
+            });
+        }
     }, else dispatch_dtype!(source.dtype(), int T => {
         let elements = source.as_slice::<T>().unwrap_or(&[]);
         for_each_piece(out, frame.inner, frame.length, |i, out| {
@@ -224,4 +266,45 @@ pub(crate) fn cumsum(axis: usize, x: &DynTensor) -> Result<DynTensor> {
         });
     }, else return Err(unsupported("cumsum", x.dtype(), "it takes numbers; cast it first"))));
     Ok(DynTensor::from_buffer(buffer, x.shape()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::exec::fixtures::{assert_close, assert_threads_agree, numbers, single, values};
+    use crate::{DynTensor, Extreme};
+
+    /// Rows of several blocks and a part of one.
+    const LONG: usize = 5 * super::kernel::BLOCK + 77;
+
+    #[test]
+    fn positions_in_long_rows_are_of_the_first_extreme() {
+        let mut row: Vec<f64> = (0..LONG).map(|i| ((i * 37) % 1009) as f64).collect();
+        let expect = |row: &[f64], extreme, want: &[i64]| {
+            let x = DynTensor::from_slice(row, &[want.len(), row.len() / want.len()]).unwrap();
+            assert_eq!(x.arg_reduce(extreme, 1, false).unwrap().to_vec::<i64>().unwrap(), want);
+        };
+        for place in [super::kernel::BLOCK + 3, super::kernel::BLOCK - 1, 0] {
+            row[place] = 5000.0;
+            row[place + 1] = -1.0;
+            expect(&row, Extreme::Max, &[place as i64]);
+            expect(&row, Extreme::Min, &[place as i64 + 1]);
+        }
+        row[LONG - 1] = f64::NAN;
+        expect(&row, Extreme::Max, &[LONG as i64 - 1]);
+        let two = [row.clone(), row.iter().map(|v| -v).collect()].concat();
+        expect(&two, Extreme::Min, &[LONG as i64 - 1, LONG as i64 - 1]);
+    }
+
+    #[test]
+    fn products_of_long_vectors_are_sums_of_products() {
+        let (a, b) = (numbers(&[LONG]), numbers(&[LONG + 3]).narrow(0, 3, LONG).unwrap());
+        let want: f64 = values(&a).iter().zip(values(&b)).map(|(a, b)| a * b).sum();
+        assert_close(&a.matmul(&b).unwrap(), &[want], 1e-12);
+        let flipped = b.flip(&[0]).unwrap();
+        let want = values(&a).iter().zip(values(&flipped)).map(|(a, b)| a * b).sum();
+        assert_close(&a.matmul(&flipped).unwrap(), &[want], 1e-12);
+        let [x, y] = single([&a, &b]);
+        assert_threads_agree(|| x.matmul(&y).unwrap());
+        assert_close(&numbers(&[0]).matmul(&numbers(&[0])).unwrap(), &[0.0], 0.0);
+    }
 }
