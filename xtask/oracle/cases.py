@@ -175,6 +175,34 @@ def layer_norm(x):
     return [plain, *more, none, ({"axes": 2, "eps": 1e-3}, [x(3, 4, 5), x(4, 5, tag="w"), x(4, 5, tag="b")], affine)]
 
 
+def scaled_dot_product_attention(x):
+    def case(q, k, v, mask=None, scale=None, causal=False):
+        def answer(q, k, v, mask=None):
+            return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, scale=scale)
+
+        operands = [x(*q, tag=f"q{scale}"), x(*k, tag=f"k{scale}"), x(*v, tag=f"v{causal}")]
+        return {"scale": scale, "causal": causal}, operands + ([] if mask is None else [mask]), answer
+
+    seen = torch.arange(35).reshape(5, 7) % 3 != 1
+    blind = seen.clone()
+    blind[2] = False
+    heads = ((2, 3, 5, 4), (2, 3, 7, 4), (2, 3, 7, 6))
+    return [
+        case((5, 4), (7, 4), (7, 4)),
+        case(*heads, scale=0.3),
+        case((2, 6, 4), (2, 6, 4), (2, 6, 4), causal=True),
+        case((5, 4), (3, 4), (3, 2), causal=True),
+        case(*heads, mask=seen),
+        case(*heads, mask=blind),
+        case(*heads, mask=x(2, 1, 5, 7, tag="mask")),
+        case(*heads, mask=x(7, tag="mask").reshape(1, 7)),
+        case((70, 3), (140, 3), (140, 2), causal=True),
+        case((70, 3), (140, 3), (140, 2)),
+        case((1, 1), (1, 1), (1, 1)),
+        case((2, 0, 4), (2, 3, 4), (2, 3, 4)),
+    ]
+
+
 def batch_norm(x):
     cases = []
     for shape in [(6, 3), (4, 3, 5), (3, 2, 4, 5), (2, 1), (1, 3, 2), (0, 3), (1, 2)]:
@@ -426,6 +454,7 @@ CASES = {
     "log_softmax": along_axes(torch.log_softmax),
     "logsumexp": logsumexp,
     "cumsum": along_axes(torch.cumsum),
+    "scaled_dot_product_attention": scaled_dot_product_attention,
     "layer_norm": layer_norm,
     "batch_norm": batch_norm,
     "index_select": index_select,

@@ -73,7 +73,7 @@ pub(crate) fn keeps(op: &Op, tracked: impl Fn(usize) -> bool) -> Keeps {
         Op::Softmax(_) | Op::LogSoftmax(_) => Keeps { output: true, ..Keeps::NOTHING },
         Op::LayerNorm { .. } => Keeps { saved: true, ..Keeps::inputs(true, true) },
         Op::BatchNorm { .. } => Keeps { output: false, ..Keeps::EVERYTHING },
-        Op::Custom(_) => Keeps::EVERYTHING,
+        Op::ScaledDotProductAttention(_) | Op::Custom(_) => Keeps::EVERYTHING,
         Op::CrossEntropy(_) => Keeps::inputs(true, true),
         Op::Sort { .. } => Keeps::inputs(true, false),
         Op::MaskedSelect => Keeps::inputs(false, true),

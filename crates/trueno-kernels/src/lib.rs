@@ -18,6 +18,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod attention;
 mod axis;
 mod cache;
 pub mod conv;

@@ -47,8 +47,8 @@ pub use exec::backward;
 pub use exec::conv::{is_winograd_enabled, with_winograd};
 pub use exec::isa::isa;
 pub use op::{
-    Axes, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, Extreme, Function, Op, Pool2dConfig,
-    Reduction, Row,
+    AttentionConfig, Axes, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, Extreme, Function,
+    Op, Pool2dConfig, Reduction, Row,
 };
 pub use parallel::{for_each_job, num_threads, with_num_threads};
 pub use record::{Recorder, Saved};

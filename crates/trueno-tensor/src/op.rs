@@ -69,6 +69,8 @@ pub enum Op {
         /// Whether the axis stays, with size 1.
         keep_dims: bool,
     },
+    /// `[q, k, v]` or `[q, k, v, mask]`.
+    ScaledDotProductAttention(AttentionConfig),
     /// `[x]` or `[x, weight, bias]` over the trailing `axes` axes.
     LayerNorm {
         /// How many trailing axes are normalised together.
@@ -275,6 +277,22 @@ pub struct DropoutConfig {
     pub call: u64,
 }
 
+/// What attention does besides its operands.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct AttentionConfig {
+    /// Factor of the scores; by default one over the root of the width of queries and keys.
+    pub scale: Option<f64>,
+    /// Whether query `i` sees keys `0..=i` only.
+    pub causal: bool,
+}
+
+impl AttentionConfig {
+    /// The factor of the scores for queries of this width.
+    pub fn scale_for(&self, width: usize) -> f64 {
+        self.scale.unwrap_or_else(|| 1.0 / (width as f64).sqrt())
+    }
+}
+
 /// What cross-entropy does with the losses of the rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CrossEntropyConfig {
@@ -396,6 +414,7 @@ impl Op {
             Op::Softmax(_) => Row::Family(Family::Softmax),
             Op::LogSoftmax(_) => Row::Family(Family::LogSoftmax),
             Op::LogSumExp { .. } => Row::Family(Family::LogSumExp),
+            Op::ScaledDotProductAttention(_) => Row::Family(Family::ScaledDotProductAttention),
             Op::LayerNorm { .. } => Row::Family(Family::LayerNorm),
             Op::BatchNorm { .. } => Row::Family(Family::BatchNorm),
             Op::IndexSelect(_) => Row::Family(Family::IndexSelect),

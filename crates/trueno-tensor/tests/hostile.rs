@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
 use trueno_core::{DType, Dims, Error, SliceItem};
 use trueno_tensor::{
-    Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Op, Pool2dConfig,
-    Reduction, apply, apply_in_place, apply_owned,
+    AttentionConfig, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Op,
+    Pool2dConfig, Reduction, apply, apply_in_place, apply_owned,
 };
 
 /// Sizes that are ordinary, nothing, or beyond every memory; none that a machine might begin to fill.
@@ -105,6 +105,8 @@ fn network() -> impl Strategy<Value = Op> {
         size().prop_map(Op::Softmax),
         size().prop_map(Op::LogSoftmax),
         (size(), any::<bool>()).prop_map(|(axis, keep_dims)| Op::LogSumExp { axis, keep_dims }),
+        (proptest::option::of(number()), any::<bool>())
+            .prop_map(|(scale, causal)| Op::ScaledDotProductAttention(AttentionConfig { scale, causal })),
         (size(), number()).prop_map(|(axes, eps)| Op::LayerNorm { axes, eps }),
         number().prop_map(|eps| Op::BatchNorm { eps }),
         (number(), any::<u64>()).prop_map(|(p, seed)| Op::Dropout(DropoutConfig { p, seed, call: seed })),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use trueno_tensor::core::table::{BinaryOp, CompareOp, Family, ReduceOp, TernaryOp, UnaryOp};
 use trueno_tensor::core::{DType, Dims, Result, SliceItem};
 use trueno_tensor::{
-    Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Function, Op,
-    Pool2dConfig, Reduction, apply, with_num_threads,
+    AttentionConfig, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme,
+    Function, Op, Pool2dConfig, Reduction, apply, with_num_threads,
 };
 
 /// Elements that make several pieces of the cheapest operation.
@@ -75,6 +75,11 @@ fn example(family: Family, size: usize) -> (Op, Vec<DynTensor>) {
         Family::Softmax => (Op::Softmax(1), vec![x()]),
         Family::LogSoftmax => (Op::LogSoftmax(0), vec![x()]),
         Family::LogSumExp => (Op::LogSumExp { axis: 1, keep_dims: false }, vec![x()]),
+        Family::ScaledDotProductAttention => {
+            let heads = || numbers(&[n / 16, 16, 64]);
+            let op = Op::ScaledDotProductAttention(AttentionConfig { scale: None, causal: true });
+            (op, vec![heads(), heads(), heads()])
+        }
         Family::LayerNorm => (Op::LayerNorm { axes: 1, eps: 1e-5 }, vec![x(), numbers(&[64]), numbers(&[64])]),
         Family::BatchNorm => (Op::BatchNorm { eps: 1e-5 }, vec![images(), numbers(&[4]), numbers(&[4])]),
         Family::IndexSelect => (Op::IndexSelect(0), vec![x(), positions(&[n], n)]),

@@ -3,6 +3,7 @@
 //! Rules are written in operations on tensors. Without `create_graph` their operands are detached, so nothing is
 //! recorded, and rules with a fused kernel take that; with it operands are tracked, so rules have gradients themselves.
 
+mod attention;
 mod conv;
 mod elementwise;
 mod index;
@@ -137,6 +138,7 @@ pub(crate) fn gradients(step: Step<'_>) -> Result<Grads> {
         Op::Softmax(axis) => softmax::softmax(*axis, &step.widened()?),
         Op::LogSoftmax(axis) => softmax::log_softmax(*axis, &step.widened()?),
         Op::LogSumExp { axis, keep_dims } => softmax::logsumexp(*axis, *keep_dims, &step.widened()?),
+        Op::ScaledDotProductAttention(config) => attention::attention(config, &step.widened()?),
         Op::LayerNorm { axes, eps } => norm::layer_norm(*axes, *eps, &step.widened()?),
         Op::BatchNorm { eps } => norm::batch_norm(*eps, &step.widened()?),
         Op::CrossEntropy(config) => loss::cross_entropy(config, &step.widened()?),

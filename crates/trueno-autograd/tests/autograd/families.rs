@@ -6,8 +6,8 @@ use trueno_autograd::{Autograd, GradOptions, GradcheckOptions, checkpoint, gradc
 use trueno_core::table::{BinaryOp, Family, Gradient, UnaryOp};
 use trueno_core::{DType, Dims, Result, SliceItem};
 use trueno_tensor::{
-    Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Function, Op,
-    Pool2dConfig, apply,
+    AttentionConfig, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme,
+    Function, Op, Pool2dConfig, apply,
 };
 
 type Checked = dyn Fn(&[DynTensor]) -> Result<DynTensor>;
@@ -62,6 +62,7 @@ fn cases(family: Family) -> Vec<Case> {
                 .flat_map(|op| along_axes(move |_| op.clone()).into_iter().take(2))
                 .collect()
         }
+        Family::ScaledDotProductAttention => attentions(),
         Family::LayerNorm => layer_norms(),
         Family::BatchNorm => batch_norms(),
         Family::IndexSelect | Family::Gather | Family::IndexAdd | Family::ScatterAdd => indexed(family),
@@ -376,6 +377,23 @@ fn customs() -> Vec<Case> {
     ]
 }
 
+fn attentions() -> Vec<Case> {
+    let op = |scale, causal| Op::ScaledDotProductAttention(AttentionConfig { scale, causal });
+    let operands = || [normal(&[2, 3, 4], 0), normal(&[2, 5, 4], 1), normal(&[2, 5, 2], 2)];
+    let [q, k, v] = operands();
+    let seen: Vec<bool> = (0..15).map(|i| i % 4 != 1).collect();
+    let seen = DynTensor::from_slice(&seen, &[3, 5]).unwrap();
+    vec![
+        op_case(op(None, false), &operands()),
+        op_case(op(Some(0.3), true), &operands()),
+        op_case(op(None, false), &[q.clone(), k.clone(), v.clone(), seen]),
+        op_case(op(None, true), &[q.clone(), k.clone(), v.clone(), normal(&[2, 1, 5], 3).detach()]),
+        op_case(op(None, false), &[q, k.detach(), v, normal(&[3, 5], 3)]),
+        op_case(op(None, false), &[transposed(&[2, 3], 0), transposed(&[2, 4], 1), normal(&[4, 1], 2)]),
+        op_case(op(None, false), &[normal(&[0, 2], 0), normal(&[3, 2], 1), normal(&[3, 1], 2)]),
+    ]
+}
+
 #[test]
 fn every_family() {
     for &family in Family::ALL {
@@ -400,6 +418,7 @@ fn fused_gradients_agree_with_composed_ones() {
         Family::Softmax,
         Family::LogSoftmax,
         Family::LogSumExp,
+        Family::ScaledDotProductAttention,
         Family::LayerNorm,
         Family::BatchNorm,
         Family::CrossEntropy,

@@ -37,6 +37,9 @@ macro_rules! family_table {
             LogSoftmax log_softmax { grad: yes; tolerance: 1e-5, 1e-13; cancels: both; }
             /// Logarithm of the sum of exponentials along an axis.
             LogSumExp logsumexp { grad: yes; tolerance: 1e-6, 1e-14; cancels: value; }
+            /// Means of values `[..., S, V]` for queries `[..., L, E]`, weighed by `softmax(scale q k^T + mask)` with keys
+            /// `[..., S, E]` (Vaswani et al., 2017).
+            ScaledDotProductAttention scaled_dot_product_attention { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Normalisation over the trailing axes, then an optional weight and bias (Ba et al., 2016).
             LayerNorm layer_norm { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Normalisation of each channel by the statistics of the batch (Ioffe and Szegedy, 2015).

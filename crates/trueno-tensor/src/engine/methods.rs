@@ -2,8 +2,8 @@
 
 use super::apply;
 use crate::{
-    Axes, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Op, Pool2dConfig,
-    Reduction,
+    AttentionConfig, Axes, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme,
+    Op, Pool2dConfig, Reduction,
 };
 use smallvec::SmallVec;
 use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
@@ -398,6 +398,28 @@ impl DynTensor {
     /// [`Error::Argument`] unless `0 <= p < 1`.
     pub fn dropout(&self, config: DropoutConfig) -> Result<DynTensor> {
         apply(&Op::Dropout(config), &[self])
+    }
+
+    /// Attention of these queries `[..., L, E]` to keys `[..., S, E]` with values `[..., S, V]`: `[..., L, V]` (PyTorch's
+    /// `scaled_dot_product_attention`). The matrix of scores is never held.
+    ///
+    /// A mask that broadcasts to `[..., L, S]` says by `bool` which keys a query sees, or is of the operands' type and added
+    /// to the scores. A query that sees no key gets zeros.
+    ///
+    /// # Errors
+    /// [`Error::ShapePair`] or [`Error::DType`] if operands do not fit, [`Error::Broadcast`] if the mask does not.
+    pub fn scaled_dot_product_attention(
+        &self,
+        keys: &DynTensor,
+        values: &DynTensor,
+        mask: Option<&DynTensor>,
+        config: AttentionConfig,
+    ) -> Result<DynTensor> {
+        let op = Op::ScaledDotProductAttention(config);
+        match mask {
+            Some(mask) => apply(&op, &[self, keys, values, mask]),
+            None => apply(&op, &[self, keys, values]),
+        }
     }
 
     /// Cross-entropy of logits `[N, C]` with `i64` labels `[N]`, of rank 0.

@@ -4,8 +4,8 @@
 //! needs gradients of gradients. Operands in half precision are computed in `f32` and rounded once at the end.
 
 use super::norm::{self, Gradients};
-use super::{elementwise, loss, movement, softmax as rows};
-use crate::{CrossEntropyConfig, DynTensor};
+use super::{attention, elementwise, loss, movement, softmax as rows};
+use crate::{AttentionConfig, CrossEntropyConfig, DynTensor};
 use trueno_core::table::UnaryOp;
 use trueno_core::{DType, Result};
 
@@ -97,6 +97,27 @@ pub fn cross_entropy(
     config: &CrossEntropyConfig,
 ) -> Result<DynTensor> {
     widened([logits, g], |operands| loss::cross_entropy_grad(config, operands[0], labels, operands[1]))
+}
+
+/// The gradients of `scaled_dot_product_attention` by `[q, k, v]`, from its result and the logarithms that it saved, and the
+/// gradient `g` by the result.
+///
+/// # Errors
+/// As the operation itself.
+pub fn scaled_dot_product_attention(
+    operands: [&DynTensor; 3],
+    mask: Option<&DynTensor>,
+    [out, log_sum]: [&DynTensor; 2],
+    g: &DynTensor,
+    config: &AttentionConfig,
+) -> Result<[DynTensor; 3]> {
+    let [q, k, v] = operands;
+    let wide = Widened::new([q, k, v, out, log_sum, g])?;
+    let mask = mask.map(|mask| Widened::new([mask])).transpose()?;
+    let mask = mask.as_ref().map(|mask| &mask.operands[0]);
+    let [q, k, v, out, log_sum, g] = &wide.operands;
+    let [gq, gk, gv] = attention::attention_grad(config, [q, k, v], mask, [out, log_sum, g])?;
+    Ok([wide.narrow(gq)?, wide.narrow(gk)?, wide.narrow(gv)?])
 }
 
 /// The gradients of `layer_norm` over the trailing `axes` axes by `[x, weight, bias]`, where `needs` asks for them, from the

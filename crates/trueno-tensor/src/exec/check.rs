@@ -53,6 +53,7 @@ pub(super) fn check(op: &Op, inputs: &[&DynTensor]) -> Result<()> {
         | Op::MaxPool2d(_)
         | Op::AvgPool2d(_)
         | Op::AdaptiveAvgPool2d(_)
+        | Op::ScaledDotProductAttention(_)
         | Op::LayerNorm { .. }
         | Op::BatchNorm { .. }
         | Op::Pad { .. }
@@ -126,6 +127,7 @@ fn operands(op: &Op) -> RangeInclusive<usize> {
         | Op::CrossEntropy(_) => 2..=2,
         Op::Ternary(_) | Op::Where => 3..=3,
         Op::Linear | Op::Conv2d(_) | Op::ConvTranspose2d(_) => 2..=3,
+        Op::ScaledDotProductAttention(_) => 3..=4,
         Op::LayerNorm { .. } => 1..=3,
         Op::BatchNorm { .. } => 3..=5,
         Op::Concat(_) => 1..=usize::MAX,

@@ -3,6 +3,7 @@
 //! Every file here takes shapes and layouts apart until what is left are slices, which it hands to
 //! `trueno-kernels`, on several threads where that pays.
 
+mod attention;
 pub mod backward;
 mod check;
 mod chunks;
@@ -100,6 +101,7 @@ fn computes(op: &Op) -> bool {
         | Op::Softmax(_)
         | Op::LogSoftmax(_)
         | Op::LogSumExp { .. }
+        | Op::ScaledDotProductAttention(_)
         | Op::LayerNorm { .. }
         | Op::BatchNorm { .. }
         | Op::IndexAdd { .. }
@@ -170,6 +172,7 @@ fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
         Op::LogSoftmax(axis) => softmax::softmax("log_softmax", true, *axis, inputs[0]).map(plain),
         Op::LogSumExp { axis, keep_dims } => softmax::logsumexp(*axis, *keep_dims, inputs[0]).map(plain),
         Op::CrossEntropy(config) => loss::cross_entropy(config, inputs[0], inputs[1]).map(plain),
+        Op::ScaledDotProductAttention(config) => attention::attention(config, inputs),
         Op::LayerNorm { axes, eps } => norm::layer_norm(*axes, *eps, inputs),
         Op::BatchNorm { eps } => norm::batch_norm(*eps, inputs),
         Op::IndexSelect(axis) => index::index_select(*axis, inputs[0], inputs[1]).map(plain),

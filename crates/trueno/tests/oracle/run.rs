@@ -3,7 +3,8 @@
 use crate::fixture::Case;
 use serde_json::Value;
 use trueno::tensor::{
-    Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DynTensor, Extreme, Op, Pool2dConfig, apply,
+    AttentionConfig, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DynTensor, Extreme, Op, Pool2dConfig,
+    apply,
 };
 use trueno_core::table::{BinaryOp, CompareOp, Family, ReduceOp, TernaryOp, UnaryOp};
 use trueno_core::{DType, Dims, Result, SliceItem};
@@ -134,6 +135,10 @@ fn family(family: Family, p: &Value, inputs: &[&DynTensor]) -> Result<DynTensor>
         Family::Softmax => x.softmax(axis()),
         Family::LogSoftmax => x.log_softmax(axis()),
         Family::LogSumExp => x.logsumexp(axis(), keep_dims(p)),
+        Family::ScaledDotProductAttention => {
+            let config = AttentionConfig { scale: p["scale"].as_f64(), causal: flag(p, "causal") };
+            x.scaled_dot_product_attention(inputs[1], inputs[2], inputs.get(3).copied(), config)
+        }
         Family::LayerNorm => {
             let affine = inputs.get(1).map(|weight| (*weight, inputs[2]));
             x.layer_norm(index(&p["axes"]), affine, number(&p["eps"]))
