@@ -1,7 +1,7 @@
 """The peers' side of the timings: answers the name of a row with the microseconds that one call takes.
 
 Usage: peers.py numpy|torch. The number of threads comes in THREADS. Rows, shapes and arithmetic are those of
-src/rows and src/train.rs.
+src/rows and src/networks.
 """
 
 import os
@@ -11,6 +11,7 @@ import time
 import arrays
 import convolutions
 import matrices
+import networks
 import numpy as np
 
 SAMPLE = 0.05
@@ -43,39 +44,11 @@ def torch_rows():
     def unary(f, *shape):
         return call(f, tensor(*shape))
 
-    def training_step():
-        nn = torch.nn
-        net = nn.Sequential(
-            nn.Conv2d(1, 16, 3, padding=1),
-            nn.BatchNorm2d(16),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(16, 32, 3, padding=1),
-            nn.BatchNorm2d(32),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-            nn.Linear(32 * 7 * 7, 128),
-            nn.ReLU(),
-            nn.Dropout(0.3),
-            nn.Linear(128, 10),
-        )
-        optimizer = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9)
-        images, labels = tensor(64, 1, 28, 28), torch.arange(64) % 10
-
-        def step():
-            optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(net(images), labels)
-            loss.backward()
-            optimizer.step()
-
-        return step
-
     return {
         **arrays.torch_rows(torch, tensor, call),
         **matrices.rows(tensor, call, torch.matmul),
         **matrices.linear_rows(tensor, call, torch.nn.functional.linear),
-        "MNIST training step, batch 64": training_step,
+        **networks.rows(torch, tensor),
         **convolutions.rows(torch, tensor, unary),
     }
 

@@ -4,8 +4,8 @@
 //! With `--list` it prints its rows instead: group, tab, name.
 #![forbid(unsafe_code)]
 
+mod networks;
 mod rows;
-mod train;
 
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};

@@ -183,6 +183,30 @@ def reduced(function, reduction, **options):
     return lambda *inputs, **weights: function(*inputs, reduction=reduction, **options, **weights)
 
 
+class Attention(nn.Module):
+    """Self-attention as a layer of one input; names as PyTorch's."""
+
+    def __new__(cls, *arguments, **options):
+        layer = nn.MultiheadAttention(*arguments, batch_first=True)
+        attend = layer.forward
+        layer.forward = lambda x: attend(x, x, x, need_weights=False, **options)[0]
+        return layer
+
+
+def attention(fixture):
+    fixture.layer("multihead_attention", Attention(6, 2), [draw("multihead_attention.x", (2, 5, 6))])
+    hidden = torch.triu(torch.ones(5, 5, dtype=torch.bool), 1)
+    causal = Attention(6, 3, attn_mask=hidden)
+    fixture.layer("multihead_attention.causal", causal, [draw("multihead_attention.causal.x", (2, 5, 6))])
+    padding = torch.tensor([[False, False, False, True, True], [False, True, False, False, False]])
+    padded = Attention(4, 1, key_padding_mask=padding)
+    fixture.layer("multihead_attention.padded", padded, [draw("multihead_attention.padded.x", (2, 5, 4))])
+    for name, options in [("", {}), (".first", {"norm_first": True, "activation": "gelu"})]:
+        layer = nn.TransformerEncoderLayer(6, 2, 11, dropout=0.0, batch_first=True, **options)
+        case = f"transformer_encoder_layer{name}"
+        fixture.layer(case, layer, [draw(f"{case}.x", (2, 4, 6))])
+
+
 def losses(fixture):
     for reduction in ["mean", "sum", "none"]:
         class_losses(fixture, reduction)
@@ -240,7 +264,7 @@ def binary_losses(fixture, reduction):
 def fixture():
     torch.set_num_threads(1)
     made = Fixture()
-    for part in [linear, conv2d, conv_transpose2d, norms, others, losses]:
+    for part in [linear, conv2d, conv_transpose2d, norms, others, attention, losses]:
         part(made)
     return made.tensors
 

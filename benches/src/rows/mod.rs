@@ -6,6 +6,8 @@ mod matmul;
 
 use std::hint::black_box;
 
+use crate::networks;
+
 use trueno_core::Result;
 use trueno_tensor::DynTensor;
 
@@ -13,20 +15,19 @@ use trueno_tensor::DynTensor;
 pub type Work = Box<dyn FnMut()>;
 
 /// A name and what prepares the row; that panics if the operation fails on the row's own operands, which is a mistake here.
-type Row = (&'static str, fn() -> Work);
+pub type Row = (&'static str, fn() -> Work);
 
 /// Rows by what they time, in the order of the page.
-const GROUPS: [(&str, &[Row]); 7] = [
+const GROUPS: [(&str, &[Row]); 8] = [
     ("vectors", &arrays::VECTORS),
     ("chains", &arrays::CHAINS),
     ("functions", &arrays::FUNCTIONS),
     ("matrices", &arrays::MATRICES),
     ("matrix products", &matmul::ROWS),
     ("convolutions", &conv::ROWS),
-    ("training", &TRAINING),
+    ("training", &networks::TRAINING),
+    ("inference", &networks::INFERENCE),
 ];
-
-const TRAINING: [Row; 1] = [("MNIST training step, batch 64", || Box::new(crate::train::step(values(1))))];
 
 /// The names of all rows, each after that of its group.
 pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -47,7 +48,7 @@ fn work(mut call: impl FnMut() -> Result<DynTensor> + 'static) -> Work {
 }
 
 /// Numbers in -2..2 from a multiplicative generator, so that no operand is special.
-fn values(seed: u32) -> impl FnMut() -> f32 {
+pub fn values(seed: u32) -> impl FnMut() -> f32 {
     let mut state = seed.wrapping_mul(2_654_435_761) | 1;
     move || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -56,10 +56,10 @@ mod tuples;
 
 pub use layer::{Layer, Mode};
 pub use layers::{
-    AdaptiveAvgPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, BatchNormConfig, Conv2d, Conv2dConfig, ConvTranspose2d,
-    ConvTranspose2dConfig, Dropout, Elu, Embedding, Flatten, Gelu, GeluTanh, Hardsigmoid, Hardswish, LayerNorm,
-    LayerNormConfig, LeakyRelu, Linear, LogSoftmax, MaxPool2d, Mish, Pair, PoolConfig, Relu, Selu, Sigmoid, Silu,
-    Softmax, Softplus, Tanh,
+    AdaptiveAvgPool2d, AttentionMask, AvgPool2d, BatchNorm1d, BatchNorm2d, BatchNormConfig, Conv2d, Conv2dConfig,
+    ConvTranspose2d, ConvTranspose2dConfig, Dropout, Elu, Embedding, FeedForward, Flatten, Gelu, GeluTanh, Hardsigmoid,
+    Hardswish, LayerNorm, LayerNormConfig, LeakyRelu, Linear, LogSoftmax, MaxPool2d, Mish, MultiheadAttention, Pair,
+    PoolConfig, Relu, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh, TransformerEncoderConfig, TransformerEncoderLayer,
 };
 pub use loss::{
     CrossEntropyConfig, NllLossConfig, Reduction, binary_cross_entropy, binary_cross_entropy_with_logits,

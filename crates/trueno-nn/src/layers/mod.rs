@@ -1,6 +1,7 @@
 //! The layers, one file per kind.
 
 mod activation;
+mod attention;
 mod conv;
 mod conv_transpose;
 mod dropout;
@@ -12,6 +13,9 @@ mod pool;
 pub use activation::{
     Elu, Gelu, GeluTanh, Hardsigmoid, Hardswish, LeakyRelu, LogSoftmax, Mish, Relu, Selu, Sigmoid, Silu, Softmax,
     Softplus, Tanh,
+};
+pub use attention::{
+    AttentionMask, FeedForward, MultiheadAttention, TransformerEncoderConfig, TransformerEncoderLayer,
 };
 pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};

@@ -2,7 +2,7 @@
 
 use crate::case::{Case, in_both_types};
 use trueno_core::Float;
-use trueno_nn::tensor::Tensor;
+use trueno_nn::tensor::{Tensor, tensor};
 use trueno_nn::*;
 
 in_both_types!(
@@ -15,6 +15,8 @@ in_both_types!(
     pooling_and_flatten,
     activations,
     a_sequence_of_layers,
+    attention,
+    encoder_layers,
 );
 
 fn rng() -> Rng {
@@ -124,4 +126,43 @@ fn a_sequence_of_layers<T: Float>() {
         Linear::new(8, 3, &mut rng()),
     ];
     Case::<T>::new("sequential").check::<_, 4, 2>(net);
+}
+
+/// Self-attention with a mask, as a layer.
+struct Masked<T: Float>(MultiheadAttention<T>, AttentionMask<T>);
+
+impl<T: Float> Module for Masked<T> {
+    fn visit(&self, visitor: &mut dyn Visitor) {
+        self.0.visit(visitor);
+    }
+
+    fn visit_mut(&mut self, visitor: &mut dyn VisitorMut) {
+        self.0.visit_mut(visitor);
+    }
+}
+
+impl<T: Float> Layer<Tensor<T, 3>> for Masked<T> {
+    type Output = Tensor<T, 3>;
+
+    fn try_forward(&self, x: &Tensor<T, 3>, _: Mode) -> trueno_core::Result<Tensor<T, 3>> {
+        self.0.try_attend(x, x, x, &self.1)
+    }
+}
+
+fn attention<T: Float>() {
+    let layer = |width, heads| MultiheadAttention::<T>::new(width, heads, &mut rng());
+    Case::<T>::new("multihead_attention").check(layer(6, 2));
+    Case::<T>::new("multihead_attention").check(Masked(layer(6, 2), AttentionMask::All));
+    Case::<T>::new("multihead_attention.causal").check(Masked(layer(6, 3), AttentionMask::Causal));
+    let padding = tensor![[false, false, false, true, true], [false, true, false, false, false]];
+    let mask = AttentionMask::padding(&padding).unwrap();
+    Case::<T>::new("multihead_attention.padded").check(Masked(layer(4, 1), mask));
+}
+
+fn encoder_layers<T: Float>() {
+    let config = TransformerEncoderConfig { dim_feedforward: 11, dropout: 0.0, ..Default::default() };
+    let layer = |config| TransformerEncoderLayer::<T>::new(6, 2, config, &mut rng());
+    Case::<T>::new("transformer_encoder_layer").check(layer(config));
+    let first = TransformerEncoderConfig { norm_first: true, activation: FeedForward::Gelu, ..config };
+    Case::<T>::new("transformer_encoder_layer.first").check(layer(first));
 }

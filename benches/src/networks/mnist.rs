@@ -1,4 +1,4 @@
-//! One training step of the MNIST example's network: forward, loss, backward, SGD with momentum. `peers.py` has the same.
+//! One training step of the MNIST example's network: forward, loss, backward, SGD with momentum.
 
 use trueno::prelude::*;
 
