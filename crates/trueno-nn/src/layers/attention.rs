@@ -3,7 +3,7 @@
 use crate::init::{default_weight, xavier_uniform};
 use crate::layer::expect;
 use crate::{Dropout, Layer, LayerNorm, LayerNormConfig, Linear, Mode, Module, Param};
-use trueno_core::table::{BinaryOp, CompareOp};
+use trueno_core::table::CompareOp;
 use trueno_core::{Error, Float, Result};
 use trueno_tensor::{AttentionConfig, DynTensor, Rng, Tensor};
 
@@ -136,7 +136,7 @@ impl<T: Float> MultiheadAttention<T> {
         }
         let weight = self.in_proj_weight.as_dyn().narrow(0, start, count)?;
         let bias = self.in_proj_bias.as_dyn().narrow(0, start, count)?;
-        x.matmul(&weight.transpose()?)?.binary(BinaryOp::Add, &bias)
+        x.linear(&weight, Some(&bias))
     }
 
     /// `[batch, length, width]` as `[batch, heads, length, width / heads]`.
