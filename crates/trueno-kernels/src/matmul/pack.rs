@@ -7,7 +7,7 @@ use super::tile::{TileShape, cols, load_some, rows};
 use super::transpose::transpose_square;
 use super::view::MatRef;
 use crate::Isa;
-use crate::simd::{MAX_LANES, Real, RealVector, kernel};
+use crate::simd::{MAX_LANES, Real, RealVector, Simd, kernel};
 use core::ops::Range;
 
 /// Where blocks of B come from: a matrix, one that was packed before, or an image (see `conv`).
@@ -80,6 +80,9 @@ fn copy_rows<V: RealVector>(simd: V::Token, matrix: MatRef<'_, V::Elem>, width: 
     }
 }
 
+/// Squares that are asked for before they are turned.
+const AHEAD: usize = 4;
+
 /// One panel of which row `p`, `width` elements, is column `p` of a matrix of adjacent columns, and zeros.
 #[inline(always)]
 fn turn_rows<V: RealVector>(simd: V::Token, matrix: MatRef<'_, V::Elem>, width: usize, panel: &mut [V::Elem]) {
@@ -92,6 +95,8 @@ fn turn_rows<V: RealVector>(simd: V::Token, matrix: MatRef<'_, V::Elem>, width: 
             for (i, line) in square.iter_mut().enumerate().take(lines) {
                 // SAFETY: `depth` elements from `first_step` are in row `first + i`.
                 *line = unsafe { load_some::<V>(simd, matrix.at(first + i, first_step), depth) };
+                // Each row is a stream of its own, too short for the machine to notice it.
+                simd.prefetch(matrix.at(first + i, first_step + AHEAD * V::LANES));
             }
             transpose_square(&mut square);
             let count = (width - first).min(V::LANES);

@@ -64,10 +64,10 @@ fn check<T: Real>(isa: Isa, a: MatRef<'_, T>, b: MatRef<'_, T>, epilogue: &Epilo
     }
 }
 
-/// A plan that cuts every axis, however short.
+/// A plan that cuts every axis, however short, and packs every left factor that is read more than a few times.
 fn tiny_blocks<T: Real>(isa: Isa, m: usize, n: usize, k: usize) -> Plan {
     let plan = Plan::packed::<T>(isa, m, n, k);
-    Plan { kc: 5, mc: plan.tile.rows, nc: plan.tile.cols, ..plan }
+    Plan { kc: 5, mc: plan.tile.rows, nc: plan.tile.cols, l2: 0, ..plan }
 }
 
 fn shapes() -> Vec<[usize; 3]> {
@@ -105,7 +105,8 @@ fn products_of_every_shape_f64() {
 #[test]
 fn any_strides() {
     for isa in Isa::available() {
-        for [m, n, k] in [[1, 9, 7], [9, 1, 7], [4, 20, 6], [20, 37, 19], [50, 40, 45]] {
+        for [m, n, k] in [[1, 9, 7], [9, 1, 7], [4, 20, 6], [20, 37, 19], [50, 40, 45], [31, 300, 21]] {
+            let paged = integers::<f32>(3, m * 1024 + k);
             let (a, b) = (integers::<f32>(1, 2 * m * k), integers::<f32>(2, 3 * k * n));
             let (mi, ki, ni) = (m as isize, k as isize, n as isize);
             let lefts = [
@@ -113,6 +114,8 @@ fn any_strides() {
                 MatRef::new(&a, 0, [m, k], [2 * ki, 2]),
                 MatRef::new(&a, m * k - 1, [m, k], [-ki, -1]),
                 MatRef::new(&a, 0, [m, k], [0, 1]),
+                // Rows that fall on the same lines of the first level.
+                MatRef::new(&paged, 0, [m, k], [1024, 1]),
                 MatRef::new(&a, 0, [m, k], [1, mi]),
             ];
             let rights = [
@@ -162,6 +165,38 @@ fn relu_keeps_nan_and_stops_the_rest() {
         assert!(c[0].is_nan() && c[2].is_nan(), "{c:?}");
         assert_eq!([c[1], c[3]], [f32::INFINITY, 0.0]);
     }
+}
+
+#[test]
+fn nan_and_infinity_reach_their_row_and_column_alone() {
+    for isa in Isa::available() {
+        for [m, n, k] in [[1, 40, 9], [40, 1, 9], [5, 7, 3], [45, 67, 20], [45, 300, 20]] {
+            let (mut a, mut b) = (vec![1.0_f32; m * k], vec![1.0_f32; k * n]);
+            let (row, col, step) = (m / 2, n / 3, k - 1);
+            a[row * k + step] = f32::INFINITY;
+            b[step * n + col] = 0.0;
+            let plan = Plan::new::<f32>(isa, m, n, k);
+            let (mut scratch, mut c) = (vec![f32::NAN; plan.scratch_len()], vec![0.0; m * n]);
+            let right = MatRef::row_major(&b, k, n);
+            for right in [right, MatRef::row_major(&transposed(&b, k, n), n, k).transposed()] {
+                let left = MatRef::row_major(&a, m, k);
+                gemm(isa, &plan, left, right, MatMut::row_major(&mut c, m, n), &Epilogue::STORE, &mut scratch);
+                for (at, &value) in c.iter().enumerate() {
+                    match (at / n == row, at % n == col) {
+                        (true, true) => assert!(value.is_nan(), "infinity times zero"),
+                        (true, false) => assert_eq!(value, f32::INFINITY),
+                        (false, true) => assert_eq!(value, k as f32 - 1.0),
+                        (false, false) => assert_eq!(value, k as f32),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The elements of a `[rows, cols]` matrix, column after column.
+fn transposed(matrix: &[f32], rows: usize, cols: usize) -> Vec<f32> {
+    (0..rows * cols).map(|i| matrix[i % rows * cols + i / rows]).collect()
 }
 
 /// Values whose sums round, so that another order would show.
