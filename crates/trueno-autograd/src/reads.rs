@@ -139,11 +139,13 @@ impl Arith for Reads {
 }
 
 macro_rules! of_one {
-    ($($name:ident)*) => { $(fn $name(self) -> Reads { self })* };
+    ($($(#[doc = $doc:literal])+ $name:ident $op:ident $function:path, $text:literal;)+) => {
+        $(fn $name(self) -> Reads { self })+
+    };
 }
 
 impl Math for Reads {
-    of_one!(sqrt floor ceil trunc round exp exp2 expm1 ln log2 log10 log1p sin cos tan tanh erf);
+    trueno_core::math_functions!(of_one);
 
     fn mul_add(self, factor: Reads, term: Reads) -> Reads {
         self.and(factor).and(term)
@@ -155,6 +157,14 @@ impl Math for Reads {
 
     fn pow(self, exponent: Reads) -> Reads {
         self.and(exponent)
+    }
+
+    fn atan2(self, x: Reads) -> Reads {
+        self.and(x)
+    }
+
+    fn hypot(self, other: Reads) -> Reads {
+        self.and(other)
     }
 }
 

@@ -286,14 +286,13 @@ impl<'a> Arith for Traced<'a> {
 }
 
 macro_rules! of_one {
-    ($($name:ident $op:ident),* $(,)?) => { $(fn $name(self) -> Self { self.unary(UnaryOp::$op) })* };
+    ($($(#[doc = $doc:literal])+ $name:ident $op:ident $function:path, $text:literal;)+) => {
+        $(fn $name(self) -> Self { self.unary(UnaryOp::$op) })+
+    };
 }
 
 impl Math for Traced<'_> {
-    of_one! {
-        sqrt Sqrt, floor Floor, ceil Ceil, trunc Trunc, round Round, exp Exp, exp2 Exp2, expm1 Expm1, ln Ln,
-        log2 Log2, log10 Log10, log1p Log1p, sin Sin, cos Cos, tan Tan, tanh Tanh, erf Erf,
-    }
+    trueno_core::math_functions!(of_one);
 
     fn mul_add(self, factor: Self, term: Self) -> Self {
         let arena = self.arena;
@@ -316,6 +315,14 @@ impl Math for Traced<'_> {
 
     fn pow(self, exponent: Self) -> Self {
         self.binary(BinaryOp::Pow, exponent)
+    }
+
+    fn atan2(self, x: Self) -> Self {
+        self.binary(BinaryOp::Atan2, x)
+    }
+
+    fn hypot(self, other: Self) -> Self {
+        self.binary(BinaryOp::Hypot, other)
     }
 }
 

@@ -3,9 +3,9 @@
 use core::fmt::{self, Display};
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use crate::simd::AnyToken;
+use crate::simd::{self, AnyToken};
 
-/// A family of instructions that kernels are compiled for, from least to most.
+/// A family of instructions that kernels are compiled for, on each architecture from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Level {
@@ -17,11 +17,33 @@ pub enum Level {
     Avx2 = 3,
     /// 512-bit vectors with masks: AVX-512 F, BW, DQ and VL, on top of [`Level::Avx2`].
     Avx512 = 4,
+    /// 128-bit vectors with fused multiply-add that every AArch64 machine has.
+    Neon = 5,
+    /// 128-bit vectors of WebAssembly, in builds for `wasm32` with the target feature `simd128`.
+    Simd128 = 6,
 }
 
 impl Level {
-    /// Every level, from least to most.
-    pub const ALL: [Level; 4] = [Level::Scalar, Level::Sse2, Level::Avx2, Level::Avx512];
+    /// Every level of every architecture, on each from least to most.
+    pub const ALL: [Level; 6] = [Level::Scalar, Level::Sse2, Level::Avx2, Level::Avx512, Level::Neon, Level::Simd128];
+
+    /// Whether kernels are compiled for this level on this architecture.
+    const fn is_compiled(self) -> bool {
+        match self {
+            Level::Scalar => true,
+            Level::Sse2 | Level::Avx2 | Level::Avx512 => cfg!(target_arch = "x86_64"),
+            Level::Neon => cfg!(target_arch = "aarch64"),
+            Level::Simd128 => cfg!(all(target_arch = "wasm32", target_feature = "simd128")),
+        }
+    }
+
+    /// Whether there are 32 vector registers to hold a tile, or 16 (or, on WebAssembly, no promise of more).
+    pub(crate) const fn has_many_registers(self) -> bool {
+        match self {
+            Level::Scalar | Level::Sse2 | Level::Avx2 | Level::Simd128 => false,
+            Level::Avx512 | Level::Neon => true,
+        }
+    }
 
     /// The name that `TRUENO_ISA` and reports use.
     pub const fn name(self) -> &'static str {
@@ -30,6 +52,8 @@ impl Level {
             Level::Sse2 => "sse2",
             Level::Avx2 => "avx2",
             Level::Avx512 => "avx512",
+            Level::Neon => "neon",
+            Level::Simd128 => "simd128",
         }
     }
 
@@ -75,7 +99,7 @@ impl Isa {
 
     /// The proof for `level`, or `None` where the machine (or this build) does not have it.
     pub fn with_level(level: Level) -> Option<Isa> {
-        (level <= Isa::best().level()).then_some(Isa(level))
+        (level.is_compiled() && level <= Isa::best().level()).then_some(Isa(level))
     }
 
     /// Every level of this machine, from least to most.
@@ -92,27 +116,38 @@ impl Isa {
     /// The token that kernels of this level take.
     #[inline]
     pub(crate) fn token(self) -> AnyToken {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use crate::simd::{Avx2, Avx512, Sse2};
-            match self.0 {
-                Level::Scalar => AnyToken::Scalar(crate::simd::Scalar),
-                // SAFETY: an `Isa` of this level is only made after `detect` found the level or a higher one.
-                Level::Sse2 => AnyToken::Sse2(unsafe { Sse2::assume() }),
-                // SAFETY: as above.
-                Level::Avx2 => AnyToken::Avx2(unsafe { Avx2::assume() }),
-                // SAFETY: as above.
-                Level::Avx512 => AnyToken::Avx512(unsafe { Avx512::assume() }),
-            }
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: an `Isa` of this level is only made after `detect` found the level or a higher one.
+            Level::Sse2 => AnyToken::Sse2(unsafe { simd::Sse2::assume() }),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Level::Avx2 => AnyToken::Avx2(unsafe { simd::Avx2::assume() }),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Level::Avx512 => AnyToken::Avx512(unsafe { simd::Avx512::assume() }),
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            Level::Neon => AnyToken::Neon(unsafe { simd::Neon::assume() }),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            // SAFETY: as above.
+            Level::Simd128 => AnyToken::Simd128(unsafe { simd::Simd128::assume() }),
+            // The levels of other architectures are never made.
+            _ => AnyToken::Scalar(simd::Scalar),
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        AnyToken::Scalar(crate::simd::Scalar)
     }
 }
 
+/// What every machine of the architecture has, and nothing where kernels know no instructions of it.
 #[cfg(not(target_arch = "x86_64"))]
 fn detect() -> Level {
-    Level::Scalar
+    if Level::Neon.is_compiled() {
+        Level::Neon
+    } else if Level::Simd128.is_compiled() {
+        Level::Simd128
+    } else {
+        Level::Scalar
+    }
 }
 
 /// Asks the processor what it has and the operating system which registers it saves.

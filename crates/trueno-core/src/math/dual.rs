@@ -227,6 +227,84 @@ impl<M: Math> Math for Dual<M> {
     }
 
     #[inline(always)]
+    fn sinh(self) -> Self {
+        self.chain(self.value.sinh(), self.value.cosh())
+    }
+
+    #[inline(always)]
+    fn cosh(self) -> Self {
+        self.chain(self.value.cosh(), self.value.sinh())
+    }
+
+    #[inline(always)]
+    fn asin(self) -> Self {
+        let x = self.value;
+        self.chain(x.asin(), x.lit(1.0) / ((-x + 1.0) * (x + 1.0)).sqrt())
+    }
+
+    #[inline(always)]
+    fn acos(self) -> Self {
+        let x = self.value;
+        self.chain(x.acos(), x.lit(-1.0) / ((-x + 1.0) * (x + 1.0)).sqrt())
+    }
+
+    #[inline(always)]
+    fn atan(self) -> Self {
+        let x = self.value;
+        self.chain(x.atan(), x.lit(1.0) / (x * x + 1.0))
+    }
+
+    #[inline(always)]
+    fn asinh(self) -> Self {
+        let x = self.value;
+        self.chain(x.asinh(), x.lit(1.0) / x.hypot(x.lit(1.0)))
+    }
+
+    #[inline(always)]
+    fn acosh(self) -> Self {
+        let x = self.value;
+        self.chain(x.acosh(), x.lit(1.0) / ((x - 1.0).sqrt() * (x + 1.0).sqrt()))
+    }
+
+    #[inline(always)]
+    fn atanh(self) -> Self {
+        let x = self.value;
+        self.chain(x.atanh(), x.lit(1.0) / ((-x + 1.0) * (x + 1.0)))
+    }
+
+    #[inline(always)]
+    fn atan2(self, x: Self) -> Self {
+        let (a, b) = (self.value, x.value);
+        let length = a.hypot(b);
+        // In two steps, for the square of the length may overflow.
+        let derivative = (self.derivative * (b / length) - x.derivative * (a / length)) / length;
+        Dual { value: a.atan2(b), derivative }
+    }
+
+    #[inline(always)]
+    fn hypot(self, other: Self) -> Self {
+        let value = self.value.hypot(other.value);
+        let derivative = self.derivative * (self.value / value) + other.derivative * (other.value / value);
+        // The subgradient 0 at the origin, as PyTorch has it.
+        let zero = value.lit(0.0);
+        Dual { value, derivative: M::select(value.eq(zero), zero, derivative) }
+    }
+
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        let y = self.value.sigmoid();
+        self.chain(y, y * (-y + 1.0))
+    }
+
+    #[inline(always)]
+    fn gelu(self) -> Self {
+        let x = self.value;
+        let cdf = ((x * core::f64::consts::FRAC_1_SQRT_2).erf() + 1.0) * 0.5;
+        let pdf = (x * x * -0.5).exp() * 0.398_942_280_401_432_7;
+        self.chain(x.gelu(), cdf + x * pdf)
+    }
+
+    #[inline(always)]
     fn pow(self, exponent: Self) -> Self {
         // As PyTorch: d/dx is 0 where the exponent is 0, d/dn is 0 where the base is 0 and n >= 0.
         let (x, n) = (self.value, exponent.value);
@@ -266,6 +344,12 @@ mod tests {
             ("tan", Math::tan, Math::tan),
             ("tanh", Math::tanh, Math::tanh),
             ("erf", Math::erf, Math::erf),
+            ("sigmoid", Math::sigmoid, Math::sigmoid),
+            ("sinh", Math::sinh, Math::sinh),
+            ("cosh", Math::cosh, Math::cosh),
+            ("atan", Math::atan, Math::atan),
+            ("asinh", Math::asinh, Math::asinh),
+            ("gelu", Math::gelu, Math::gelu),
             ("abs", Arith::abs, Arith::abs),
         ];
         for (name, f, df) in functions {

@@ -79,51 +79,93 @@ pub trait Arith:
     fn min(self, other: Self) -> Self;
 }
 
+/// The functions of one operand that [`Math`] has: method, row of the unary table, function of `f64` and of WGSL.
+///
+/// Hands the list to the macro `$with`; interpreters that need nothing else of a function are made from it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! math_functions {
+    ($with:ident) => {
+        $with! {
+            /// Square root, correctly rounded.
+            sqrt Sqrt libm::sqrt, "ieee_sqrt";
+            /// Largest integer not above.
+            floor Floor libm::floor, "floor";
+            /// Smallest integer not below.
+            ceil Ceil libm::ceil, "ceil";
+            /// Integer part.
+            trunc Trunc libm::trunc, "trunc";
+            /// Nearest integer, ties to even (NumPy's and PyTorch's `round`).
+            round Round libm::rint, "round";
+            /// `e^self`.
+            exp Exp libm::exp, "ieee_exp";
+            /// `2^self`.
+            exp2 Exp2 libm::exp2, "ieee_exp2";
+            /// `e^self - 1`, accurate near 0.
+            expm1 Expm1 libm::expm1, "ieee_expm1";
+            /// Natural logarithm.
+            ln Ln libm::log, "ieee_log";
+            /// Logarithm to base 2.
+            log2 Log2 libm::log2, "ieee_log2";
+            /// Logarithm to base 10.
+            log10 Log10 libm::log10, "ieee_log10";
+            /// `ln(1 + self)`, accurate near 0.
+            log1p Log1p libm::log1p, "ieee_log1p";
+            /// Sine of an angle in radians.
+            sin Sin libm::sin, "ieee_sin";
+            /// Cosine of an angle in radians.
+            cos Cos libm::cos, "ieee_cos";
+            /// Tangent of an angle in radians.
+            tan Tan libm::tan, "ieee_tan";
+            /// Hyperbolic sine.
+            sinh Sinh libm::sinh, "ieee_sinh";
+            /// Hyperbolic cosine.
+            cosh Cosh libm::cosh, "ieee_cosh";
+            /// Hyperbolic tangent.
+            tanh Tanh libm::tanh, "ieee_tanh";
+            /// Arc sine.
+            asin Asin libm::asin, "ieee_asin";
+            /// Arc cosine.
+            acos Acos libm::acos, "ieee_acos";
+            /// Arc tangent.
+            atan Atan libm::atan, "ieee_atan";
+            /// Inverse hyperbolic sine.
+            asinh Asinh libm::asinh, "ieee_asinh";
+            /// Inverse hyperbolic cosine.
+            acosh Acosh oracle::acosh, "ieee_acosh";
+            /// Inverse hyperbolic tangent.
+            atanh Atanh libm::atanh, "ieee_atanh";
+            /// Error function.
+            erf Erf libm::erf, "ieee_erf";
+            /// Logistic function, `1 / (1 + e^-self)`.
+            sigmoid Sigmoid oracle::sigmoid, "ieee_sigmoid";
+            /// `self * Phi(self)` with the normal distribution's `Phi`, accurate where that is next to nothing.
+            gelu Gelu oracle::gelu, "ieee_gelu";
+        }
+    };
+}
+
+macro_rules! math_trait {
+    ($($(#[doc = $doc:literal])+ $method:ident $row:ident $function:path, $text:literal;)+) => {
 /// Floating-point functions.
 ///
 /// Every interpreter gives NumPy's result for NaN, infinities and signed zeros.
 pub trait Math: Arith + Div<Output = Self> + Div<f64, Output = Self> {
+    $($(#[doc = $doc])+ fn $method(self) -> Self;)+
     /// `self * factor + term`, rounded once where the hardware can.
     fn mul_add(self, factor: Self, term: Self) -> Self;
-    /// Square root, correctly rounded.
-    fn sqrt(self) -> Self;
     /// The magnitude of `self` with the sign bit of `sign`.
     fn copysign(self, sign: Self) -> Self;
-    /// Largest integer not above.
-    fn floor(self) -> Self;
-    /// Smallest integer not below.
-    fn ceil(self) -> Self;
-    /// Integer part.
-    fn trunc(self) -> Self;
-    /// Nearest integer, ties to even (NumPy's and PyTorch's `round`).
-    fn round(self) -> Self;
-    /// `e^self`.
-    fn exp(self) -> Self;
-    /// `2^self`.
-    fn exp2(self) -> Self;
-    /// `e^self - 1`, accurate near 0.
-    fn expm1(self) -> Self;
-    /// Natural logarithm.
-    fn ln(self) -> Self;
-    /// Logarithm to base 2.
-    fn log2(self) -> Self;
-    /// Logarithm to base 10.
-    fn log10(self) -> Self;
-    /// `ln(1 + self)`, accurate near 0.
-    fn log1p(self) -> Self;
-    /// Sine of an angle in radians.
-    fn sin(self) -> Self;
-    /// Cosine of an angle in radians.
-    fn cos(self) -> Self;
-    /// Tangent of an angle in radians.
-    fn tan(self) -> Self;
-    /// Hyperbolic tangent.
-    fn tanh(self) -> Self;
-    /// Error function.
-    fn erf(self) -> Self;
     /// `self^exponent`, with C99's (and NumPy's) special cases.
     fn pow(self, exponent: Self) -> Self;
+    /// The angle of the point `(x, self)`, with C99's (and NumPy's) special cases.
+    fn atan2(self, x: Self) -> Self;
+    /// `sqrt(self^2 + other^2)` without overflow or underflow on the way.
+    fn hypot(self, other: Self) -> Self;
 }
+    };
+}
+math_functions!(math_trait);
 
 /// Implements the operators of [`Arith`] (and `Div` with the `float` word) for a wrapper from four named methods.
 #[doc(hidden)]

@@ -38,84 +38,61 @@ impl Arith for f64 {
     }
 }
 
+macro_rules! functions {
+    ($($(#[doc = $doc:literal])+ $method:ident $row:ident $function:path, $text:literal;)+) => {$(
+        fn $method(self) -> f64 {
+            $function(self)
+        }
+    )+};
+}
+
 impl Math for f64 {
+    crate::math_functions!(functions);
+
     fn mul_add(self, factor: f64, term: f64) -> f64 {
         libm::fma(self, factor, term)
-    }
-
-    fn sqrt(self) -> f64 {
-        libm::sqrt(self)
     }
 
     fn copysign(self, sign: f64) -> f64 {
         libm::copysign(self, sign)
     }
 
-    fn floor(self) -> f64 {
-        libm::floor(self)
-    }
-
-    fn ceil(self) -> f64 {
-        libm::ceil(self)
-    }
-
-    fn trunc(self) -> f64 {
-        libm::trunc(self)
-    }
-
-    fn round(self) -> f64 {
-        libm::rint(self)
-    }
-
-    fn exp(self) -> f64 {
-        libm::exp(self)
-    }
-
-    fn exp2(self) -> f64 {
-        libm::exp2(self)
-    }
-
-    fn expm1(self) -> f64 {
-        libm::expm1(self)
-    }
-
-    fn ln(self) -> f64 {
-        libm::log(self)
-    }
-
-    fn log2(self) -> f64 {
-        libm::log2(self)
-    }
-
-    fn log10(self) -> f64 {
-        libm::log10(self)
-    }
-
-    fn log1p(self) -> f64 {
-        libm::log1p(self)
-    }
-
-    fn sin(self) -> f64 {
-        libm::sin(self)
-    }
-
-    fn cos(self) -> f64 {
-        libm::cos(self)
-    }
-
-    fn tan(self) -> f64 {
-        libm::tan(self)
-    }
-
-    fn tanh(self) -> f64 {
-        libm::tanh(self)
-    }
-
-    fn erf(self) -> f64 {
-        libm::erf(self)
-    }
-
     fn pow(self, exponent: f64) -> f64 {
         libm::pow(self, exponent)
+    }
+
+    fn atan2(self, x: f64) -> f64 {
+        libm::atan2(self, x)
+    }
+
+    fn hypot(self, other: f64) -> f64 {
+        libm::hypot(self, other)
+    }
+}
+
+/// The functions that libm lacks, or has wrong.
+mod oracle {
+    /// libm's has values for some negatives.
+    pub fn acosh(x: f64) -> f64 {
+        if x < 1.0 { f64::NAN } else { libm::acosh(x) }
+    }
+
+    /// Neither exponential overflows, and neither sum cancels.
+    pub fn sigmoid(x: f64) -> f64 {
+        let e = libm::exp(-libm::fabs(x));
+        if x < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) }
+    }
+
+    /// By the complementary error function, so that nothing cancels; at -inf the limit.
+    pub fn gelu(x: f64) -> f64 {
+        if !x.is_finite() {
+            return if x == f64::NEG_INFINITY { -0.0 } else { x };
+        }
+        // The error function falls so steeply that what the rounding of its argument loses must be made up for.
+        const FRAC_1_SQRT_2_REST: f64 = -4.833_646_656_726_457e-17;
+        let z = -x * core::f64::consts::FRAC_1_SQRT_2;
+        let lost = libm::fma(-x, core::f64::consts::FRAC_1_SQRT_2, -z) - x * FRAC_1_SQRT_2_REST;
+        let slope = -core::f64::consts::FRAC_2_SQRT_PI * libm::exp(-z * z);
+        x * 0.5 * (libm::erfc(z) + slope * lost)
     }
 }

@@ -321,6 +321,144 @@ fn positive_pow(x: f32, n: f32) -> f32 {
     return select(fma(y, error, y), y, is_infinite(y));
 }
 
+fn ieee_sigmoid(x: f32) -> f32 {
+    let e = ieee_exp(-magnitude_of(x));
+    return select(1.0, e, x < 0.0) / (1.0 + e);
+}
+
+fn ieee_gelu(x: f32) -> f32 {
+    return x * 0.5 * (ieee_erf(x * 0.70710678118) + 1.0);
+}
+
+fn ieee_sinh(x: f32) -> f32 {
+    let a = magnitude_of(x);
+    if a > 88.0 {
+        // In two steps, for e^a overflows before half of it does.
+        let half = ieee_exp(a - 1.0);
+        return copysign(half * 1.3591409, x);
+    }
+    let e = ieee_expm1(a);
+    return copysign(0.5 * (e + e / (e + 1.0)), x);
+}
+
+fn ieee_cosh(x: f32) -> f32 {
+    let a = magnitude_of(x);
+    if a > 88.0 {
+        return ieee_exp(a - 1.0) * 1.3591409;
+    }
+    let e = ieee_exp(a);
+    return 0.5 * (e + 1.0 / e);
+}
+
+// atan(t) - t for 0 <= t <= 1.
+fn atan_beyond_linear(t: f32) -> f32 {
+    let z = t * t;
+    var p = fma(0.0011137908, z, -0.0073179654);
+    p = fma(p, z, 0.022539884);
+    p = fma(p, z, -0.044689957);
+    p = fma(p, z, 0.06741598);
+    p = fma(p, z, -0.08811092);
+    p = fma(p, z, 0.11058224);
+    p = fma(p, z, -0.14279833);
+    p = fma(p, z, 0.19999671);
+    p = fma(p, z, -0.33333328);
+    return t * z * p;
+}
+
+fn ieee_atan2(y: f32, x: f32) -> f32 {
+    if is_nan(x) || is_nan(y) {
+        return quiet_nan();
+    }
+    let a = magnitude_of(y);
+    let b = magnitude_of(x);
+    let steep = bitcast<u32>(a) > bitcast<u32>(b);
+    let large = select(b, a, steep);
+    let small = select(a, b, steep);
+    var t = small / large;
+    if bitcast<u32>(small) == 0u {
+        t = 0.0;
+    } else if is_infinite(small) {
+        t = 1.0;
+    } else if is_infinite(large) {
+        t = 0.0;
+    }
+    var angle = t + atan_beyond_linear(t);
+    if steep {
+        angle = 1.5707963 - angle;
+    }
+    if (bitcast<u32>(x) & 0x80000000u) != 0u {
+        angle = 3.1415927 - angle;
+    }
+    return copysign(angle, y);
+}
+
+fn ieee_atan(x: f32) -> f32 {
+    return ieee_atan2(x, 1.0);
+}
+
+fn ieee_asin(x: f32) -> f32 {
+    if is_nan(x) || magnitude_of(x) > 1.0 {
+        return quiet_nan();
+    }
+    return ieee_atan2(x, ieee_sqrt((1.0 - x) * (1.0 + x)));
+}
+
+fn ieee_acos(x: f32) -> f32 {
+    if is_nan(x) || magnitude_of(x) > 1.0 {
+        return quiet_nan();
+    }
+    return ieee_atan2(ieee_sqrt((1.0 - x) * (1.0 + x)), x);
+}
+
+fn ieee_hypot(x: f32, y: f32) -> f32 {
+    if is_infinite(x) || is_infinite(y) {
+        return infinity();
+    }
+    if is_nan(x) || is_nan(y) {
+        return quiet_nan();
+    }
+    let large = max(magnitude_of(x), magnitude_of(y));
+    if bitcast<u32>(large) == 0u {
+        return 0.0;
+    }
+    let p = x / large;
+    let q = y / large;
+    return large * ieee_sqrt(fma(p, p, q * q));
+}
+
+fn ieee_asinh(x: f32) -> f32 {
+    let a = magnitude_of(x);
+    if is_nan(x) || is_infinite(x) {
+        return x;
+    }
+    if a > 4096.0 {
+        return copysign(ieee_log(a) + 0.6931472, x);
+    }
+    return copysign(ieee_log1p(a + a * a / (1.0 + ieee_sqrt(fma(a, a, 1.0)))), x);
+}
+
+fn ieee_acosh(x: f32) -> f32 {
+    if is_nan(x) || x < 1.0 {
+        return quiet_nan();
+    }
+    if x > 4096.0 {
+        return ieee_log(x) + 0.6931472;
+    }
+    let t = x - 1.0;
+    return ieee_log1p(t + ieee_sqrt(t * (t + 2.0)));
+}
+
+fn ieee_atanh(x: f32) -> f32 {
+    let a = magnitude_of(x);
+    if is_nan(x) || a > 1.0 {
+        return quiet_nan();
+    }
+    if a == 1.0 {
+        return copysign(infinity(), x);
+    }
+    return copysign(0.5 * ieee_log1p(2.0 * a / (1.0 - a)), x);
+}
+
 // C99 pow: negative bases with integer exponents, zeros and infinities.
 fn ieee_pow(x: f32, n: f32) -> f32 {
     if n == 0.0 || x == 1.0 {

@@ -223,9 +223,9 @@ impl<'a> Arith for Expr<'a> {
 }
 
 macro_rules! calls {
-    ($($method:ident => $function:literal),+ $(,)?) => {$(
+    ($($(#[doc = $doc:literal])+ $method:ident $row:ident $function:path, $text:literal;)+) => {$(
         fn $method(self) -> Self {
-            self.call($function)
+            self.call($text)
         }
     )+};
 }
@@ -243,12 +243,15 @@ impl Math for Expr<'_> {
         self.call2("ieee_pow", exponent)
     }
 
-    calls! {
-        sqrt => "ieee_sqrt", floor => "floor", ceil => "ceil", trunc => "trunc", round => "round",
-        exp => "ieee_exp", exp2 => "ieee_exp2", expm1 => "ieee_expm1", ln => "ieee_log", log2 => "ieee_log2",
-        log10 => "ieee_log10", log1p => "ieee_log1p", sin => "ieee_sin", cos => "ieee_cos", tan => "ieee_tan",
-        tanh => "ieee_tanh", erf => "ieee_erf",
+    fn atan2(self, x: Self) -> Self {
+        self.call2("ieee_atan2", x)
     }
+
+    fn hypot(self, other: Self) -> Self {
+        self.call2("ieee_hypot", other)
+    }
+
+    crate::math_functions!(calls);
 }
 
 #[cfg(test)]

@@ -39,6 +39,18 @@ macro_rules! binary_table {
                 grad: dual;
                 oracle: "torch.pow(a, b)"; domain: [0.2, 3.0], [-2.0, 3.0]; tolerance: 1e-6, 1e-13;
             }
+            /// The angle of the point `(b, a)`, from -pi to pi (NumPy's `arctan2`).
+            float Atan2 atan2(a, b) {
+                value: a.atan2(b);
+                grad: dual;
+                oracle: "torch.atan2(a, b)"; domain: [-4.0, 4.0], [0.3, 4.0]; tolerance: 1e-6, 1e-14;
+            }
+            /// Length, `sqrt(a^2 + b^2)`, without overflow or underflow on the way.
+            float Hypot hypot(a, b) {
+                value: a.hypot(b);
+                grad: dual;
+                oracle: "torch.hypot(a, b)"; domain: [0.3, 4.0], [0.3, 4.0]; tolerance: 1e-6, 1e-14;
+            }
             /// The larger; NaN if either is NaN. On a tie each operand gets half the gradient.
             arith Maximum maximum(a, b) {
                 value: a.max(b);

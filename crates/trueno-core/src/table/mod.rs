@@ -25,6 +25,7 @@
 //!     kinks: points;                         // where the derivative jumps, if anywhere
 //!     tolerance: f32, f64;                   // against the oracle, relative to the value
 //!     cancels: value;                        // only if large terms cancel in it; or `gradient`, or `both`
+//!     ulps: bound;                           // of the f32 kernel over all inputs, if it is not 1 (operations on one operand)
 //! }
 //! ```
 //!

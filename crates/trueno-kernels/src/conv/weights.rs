@@ -8,9 +8,9 @@ use core::ops::Range;
 
 use super::geometry::Geometry;
 use super::{Conv2dShape, depthwise};
+use crate::Isa;
 use crate::lanes::{read, write};
 use crate::simd::{Real, RealVector, Simd, kernel};
-use crate::{Isa, Level};
 
 /// Elements of a result's gradient that are used by all weights before the next are: few enough for the first cache.
 const ELEMENTS: usize = 6144;
@@ -174,12 +174,12 @@ fn put_channels_last<T: Real>(g: &[T], pixels: usize, width: usize, out: &mut [T
 /// The most weights of a tile of `N` vectors: sums, a row of the gradient and one element fill the registers.
 #[inline(always)]
 const fn most_weights<S: Simd, const N: usize>() -> usize {
-    match (S::LEVEL, N) {
-        (Level::Scalar | Level::Sse2 | Level::Avx2, ..=2) => 6,
-        (Level::Scalar | Level::Sse2 | Level::Avx2, _) => 3,
-        (Level::Avx512, ..=2) => WEIGHTS,
-        (Level::Avx512, 3) => 9,
-        (Level::Avx512, _) => 7,
+    match (S::LEVEL.has_many_registers(), N) {
+        (false, ..=2) => 6,
+        (false, _) => 3,
+        (true, ..=2) => WEIGHTS,
+        (true, 3) => 9,
+        (true, _) => 7,
     }
 }
 

@@ -2,8 +2,7 @@
 
 use trueno_core::{bf16, f16};
 
-use crate::Level;
-use crate::simd::{Simd, kernel};
+use crate::simd::kernel;
 
 kernel! {
     /// Shifts the upper half into place.
@@ -46,27 +45,40 @@ kernel! {
     }
 }
 
-/// Widens whole blocks of eight, and gives how many elements those are: none without F16C.
-#[inline(always)]
-fn widen_blocks<S: Simd>(_: S, x: &[f16], out: &mut [f32]) -> usize {
-    #[cfg(target_arch = "x86_64")]
-    if S::LEVEL >= Level::Avx2 {
-        use core::arch::x86_64::{_mm_loadu_si128, _mm256_cvtph_ps, _mm256_storeu_ps};
+#[cfg(target_arch = "x86_64")]
+use f16c::{narrow_blocks, widen_blocks};
+#[cfg(not(target_arch = "x86_64"))]
+use one_by_one::{narrow_blocks, widen_blocks};
+
+/// Conversions by F16C, where the level has it.
+#[cfg(target_arch = "x86_64")]
+mod f16c {
+    use core::arch::x86_64::*;
+
+    use trueno_core::f16;
+
+    use crate::Level;
+    use crate::simd::Simd;
+
+    /// Widens whole blocks of eight, and gives how many elements those are: none without F16C.
+    #[inline(always)]
+    pub fn widen_blocks<S: Simd>(_: S, x: &[f16], out: &mut [f32]) -> usize {
+        if S::LEVEL < Level::Avx2 {
+            return 0;
+        }
         for (x, out) in x.chunks_exact(8).zip(out.chunks_exact_mut(8)) {
             // SAFETY: a token of this level proves F16C; both blocks have eight elements.
             unsafe { _mm256_storeu_ps(out.as_mut_ptr(), _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().cast()))) };
         }
-        return x.len() / 8 * 8;
+        x.len() / 8 * 8
     }
-    0
-}
 
-/// Narrows whole blocks of eight, and gives how many elements those are: none without F16C.
-#[inline(always)]
-fn narrow_blocks<S: Simd>(_: S, x: &[f32], out: &mut [f16]) -> usize {
-    #[cfg(target_arch = "x86_64")]
-    if S::LEVEL >= Level::Avx2 {
-        use core::arch::x86_64::{_MM_FROUND_TO_NEAREST_INT, _mm_storeu_si128, _mm256_cvtps_ph, _mm256_loadu_ps};
+    /// Narrows whole blocks of eight, and gives how many elements those are: none without F16C.
+    #[inline(always)]
+    pub fn narrow_blocks<S: Simd>(_: S, x: &[f32], out: &mut [f16]) -> usize {
+        if S::LEVEL < Level::Avx2 {
+            return 0;
+        }
         for (x, out) in x.chunks_exact(8).zip(out.chunks_exact_mut(8)) {
             // SAFETY: a token of this level proves F16C; both blocks have eight elements.
             unsafe {
@@ -74,7 +86,24 @@ fn narrow_blocks<S: Simd>(_: S, x: &[f32], out: &mut [f16]) -> usize {
                 _mm_storeu_si128(out.as_mut_ptr().cast(), halves);
             }
         }
-        return x.len() / 8 * 8;
+        x.len() / 8 * 8
     }
-    0
+}
+
+/// What stands for [`f16c`] where kernels know no such instructions: every element is left to the caller.
+#[cfg(not(target_arch = "x86_64"))]
+mod one_by_one {
+    use trueno_core::f16;
+
+    use crate::simd::Simd;
+
+    #[inline(always)]
+    pub fn widen_blocks<S: Simd>(_: S, _: &[f16], _: &mut [f32]) -> usize {
+        0
+    }
+
+    #[inline(always)]
+    pub fn narrow_blocks<S: Simd>(_: S, _: &[f32], _: &mut [f16]) -> usize {
+        0
+    }
 }

@@ -47,6 +47,16 @@ impl<V: RealVector> Double<V> {
         Double { hi, lo: cross.add(a_lo.mul(b_lo)) }
     }
 
+    /// `large + a * b` with a single rounding, or next to it, for `|large| >= |a * b|`.
+    #[inline(always)]
+    pub fn sum_with_product(large: V, a: V, b: V) -> V {
+        if V::FUSED {
+            return a.mul_add(b, large);
+        }
+        let product = Self::product(a, b);
+        Self::ordered_sum(large, product.hi).plus_small(product.lo).round()
+    }
+
     /// `self + small`, which must not be larger than `self`.
     #[inline(always)]
     pub fn plus_small(self, small: V) -> Self {
@@ -60,14 +70,63 @@ impl<V: RealVector> Double<V> {
         product.plus_small(self.hi.mul(other.lo).add(self.lo.mul(other.hi)))
     }
 
+    /// `self - factor * divisor`, which must be small beside `self`.
+    #[inline(always)]
+    pub fn rest(self, factor: V, divisor: Self) -> V {
+        let rest = if V::FUSED {
+            factor.neg_mul_add(divisor.hi, self.hi)
+        } else {
+            let product = Self::product(factor, divisor.hi);
+            self.hi.sub(product.hi).sub(product.lo)
+        };
+        factor.neg_mul_add(divisor.lo, rest.add(self.lo))
+    }
+
     /// `self / divisor`, with one division of floats.
     #[inline(always)]
     pub fn divided_by(self, divisor: Self) -> Self {
         let inverse = self.hi.lit(1.0).div(divisor.hi);
         let quotient = self.hi.mul(inverse);
-        let back = Self::product(quotient, divisor.hi);
-        let rest = self.hi.sub(back.hi).sub(back.lo).add(quotient.neg_mul_add(divisor.lo, self.lo));
-        Double { hi: quotient, lo: rest.mul(inverse) }
+        Double { hi: quotient, lo: self.rest(quotient, divisor).mul(inverse) }
+    }
+
+    /// `1 / self`.
+    #[inline(always)]
+    pub fn inverse(self) -> Self {
+        let one = self.hi.lit(1.0);
+        let inverse = one.div(self.hi);
+        let rest = Double { hi: one, lo: one.lit(0.0) }.rest(inverse, self);
+        Double { hi: inverse, lo: rest.mul(inverse) }
+    }
+
+    /// `self - other`, for `|self| >= |other|`.
+    #[inline(always)]
+    pub fn minus(self, other: Self) -> Self {
+        let difference = Self::ordered_sum(self.hi, other.hi.neg());
+        difference.plus_small(self.lo.sub(other.lo))
+    }
+
+    /// `self + other`, for `|self| >= |other|`.
+    #[inline(always)]
+    pub fn plus(self, other: Self) -> Self {
+        Self::ordered_sum(self.hi, other.hi).plus_small(self.lo.add(other.lo))
+    }
+
+    /// `self + self`.
+    #[inline(always)]
+    pub fn twice(self) -> Self {
+        Double { hi: self.hi.add(self.hi), lo: self.lo.add(self.lo) }
+    }
+
+    /// Square root; NaN of negatives.
+    #[inline(always)]
+    pub fn sqrt(self) -> Self {
+        let zero = self.hi.lit(0.0);
+        let root = self.hi.sqrt();
+        let rest = self.rest(root, Double { hi: root, lo: zero });
+        let lo = rest.div(root.add(root));
+        // The root of 0 has no error, and no quotient to tell it.
+        Double { hi: root, lo: V::select(zero.lt(root), lo, zero) }
     }
 
     /// Rounds to one float.

@@ -4,28 +4,38 @@ use super::double::Double;
 use super::{Tables, clamp, polynomial, power_of_two};
 use crate::simd::RealVector;
 
-/// `e^r - 1 - r` for `|r| <= ln(2) / 2`.
+/// The integer nearest to `x * factor`, as a value, and as a representation whose lowest bits are that integer plus
+/// the exponent bias.
 #[inline(always)]
-fn beyond_linear<V: RealVector>(r: V) -> V {
-    r.mul(r).mul(polynomial(r, V::Elem::EXP))
+pub(super) fn nearest_exponent<V: RealVector>(x: V, factor: f64) -> (V, V) {
+    let shift = V::splat(x.token(), V::Elem::EXPONENT_ONE);
+    // The sum has no room for a fraction.
+    let shifted = x.mul_add(x.lit(factor), shift);
+    (shifted.sub(shift), shifted)
 }
 
 /// `n` and `r` with `x = n ln 2 + r`.
 #[inline(always)]
-fn reduce<V: RealVector>(x: V) -> (V, V) {
+pub(super) fn reduce<V: RealVector>(x: V) -> (V, V) {
     let token = x.token();
-    let n = x.mul(x.lit(core::f64::consts::LOG2_E)).round();
+    let (n, _) = nearest_exponent(x, core::f64::consts::LOG2_E);
     let r = n.neg_mul_add(V::splat(token, V::Elem::LN_2_HI), x);
     (n, n.neg_mul_add(V::splat(token, V::Elem::LN_2_LO), r))
+}
+
+/// `e^r - 1` for `|r| <= ln(2) / 2`.
+#[inline(always)]
+pub(super) fn expm1_of_rest<V: RealVector>(r: V) -> V {
+    r.mul(r).mul_add(polynomial(r, V::Elem::EXP), r)
 }
 
 /// `2^(integer + fraction + small)` for an integral `integer`, `|fraction| <= 1/2` and a much smaller `small`.
 #[inline(always)]
 pub(super) fn exp2_of_parts<V: RealVector>(integer: V, fraction: V, small: V) -> V {
-    let token = integer.token();
-    let ln_2 = Double::<V>::constant(token, V::Elem::LN_2);
-    let r = Double::ordered_sum(fraction, small).times(ln_2);
-    let power = Double::ordered_sum(integer.lit(1.0), r.hi).plus_small(beyond_linear(r.hi).add(r.lo));
+    let slope = polynomial(fraction, V::Elem::EXP2);
+    // The power is 1 at 0, where its slope is ln 2; away from there `small` counts for as much as the power does.
+    let power = Double::ordered_sum(integer.lit(1.0), fraction.mul(slope));
+    let power = power.plus_small(small.mul(integer.lit(core::f64::consts::LN_2)).mul(power.hi));
     power.round().scale(integer)
 }
 
@@ -33,7 +43,7 @@ pub(super) fn exp2_of_parts<V: RealVector>(integer: V, fraction: V, small: V) ->
 #[inline(always)]
 pub(super) fn exp_in_range<V: RealVector>(x: V) -> V {
     let (n, r) = reduce(x);
-    Double::ordered_sum(x.lit(1.0), r).plus_small(beyond_linear(r)).round().scale(n)
+    expm1_of_rest(r).add(x.lit(1.0)).scale(n)
 }
 
 /// `e^x`.
@@ -48,21 +58,9 @@ pub(crate) fn exp<V: RealVector>(x: V) -> V {
 pub(crate) fn exp2<V: RealVector>(x: V) -> V {
     let [low, high] = V::Elem::EXP2_RANGE;
     let x = clamp(x, low, high);
-    let n = x.round();
-    exp2_of_parts(n, x.sub(n), x.lit(0.0))
-}
-
-/// `(e^x - 1) / 2`, for `x` not beyond `EXP_RANGE`: half, so that it overflows no sooner than the result.
-#[inline(always)]
-pub(super) fn half_expm1<V: RealVector>(x: V) -> Double<V> {
-    let (n, r) = reduce(x);
-    let power = Double::ordered_sum(r, beyond_linear(r));
-    // 2^(n-1) (1 + power) - 1/2
-    let scale = power_of_two(n.sub(x.lit(1.0)));
-    let constant = Double::sum(scale, x.lit(-0.5));
-    // The constant is 0, or larger than the rest: |power| < 0.42 and, for n != 0, |scale - 1/2| >= scale / 2.
-    let total = Double::ordered_sum(constant.hi, scale.mul(power.hi));
-    total.plus_small(scale.mul_add(power.lo, constant.lo))
+    let (n, _) = nearest_exponent(x, 1.0);
+    let fraction = x.sub(n);
+    Double::sum_with_product(x.lit(1.0), fraction, polynomial(fraction, V::Elem::EXP2)).scale(n)
 }
 
 /// `e^x - 1`.
@@ -70,6 +68,13 @@ pub(super) fn half_expm1<V: RealVector>(x: V) -> Double<V> {
 pub(crate) fn expm1<V: RealVector>(x: V) -> V {
     // Below -40 the result is -1 in either type.
     let inside = clamp(x, -40.0, V::Elem::EXP_RANGE[1]);
-    let result = half_expm1(inside).round().mul(x.lit(2.0));
+    let (n, r) = reduce(inside);
+    let power = Double::ordered_sum(r, r.mul(r).mul(polynomial(r, V::Elem::EXP)));
+    // Half of 2^n (1 + power) - 1, so that it overflows no sooner than the result.
+    let scale = power_of_two(n.sub(x.lit(1.0)));
+    let constant = Double::sum(scale, x.lit(-0.5));
+    // The constant is 0, or larger than the rest: |power| < 0.42 and, for n != 0, |scale - 1/2| >= scale / 2.
+    let total = Double::ordered_sum(constant.hi, scale.mul(power.hi));
+    let result = total.plus_small(scale.mul_add(power.lo, constant.lo)).round().mul(x.lit(2.0));
     V::select(x.abs().lt(x.lit(V::Elem::EXPM1_IDENTITY)), x, result)
 }

@@ -3,7 +3,6 @@
 use super::Tables;
 use super::double::Double;
 use super::exp::exp2_of_parts;
-use super::log::split;
 use super::{clamp, polynomial};
 use crate::simd::{Real, RealVector};
 
@@ -14,7 +13,7 @@ use crate::simd::{Real, RealVector};
 #[inline(always)]
 fn log2_double<V: RealVector>(x: V) -> Double<V> {
     let token = x.token();
-    let (exponent, m) = split(x);
+    let (exponent, m) = x.split_exponent();
     let f = m.sub(x.lit(1.0));
     let zero = x.lit(0.0);
 

@@ -6,6 +6,7 @@ use crate::simd::{F64x1, MAX_LANES, Real, RealVector, Scalar};
 
 /// An angle as `quadrant * pi / 2 + hi + lo`, with `|hi|` at most about `pi / 4`.
 pub(super) struct Reduced<V> {
+    /// The quadrant in the lowest bits of the representation.
     pub quadrant: V,
     pub hi: V,
     pub lo: V,
@@ -13,32 +14,56 @@ pub(super) struct Reduced<V> {
 
 /// Reduces a non-negative angle; infinity and NaN give NaN.
 ///
-/// Up to `NEAR_ANGLE` by subtracting the three parts of pi / 2 in turn (Cody and Waite): the first product cancels the
-/// leading bits exactly, so the parts are as good as one of three times the precision.
+/// By subtracting the three parts of pi / 2 in turn (Cody and Waite). Up to `NEAR_ANGLE` the products with the first
+/// two parts have no rounding errors, and the first difference has none either. If the second one has, it is larger
+/// than what is taken away, or it is so small that it has none, so that `lo` is its rounding error exactly.
 #[inline(always)]
 pub(super) fn reduce<V: RealVector>(angle: V) -> Reduced<V> {
     let token = angle.token();
+    let shift = V::splat(token, V::Elem::INTEGER_SHIFT);
+    let quadrant = angle.mul_add(angle.lit(core::f64::consts::FRAC_2_PI), shift);
+    let turns = quadrant.sub(shift);
+    let [first, second, third] = V::Elem::HALF_PI_NEAR;
+    let (first, second, third) = (V::splat(token, first), V::splat(token, second), V::splat(token, third));
+    let rest = turns.neg_mul_add(first, angle);
+    let hi = turns.neg_mul_add(second, rest);
+    let lo = turns.neg_mul_add(third, turns.neg_mul_add(second, rest.sub(hi)));
+    if !V::any(angle.lit(V::Elem::NEAR_ANGLE).lt(angle)) {
+        return Reduced { quadrant, hi, lo };
+    }
+    reduce_distant(angle)
+}
+
+/// Reduces any non-negative angle; infinity and NaN give NaN.
+///
+/// Up to `FAR_ANGLE` as [`reduce`] does, but for products of longer parts with more quadrants: the first product still
+/// cancels the leading bits exactly, so the parts are as good as one of three times the precision.
+#[inline(always)]
+fn reduce_distant<V: RealVector>(angle: V) -> Reduced<V> {
+    let token = angle.token();
     let [first, second, third] = V::Elem::HALF_PI;
     let (first, second, third) = (V::splat(token, first), V::splat(token, second), V::splat(token, third));
-    let quadrant = angle.mul(angle.lit(core::f64::consts::FRAC_2_PI)).round();
+    let shift = V::splat(token, V::Elem::INTEGER_SHIFT);
+    let quadrant = angle.mul_add(angle.lit(core::f64::consts::FRAC_2_PI), shift);
+    let turns = quadrant.sub(shift);
     let rest = if V::FUSED {
-        quadrant.neg_mul_add(first, angle)
+        turns.neg_mul_add(first, angle)
     } else {
-        let product = Double::product(quadrant, first);
+        let product = Double::product(turns, first);
         angle.sub(product.hi).sub(product.lo)
     };
-    let product = Double::product(quadrant, second);
+    let product = Double::product(turns, second);
     let difference = Double::sum(rest, product.hi.neg());
-    let small = difference.lo.sub(quadrant.mul_add(third, product.lo));
+    let small = difference.lo.sub(turns.mul_add(third, product.lo));
     let reduced = Double::ordered_sum(difference.hi, small);
 
-    let far = angle.lit(V::Elem::NEAR_ANGLE).lt(angle) & angle.lt(V::splat(token, V::Elem::INFINITY));
+    let far = angle.lit(V::Elem::FAR_ANGLE).lt(angle) & angle.lt(V::splat(token, V::Elem::INFINITY));
     if !V::any(far) {
         return Reduced { quadrant, hi: reduced.hi, lo: reduced.lo };
     }
-    let [far_quadrant, far_hi, far_lo] = reduce_far(&angle.to_lanes());
+    let [far_turns, far_hi, far_lo] = reduce_far(&angle.to_lanes());
     Reduced {
-        quadrant: V::select(far, V::from_lanes(token, &far_quadrant), quadrant),
+        quadrant: V::select(far, V::from_lanes(token, &far_turns).add(shift), quadrant),
         hi: V::select(far, V::from_lanes(token, &far_hi), reduced.hi),
         lo: V::select(far, V::from_lanes(token, &far_lo), reduced.lo),
     }
@@ -50,7 +75,7 @@ pub(super) fn reduce<V: RealVector>(angle: V) -> Reduced<V> {
 fn reduce_far<T: Real>(angles: &[T; MAX_LANES]) -> [[T; MAX_LANES]; 3] {
     let mut parts = [[T::ZERO; MAX_LANES]; 3];
     for (lane, angle) in angles.iter().map(|angle| angle.to_f64()).enumerate() {
-        if angle > T::NEAR_ANGLE && angle < f64::INFINITY {
+        if angle > T::FAR_ANGLE && angle < f64::INFINITY {
             let (quadrant, hi, lo) = payne_hanek(angle);
             parts[0][lane] = T::from_f64(f64::from(quadrant));
             parts[1][lane] = T::from_f64(hi);

@@ -5,35 +5,25 @@ use super::reduction::{Reduced, reduce};
 use super::{Tables, polynomial};
 use crate::simd::{Real, RealVector};
 
-/// Sine of the reduced angle.
+/// Sine and cosine of the reduced angle.
 #[inline(always)]
-fn sin_kernel<V: RealVector>(hi: V, lo: V) -> Double<V> {
-    let square = hi.mul(hi);
-    let cubic = hi.mul(square).mul(polynomial(square, V::Elem::SIN));
+fn sin_cos<V: RealVector>(hi: V, lo: V) -> (Double<V>, Double<V>) {
+    let Double { hi: square, lo: lost } = Double::product(hi, hi);
+    let parabola = Double::ordered_sum(hi.lit(1.0), square.mul(hi.lit(-0.5)));
+    let quartic = square.mul(square).mul(polynomial(square, V::Elem::COS));
+    let cosine = parabola.plus_small(hi.neg_mul_add(lo, lost.mul_add(hi.lit(-0.5), quartic)));
     // sin(hi + lo) = sin(hi) + lo cos(hi), with two terms of the cosine.
-    let slope = square.mul_add(hi.lit(-0.5), hi.lit(1.0));
-    Double { hi, lo: lo.mul_add(slope, cubic) }
+    let cubic = hi.mul(square).mul(polynomial(square, V::Elem::SIN));
+    (Double { hi, lo: lo.mul_add(parabola.hi, cubic) }, cosine)
 }
 
-/// Cosine of the reduced angle.
+/// Where an integer in the lowest bits of a representation is odd.
 #[inline(always)]
-fn cos_kernel<V: RealVector>(hi: V, lo: V) -> Double<V> {
-    let square = Double::product(hi, hi);
-    let quartic = square.hi.mul(square.hi).mul(polynomial(square.hi, V::Elem::COS));
-    let minus_half = hi.lit(-0.5);
-    let parabola = Double::ordered_sum(hi.lit(1.0), square.hi.mul(minus_half));
-    parabola.plus_small(square.lo.mul_add(minus_half, hi.neg_mul_add(lo, quartic)))
-}
-
-/// Where the bit of weight `weight` (1 or 2) of an integral `quadrant` is set.
-#[inline(always)]
-fn has_bit<V: RealVector>(quadrant: V, weight: u64) -> V::Mask {
-    let token = quadrant.token();
-    let one = quadrant.lit(1.0);
-    let integer = quadrant.add(V::splat(token, V::Elem::INTEGER_SHIFT));
+fn is_odd<V: RealVector>(integer: V) -> V::Mask {
+    let one = integer.lit(1.0);
     // On top of the representation of 1, so that no subnormal is compared.
-    let bit = integer.and(V::splat(token, V::Elem::from_bits(weight))).or(one);
-    !bit.eq(one)
+    let bit = integer.and(V::splat(integer.token(), V::Elem::from_bits(1))).or(one);
+    one.lt(bit)
 }
 
 /// `x` with its sign flipped where `mask` holds.
@@ -42,26 +32,25 @@ fn negate_where<V: RealVector>(mask: V::Mask, x: V) -> V {
     V::select(mask, x.neg(), x)
 }
 
-/// Sine of `quadrant` quarter turns and the rest.
+/// Sine of an angle; its sign bit is flipped where that of `sign` is set.
 #[inline(always)]
-fn sin_of_quadrant<V: RealVector>(quadrant: V, hi: V, lo: V) -> V {
-    let (sine, cosine) = (sin_kernel(hi, lo).round(), cos_kernel(hi, lo).round());
-    negate_where(has_bit(quadrant, 2), V::select(has_bit(quadrant, 1), cosine, sine))
+fn sin_of_quadrant<V: RealVector>(angle: Reduced<V>, sign: V) -> V {
+    let (sine, cosine) = sin_cos(angle.hi, angle.lo);
+    let magnitude = V::select(is_odd(angle.quadrant), cosine.round(), sine.round());
+    magnitude.xor(angle.quadrant.shift_second_bit_into_sign().xor(sign).and(sign.lit(-0.0)))
 }
 
 /// Sine.
 #[inline(always)]
 pub(crate) fn sin<V: RealVector>(x: V) -> V {
-    let Reduced { quadrant, hi, lo } = reduce(x.abs());
-    let sign = x.and(x.lit(-0.0));
-    sin_of_quadrant(quadrant, hi, lo).xor(sign)
+    sin_of_quadrant(reduce(x.abs()), x)
 }
 
 /// Cosine: the sine of a quarter turn more.
 #[inline(always)]
 pub(crate) fn cos<V: RealVector>(x: V) -> V {
-    let Reduced { quadrant, hi, lo } = reduce(x.abs());
-    sin_of_quadrant(quadrant.add(x.lit(1.0)), hi, lo)
+    let angle = reduce(x.abs());
+    sin_of_quadrant(Reduced { quadrant: angle.quadrant.add(x.lit(1.0)), ..angle }, x.lit(0.0))
 }
 
 /// `yes` where `odd` holds, else `no`.
@@ -73,9 +62,9 @@ fn select<V: RealVector>(odd: V::Mask, yes: Double<V>, no: Double<V>) -> Double<
 /// Tangent.
 #[inline(always)]
 pub(crate) fn tan<V: RealVector>(x: V) -> V {
-    let Reduced { quadrant, hi, lo } = reduce(x.abs());
-    let (sine, cosine) = (sin_kernel(hi, lo), cos_kernel(hi, lo));
-    let odd = has_bit(quadrant, 1);
+    let angle = reduce(x.abs());
+    let (sine, cosine) = sin_cos(angle.hi, angle.lo);
+    let odd = is_odd(angle.quadrant);
     let (numerator, denominator) = (select(odd, cosine, sine), select(odd, sine, cosine));
     let sign = x.and(x.lit(-0.0));
     negate_where::<V>(odd, numerator.divided_by(denominator).round()).xor(sign)

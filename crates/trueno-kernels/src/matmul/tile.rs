@@ -5,8 +5,8 @@ use core::ops::Range;
 
 use super::epilogue::{Activation, Bias, Epilogue};
 use super::view::MatMut;
+use crate::Isa;
 use crate::simd::{Real, RealVector, Simd, kernel};
-use crate::{Isa, Level};
 
 /// Rows and columns of the register tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,19 +34,10 @@ const VECTORS: usize = 2;
 /// Vectors in the only row of a tile that is one row high.
 pub(super) const VECTORS_OF_ROW: usize = 8;
 
-/// Whether there are 32 registers to hold the tile, or 16.
-#[inline(always)]
-const fn many_registers<S: Simd>() -> bool {
-    match S::LEVEL {
-        Level::Scalar | Level::Sse2 | Level::Avx2 => false,
-        Level::Avx512 => true,
-    }
-}
-
 /// Rows of the tile.
 #[inline(always)]
 pub(crate) const fn rows<S: Simd>() -> usize {
-    if many_registers::<S>() { 14 } else { 6 }
+    if S::LEVEL.has_many_registers() { 14 } else { 6 }
 }
 
 /// Columns of the tile.
@@ -109,7 +100,7 @@ pub(super) unsafe fn any_tile<S: Simd, T: Real>(simd: S, from: Factors<T>, to: &
     unsafe {
         if to.c.rows() == 1 && to.c.cols() > cols::<S, T>() {
             tile::<T::Vector<S>, 1, VECTORS_OF_ROW, false>(simd, from, to, None);
-        } else if many_registers::<S>() {
+        } else if S::LEVEL.has_many_registers() {
             match to.c.rows() {
                 9.. => fitting_width::<S, T, 14>(simd, from, to),
                 5.. => fitting_width::<S, T, 8>(simd, from, to),
@@ -154,7 +145,7 @@ unsafe fn fitting_width<S: Simd, T: Real, const R: usize>(simd: S, from: Factors
 pub(super) unsafe fn saving_tile<S: Simd, T: Real>(simd: S, from: Factors<T>, to: &Target<'_, T>, panel: *mut T) {
     // SAFETY: the caller's promises are those of `tile`.
     unsafe {
-        if many_registers::<S>() {
+        if S::LEVEL.has_many_registers() {
             tile::<T::Vector<S>, 14, VECTORS, true>(simd, from, to, Some(panel));
         } else {
             tile::<T::Vector<S>, 6, VECTORS, true>(simd, from, to, Some(panel));

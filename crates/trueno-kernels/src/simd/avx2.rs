@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::x86::{compare, forward, forward_bits, memory, vector_mask};
+use super::words::{compare, forward, forward_bits, memory, vector_mask};
 use super::{RealVector, Sealed, Simd};
 use crate::Level;
 
@@ -79,6 +79,7 @@ impl RealVector for F32x8 {
         sub_bits(other) = _mm256_sub_epi32;
         shift_into_exponent() = _mm256_slli_epi32::<23>;
         shift_out_exponent() = _mm256_srli_epi32::<23>;
+        shift_second_bit_into_sign() = _mm256_slli_epi32::<30>;
     }
     compare! {
         Mask32x8:
@@ -158,6 +159,7 @@ impl RealVector for F64x4 {
         sub_bits(other) = _mm256_sub_epi64;
         shift_into_exponent() = _mm256_slli_epi64::<52>;
         shift_out_exponent() = _mm256_srli_epi64::<52>;
+        shift_second_bit_into_sign() = _mm256_slli_epi64::<62>;
     }
     compare! {
         Mask64x4:

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::x86::{forward, forward_bits};
+use super::words::{forward, forward_bits};
 use super::{RealVector, Sealed, Simd};
 use crate::Level;
 
@@ -40,6 +40,21 @@ macro_rules! compare {
             unsafe { $intrinsic::<$predicate>(self.0, other.0) }
         }
     )*};
+}
+
+/// The exponent and the mantissa from the instructions that know subnormals.
+macro_rules! split_exponent {
+    ($exponent:ident, $mantissa:ident) => {
+        #[inline(always)]
+        fn split_exponent(self) -> (Self, Self) {
+            // SAFETY: a vector is only made from the token that proves these instructions.
+            unsafe {
+                let mantissa = $mantissa::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_ZERO>(self.0);
+                // A mantissa below 1 is half of what belongs to the exponent of the value.
+                (Self($exponent(self.0)).sub(Self($exponent(mantissa))), Self(mantissa))
+            }
+        }
+    };
 }
 
 /// What both vectors have in the same words.
@@ -137,12 +152,14 @@ impl RealVector for F32x16 {
         xor(other) = _mm512_xor_ps;
         scale(exponent) = _mm512_scalef_ps;
     }
+    split_exponent!(_mm512_getexp_ps, _mm512_getmant_ps);
     forward_bits! {
         _mm512_castps_si512, _mm512_castsi512_ps:
         add_bits(other) = _mm512_add_epi32;
         sub_bits(other) = _mm512_sub_epi32;
         shift_into_exponent() = _mm512_slli_epi32::<23>;
         shift_out_exponent() = _mm512_srli_epi32::<23>;
+        shift_second_bit_into_sign() = _mm512_slli_epi32::<30>;
     }
     compare! {
         __mmask16, _mm512_cmp_ps_mask:
@@ -199,12 +216,14 @@ impl RealVector for F64x8 {
         xor(other) = _mm512_xor_pd;
         scale(exponent) = _mm512_scalef_pd;
     }
+    split_exponent!(_mm512_getexp_pd, _mm512_getmant_pd);
     forward_bits! {
         _mm512_castpd_si512, _mm512_castsi512_pd:
         add_bits(other) = _mm512_add_epi64;
         sub_bits(other) = _mm512_sub_epi64;
         shift_into_exponent() = _mm512_slli_epi64::<52>;
         shift_out_exponent() = _mm512_srli_epi64::<52>;
+        shift_second_bit_into_sign() = _mm512_slli_epi64::<62>;
     }
     compare! {
         __mmask8, _mm512_cmp_pd_mask:

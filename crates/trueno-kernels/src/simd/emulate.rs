@@ -1,4 +1,4 @@
-//! Rounding to integers for instruction sets that lack it.
+//! Rounding to integers and taking values apart, for instruction sets that have no instructions for it.
 //!
 //! Adding and subtracting 2^MANTISSA_BITS leaves no room for a fraction, so the addition rounds to
 //! nearest even. Values of that magnitude and above are integers already; they, infinities and NaN pass through.
@@ -6,6 +6,7 @@
 use trueno_core::Element;
 
 use super::{Real, RealVector};
+use crate::math::Tables;
 
 /// Rounds a magnitude; right for `0 <= magnitude < 2^MANTISSA_BITS`.
 #[inline(always)]
@@ -57,4 +58,20 @@ pub(super) fn ceil<V: RealVector>(x: V) -> V {
 #[inline(always)]
 fn one_where<V: RealVector>(mask: V::Mask, x: V) -> V {
     V::select(mask, V::splat(x.token(), V::Elem::ONE), V::splat(x.token(), V::Elem::ZERO))
+}
+
+/// `e` and `m` with `x = 2^e m` and `m` from 3/4 to 3/2, for a positive finite `x`.
+#[inline(always)]
+pub(super) fn split_exponent<V: RealVector>(x: V) -> (V, V) {
+    let token = x.token();
+    let shift = f64::from(V::Elem::SUBNORMAL_SHIFT);
+    let subnormal = x.lt(V::splat(token, V::Elem::MIN_NORMAL));
+    let x = V::select(subnormal, x.mul(x.lit((1_u64 << V::Elem::SUBNORMAL_SHIFT) as f64)), x);
+    let bias = V::select(subnormal, x.lit(V::Elem::BIAS + shift), x.lit(V::Elem::BIAS));
+
+    let one = x.lit(1.0);
+    let biased = x.sub_bits(x.lit(0.75)).add_bits(one).shift_out_exponent();
+    let base = V::splat(token, V::Elem::INTEGER_BASE);
+    let exponent = biased.or(base).sub(base).sub(bias);
+    (exponent, x.sub_bits(biased.shift_into_exponent()).add_bits(one))
 }

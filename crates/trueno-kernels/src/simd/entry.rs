@@ -1,6 +1,10 @@
 //! The one way into vector code.
 
+#[cfg(target_arch = "aarch64")]
+use super::Neon;
 use super::Scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use super::Simd128;
 #[cfg(target_arch = "x86_64")]
 use super::{Avx2, Avx512, Sse2};
 
@@ -13,6 +17,10 @@ pub(crate) enum AnyToken {
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128(Simd128),
 }
 
 /// Makes a kernel from a body that is generic over the token.
@@ -71,8 +79,8 @@ macro_rules! kernel {
 
             /// The body for one instruction set.
             macro_rules! entry {
-                ($entry:ident, $set:ident, $features:literal) => {
-                    #[cfg(target_arch = "x86_64")]
+                ($entry:ident, $set:ident, $machine:meta, $features:literal) => {
+                    #[cfg($machine)]
                     #[allow(clippy::too_many_arguments, reason = "the arguments of the kernel and its token")]
                     #[target_feature(enable = $features)]
                     fn $entry $(<$($generic: $bound),+>)? (
@@ -82,9 +90,11 @@ macro_rules! kernel {
                     }
                 };
             }
-            entry!(sse2, Sse2, "sse2");
-            entry!(avx2, Avx2, "avx2,fma,f16c");
-            entry!(avx512, Avx512, "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl");
+            entry!(sse2, Sse2, target_arch = "x86_64", "sse2");
+            entry!(avx2, Avx2, target_arch = "x86_64", "avx2,fma,f16c");
+            entry!(neon, Neon, target_arch = "aarch64", "neon");
+            entry!(simd128, Simd128, all(target_arch = "wasm32", target_feature = "simd128"), "simd128");
+            entry!(avx512, Avx512, target_arch = "x86_64", "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl");
 
             match isa.token() {
                 $crate::simd::AnyToken::Scalar(token) => body::<_ $($(, $generic)+)?>(token $(, $arg)*),
@@ -97,6 +107,11 @@ macro_rules! kernel {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: the token proves that the instructions are there.
                 $crate::simd::AnyToken::Avx512(token) => unsafe { avx512 $(::<$($generic),+>)? (token $(, $arg)*) },
+                #[cfg(target_arch = "aarch64")]
+                // SAFETY: the token proves that the instructions are there.
+                $crate::simd::AnyToken::Neon(token) => unsafe { neon $(::<$($generic),+>)? (token $(, $arg)*) },
+                #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+                $crate::simd::AnyToken::Simd128(token) => simd128 $(::<$($generic),+>)? (token $(, $arg)*),
             }
         }
     };

@@ -62,17 +62,19 @@ impl<V: RealVector> Arith for Lanes<V> {
     }
 }
 
-/// Functions of one vector.
-macro_rules! forward {
-    ($($method:ident = $function:path;)*) => {$(
+/// Functions of one vector: those of [`math`].
+macro_rules! functions {
+    ($($(#[doc = $doc:literal])+ $method:ident $row:ident $function:path, $text:literal;)+) => {$(
         #[inline(always)]
         fn $method(self) -> Self {
-            Lanes($function(self.0))
+            Lanes(math::$method(self.0))
         }
-    )*};
+    )+};
 }
 
 impl<V: RealVector> Math for Lanes<V> {
+    trueno_core::math_functions!(functions);
+
     #[inline(always)]
     fn mul_add(self, factor: Self, term: Self) -> Self {
         Lanes(self.0.mul_add(factor.0, term.0))
@@ -88,23 +90,13 @@ impl<V: RealVector> Math for Lanes<V> {
         Lanes(math::pow(self.0, exponent.0))
     }
 
-    forward! {
-        sqrt = V::sqrt;
-        floor = V::floor;
-        ceil = V::ceil;
-        trunc = V::trunc;
-        round = V::round;
-        exp = math::exp;
-        exp2 = math::exp2;
-        expm1 = math::expm1;
-        ln = math::ln;
-        log2 = math::log2;
-        log10 = math::log10;
-        log1p = math::log1p;
-        sin = math::sin;
-        cos = math::cos;
-        tan = math::tan;
-        tanh = math::tanh;
-        erf = math::erf;
+    #[inline(always)]
+    fn atan2(self, x: Self) -> Self {
+        Lanes(math::atan2(self.0, x.0))
+    }
+
+    #[inline(always)]
+    fn hypot(self, other: Self) -> Self {
+        Lanes(math::hypot(self.0, other.0))
     }
 }

@@ -12,11 +12,16 @@ mod avx512;
 mod emulate;
 mod entry;
 mod lanes;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
-#[cfg(target_arch = "x86_64")]
-mod x86;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[allow(unused_unsafe, reason = "on this target alone the compiler knows that intrinsics are safe to call")]
+mod wasm;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", all(target_arch = "wasm32", target_feature = "simd128")))]
+mod words;
 
 use core::fmt::Debug;
 use core::ops::{Add, Div, Mul, Neg, Sub};
@@ -33,8 +38,12 @@ use crate::reduce::RealReductions;
 pub use avx2::{Avx2, F32x8, F64x4};
 #[cfg(target_arch = "x86_64")]
 pub use avx512::{Avx512, F32x16, F64x8};
+#[cfg(target_arch = "aarch64")]
+pub use neon::{F32x4, F64x2, Neon};
 #[cfg(target_arch = "x86_64")]
 pub use sse2::{F32x4, F64x2, Sse2};
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub use wasm::{F32x4, F64x2, Simd128};
 
 pub(crate) use entry::{AnyToken, kernel};
 pub use lanes::Lanes;
@@ -283,6 +292,15 @@ pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
     fn shift_into_exponent(self) -> Self;
     /// The representation shifted right by `MANTISSA_BITS`, zeros coming in: exponent and sign become a small integer.
     fn shift_out_exponent(self) -> Self;
+
+    /// The representation shifted left until its second lowest bit is the sign.
+    fn shift_second_bit_into_sign(self) -> Self;
+
+    /// `e` and `m` with `self = 2^e m` and `m` from 3/4 to 3/2, for a positive finite `self`.
+    #[inline(always)]
+    fn split_exponent(self) -> (Self, Self) {
+        emulate::split_exponent(self)
+    }
 
     /// `self * 2^exponent` for an integral `exponent` of at most twice the range of the type.
     #[inline(always)]

@@ -158,6 +158,10 @@ macro_rules! scalar {
                 Self::with_bits(self.bits() << $t::MANTISSA_BITS)
             }
             #[inline(always)]
+            fn shift_second_bit_into_sign(self) -> Self {
+                Self::with_bits(self.bits() << (8 * size_of::<$t>() - 2))
+            }
+            #[inline(always)]
             fn shift_out_exponent(self) -> Self {
                 Self::with_bits(self.bits() >> $t::MANTISSA_BITS)
             }

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::x86::{compare, derived, forward, forward_bits, memory, vector_mask};
+use super::words::{compare, derived, forward, forward_bits, memory, vector_mask};
 use super::{RealVector, Sealed, Simd, emulate};
 use crate::Level;
 
@@ -65,6 +65,7 @@ impl RealVector for F32x4 {
         sub_bits(other) = _mm_sub_epi32;
         shift_into_exponent() = _mm_slli_epi32::<23>;
         shift_out_exponent() = _mm_srli_epi32::<23>;
+        shift_second_bit_into_sign() = _mm_slli_epi32::<30>;
     }
     compare! {
         Mask32x4:
@@ -123,6 +124,7 @@ impl RealVector for F64x2 {
         sub_bits(other) = _mm_sub_epi64;
         shift_into_exponent() = _mm_slli_epi64::<52>;
         shift_out_exponent() = _mm_srli_epi64::<52>;
+        shift_second_bit_into_sign() = _mm_slli_epi64::<62>;
     }
     compare! {
         Mask64x2:

@@ -40,7 +40,7 @@ kernel! {
     }
 }
 
-const PRIMITIVES: usize = 24;
+const PRIMITIVES: usize = 25;
 
 #[inline(always)]
 fn primitive<V: RealVector>(index: usize, x: V, y: V) -> V {
@@ -69,6 +69,7 @@ fn primitive<V: RealVector>(index: usize, x: V, y: V) -> V {
         20 => x.add_bits(y),
         21 => x.sub_bits(y),
         22 => x.shift_out_exponent().shift_into_exponent(),
+        23 => x.shift_second_bit_into_sign(),
         _ => x.copysign(y),
     }
 }
@@ -102,6 +103,7 @@ macro_rules! reference {
                 20 => $t::from_bits(p.wrapping_add(q)),
                 21 => $t::from_bits(p.wrapping_sub(q)),
                 22 => $t::from_bits(p >> $t::MANTISSA_BITS << $t::MANTISSA_BITS),
+                23 => $t::from_bits(p << ($bits::BITS - 2)),
                 _ => x.copysign(y),
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use trueno_kernels::{Isa, Level};
 
-/// The best level the machine has, or the one that `TRUENO_ISA` names (`scalar`, `sse2`, `avx2`, `avx512`).
+/// The best level the machine has, or the one that `TRUENO_ISA` names (`scalar`, `sse2`, `avx2`, `avx512`, `neon`, `simd128`).
 ///
 /// # Panics
 /// If `TRUENO_ISA` names a level that does not exist or that the machine lacks: silently taking another

@@ -1,7 +1,6 @@
 //! The products of transformed weights and images, position by position of the tile.
 
 use super::transform::AREA;
-use crate::Level;
 use crate::simd::{MAX_LANES, Real, RealVector, Simd, kernel};
 
 /// Lanes of the widest vector.
@@ -10,10 +9,7 @@ pub(super) const LANES_MOST: usize = MAX_LANES;
 /// Rows of the largest register tile.
 #[inline(always)]
 const fn most_rows<S: Simd>() -> usize {
-    match S::LEVEL {
-        Level::Scalar | Level::Sse2 | Level::Avx2 => 6,
-        Level::Avx512 => 14,
-    }
+    if S::LEVEL.has_many_registers() { 14 } else { 6 }
 }
 
 kernel! {

@@ -1,4 +1,4 @@
-//! What the x86 vectors with vector-wide masks share in words: SSE2 and AVX2 differ in the intrinsics only.
+//! What vectors with vector-wide masks share in words: SSE2, AVX2, NEON and SIMD128 differ in the intrinsics only.
 
 /// A mask whose lanes are all ones or all zeros.
 macro_rules! vector_mask {
