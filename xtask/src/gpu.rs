@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::install::install_debian_package;
+use crate::install::install_debian_packages;
 use crate::report::Verdict;
 
 /// Debian's software Vulkan device (lavapipe), and the loader through which programs find it.
@@ -24,7 +24,7 @@ pub fn present() -> bool {
 pub fn device() -> Result<Verdict> {
     if !present() {
         for package in PACKAGES {
-            if let Err(missing) = install_debian_package(package) {
+            if let Err(missing) = install_debian_packages(&[package]) {
                 return Ok(Verdict::skipped(format!("{missing}; no kernel of trueno-gpu is run")));
             }
         }

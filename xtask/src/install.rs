@@ -71,7 +71,7 @@ impl LlvmTools {
         if tools.present() {
             return Ok(tools);
         }
-        install_debian_package(LLVM_PACKAGE)?;
+        install_debian_packages(&[LLVM_PACKAGE])?;
         if tools.present() { Ok(tools) } else { Err(format!("{LLVM_PACKAGE} did not bring {}", tools.cov)) }
     }
 
@@ -80,23 +80,32 @@ impl LlvmTools {
     }
 }
 
-/// Installs a Debian package as root; otherwise, or where that fails, says what is missing.
-pub fn install_debian_package(package: &str) -> Result<(), String> {
+/// Installs Debian packages as root; otherwise, or where that fails, says what is missing.
+pub fn install_debian_packages(packages: &[&str]) -> Result<(), String> {
+    let missing = packages.join(" ");
     if !succeeds("apt-get", &["--version"]) {
-        return Err(format!("{package} is missing and this system has no apt-get to install it"));
+        return Err(format!("{missing} needed, and this system has no apt-get to install it"));
     }
     if !is_root() {
-        return Err(format!("{package} is missing and only root may run `apt-get install {package}`"));
+        return Err(format!("only root may run `apt-get install {missing}`, which is needed"));
     }
     let install = || {
         let mut command = Command::new("apt-get");
-        command.args(["install", "--yes", "--no-install-recommends", package]);
+        command.args(["install", "--yes", "--no-install-recommends"]).args(packages);
         run(command.env("DEBIAN_FRONTEND", "noninteractive"))
     };
     // The lists on a fresh machine are empty or old; refreshing them first costs seconds and saves a failure.
     run(Command::new("apt-get").arg("update"))
         .and_then(|()| install())
-        .map_err(|error| format!("{package} is missing and could not be installed: {error:#}"))
+        .map_err(|error| format!("{missing} needed, and could not be installed: {error:#}"))
+}
+
+/// Lets packages of another architecture be installed beside those of this machine.
+pub fn add_debian_architecture(name: &str) -> Result<(), String> {
+    if !is_root() || !succeeds("dpkg", &["--version"]) {
+        return Err(format!("packages for {name} are needed, and only root of a Debian system may add them"));
+    }
+    run(Command::new("dpkg").args(["--add-architecture", name])).map_err(|error| format!("{error:#}"))
 }
 
 fn is_root() -> bool {

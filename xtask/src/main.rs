@@ -3,9 +3,11 @@
 //! It is not part of the library and is never published. Run `cargo xtask help` for the commands.
 #![forbid(unsafe_code)]
 
+mod accuracy;
 mod bench;
 mod binaries;
 mod coverage;
+mod foreign;
 mod gates;
 mod gpu;
 mod install;
@@ -81,6 +83,23 @@ enum Task {
         #[arg(long, value_name = "PATH")]
         python: Option<PathBuf>,
     },
+    /// Compares operations on one operand with the exact values, for all `f32`, and writes docs/accuracy.md
+    Accuracy {
+        /// Only this row; may be repeated
+        #[arg(long, value_name = "NAME")]
+        row: Vec<String>,
+        /// Only this instruction set; may be repeated
+        #[arg(long, value_name = "NAME")]
+        isa: Vec<String>,
+        /// Compare every so manyth value
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        step: u64,
+        /// Leave out rows that the page has with this step or a smaller one
+        #[arg(long)]
+        resume: bool,
+    },
+    /// Runs the tests of the kernels on the instruction sets of other architectures: NEON under QEMU, SIMD128 in Node
+    Isa,
     /// Writes docs/ops.md from the operation table
     Ops {
         /// Only say whether it is current
@@ -100,6 +119,10 @@ fn main() -> ExitCode {
             bench::bench(&workspace, bench::Options { peers, check, only, python }).map(|_| ())
         }
         Task::Oracle { check, python } => oracle::oracle(&workspace, check, python),
+        Task::Accuracy { row, isa, step, resume } => {
+            accuracy::accuracy(&workspace, &accuracy::Options { rows: row, isas: isa, step, resume })
+        }
+        Task::Isa => foreign::isa(&workspace),
         Task::Ops { check } => table::page(&workspace, check).map(|verdict| println!("ops: {verdict}")),
         Task::Tidy => tidy::gate(&workspace).map(|verdict| println!("tidy: {verdict}")),
     });

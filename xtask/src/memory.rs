@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::binaries;
-use crate::install::{has_nightly, install_debian_package};
+use crate::install::{has_nightly, install_debian_packages};
 use crate::process::{capture, cargo, run, succeeds};
 use crate::report::Verdict;
 use crate::workspace::Workspace;
@@ -33,7 +33,7 @@ pub fn address_sanitizer(workspace: &Workspace) -> Result<Verdict> {
 /// The unit tests in Valgrind, which also sees reads of memory that was never written.
 pub fn valgrind(workspace: &Workspace) -> Result<Verdict> {
     if !succeeds("valgrind", &["--version"])
-        && let Err(why) = install_debian_package("valgrind")
+        && let Err(why) = install_debian_packages(&["valgrind"])
     {
         return Ok(Verdict::Skipped(why));
     }

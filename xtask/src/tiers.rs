@@ -6,7 +6,7 @@ use crate::coverage::TestBuild;
 use crate::isa::{self, Level};
 use crate::report::{Gate, run_all};
 use crate::workspace::Workspace;
-use crate::{bench, gates, gpu, memory, mutants, no_std, oracle, table, tidy};
+use crate::{accuracy, bench, foreign, gates, gpu, memory, mutants, no_std, oracle, table, tidy};
 
 /// Seconds: what to run after every few lines.
 pub fn tier1(workspace: &Workspace) -> Result<()> {
@@ -49,15 +49,17 @@ pub fn tier2(workspace: &Workspace, only: Option<&str>) -> Result<()> {
 
 /// Tens of minutes: what looks deeper than a change can wait for.
 pub fn tier3(workspace: &Workspace, only: Option<&str>, mutant_minutes: u64, pmat: bool) -> Result<()> {
-    let gates = vec![
+    let mut gates = foreign::gates(workspace);
+    gates.extend([
         Gate::new("address sanitizer", || memory::address_sanitizer(workspace)),
         Gate::new("valgrind", || memory::valgrind(workspace)),
         Gate::new("miri", || memory::miri(workspace)),
         Gate::new("mutants of trueno-core", || mutants::gate(workspace, "trueno-core", mutant_minutes)),
         Gate::new("mutants of trueno-autograd", || mutants::gate(workspace, "trueno-autograd", mutant_minutes)),
+        Gate::new("accuracy", || accuracy::gate(workspace)),
         Gate::new("benches", || bench::gate(workspace)),
         Gate::new("pmat", || gates::pmat(workspace, pmat)),
-    ];
+    ]);
     run_all(selected(gates, only)?)
 }
 

@@ -71,7 +71,7 @@ impl Math for f64 {
 }
 
 /// The functions that libm lacks, or has wrong.
-mod oracle {
+mod exact {
     /// libm's has values for some negatives.
     pub fn acosh(x: f64) -> f64 {
         if x < 1.0 { f64::NAN } else { libm::acosh(x) }
@@ -83,10 +83,10 @@ mod oracle {
         if x < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) }
     }
 
-    /// By the complementary error function, so that nothing cancels; at -inf the limit.
+    /// By the complementary error function, so that nothing cancels; at -inf NaN, as in PyTorch.
     pub fn gelu(x: f64) -> f64 {
         if !x.is_finite() {
-            return if x == f64::NEG_INFINITY { -0.0 } else { x };
+            return if x == f64::NEG_INFINITY { f64::NAN } else { x };
         }
         // The error function falls so steeply that what the rounding of its argument loses must be made up for.
         const FRAC_1_SQRT_2_REST: f64 = -4.833_646_656_726_457e-17;

@@ -3,7 +3,7 @@
 use super::double::Double;
 use super::exp::reduce;
 use super::{Tables, polynomial, precise_polynomial};
-use crate::simd::RealVector;
+use crate::simd::{Real, RealVector};
 
 /// `x Phi(x)` with the normal distribution's `Phi`: `max(x, 0) - |x| Phi(-|x|)`, whose second term is
 /// `|x| e^(-x^2/2) R(|x|)` and right in every digit however small it is.
@@ -25,7 +25,10 @@ pub(crate) fn gelu<V: RealVector>(x: V) -> V {
     let constant = Double::<V>::constant(x.token(), V::Elem::GELU_CONSTANT);
     let ratio = Double::sum(constant.hi, place.mul(precise_polynomial(place, V::Elem::GELU))).plus_small(constant.lo);
     let tail = share.times(ratio).times(decay).round().scale(n);
-    x.max(zero).sub(tail).copysign(x)
+    let result = x.max(zero).sub(tail).copysign(x);
+    // As PyTorch: the product of the definition has no value there.
+    let infinity = V::splat(x.token(), V::Elem::INFINITY);
+    V::select(x.eq(infinity.neg()), V::splat(x.token(), V::Elem::NAN), result)
 }
 
 /// `R(x) = u P(u - GELU_SHIFT)` with `u = 1 / (1 + GELU_SCALE x)`, so that `x R(x) = s P(1 - GELU_SCALE s - GELU_SHIFT)`
