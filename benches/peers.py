@@ -11,6 +11,7 @@ import time
 import arrays
 import convolutions
 import matrices
+import movement
 import networks
 import numpy as np
 
@@ -29,7 +30,7 @@ def call(f, *operands):
 
 
 def numpy_rows():
-    return {**arrays.numpy_rows(operand, call), **matrices.rows(operand, call, np.matmul)}
+    return {**arrays.numpy_rows(operand, call), **movement.numpy_rows(operand, call), **matrices.rows(operand, call, np.matmul)}
 
 
 def torch_rows():
@@ -46,6 +47,7 @@ def torch_rows():
 
     return {
         **arrays.torch_rows(torch, tensor, call),
+        **movement.torch_rows(torch, tensor, call),
         **matrices.rows(tensor, call, torch.matmul),
         **matrices.linear_rows(tensor, call, torch.nn.functional.linear),
         **networks.rows(torch, tensor),

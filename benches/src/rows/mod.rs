@@ -3,6 +3,7 @@
 mod arrays;
 mod conv;
 mod matmul;
+mod movement;
 
 use std::hint::black_box;
 
@@ -18,11 +19,13 @@ pub type Work = Box<dyn FnMut()>;
 pub type Row = (&'static str, fn() -> Work);
 
 /// Rows by what they time, in the order of the page.
-const GROUPS: [(&str, &[Row]); 8] = [
+const GROUPS: [(&str, &[Row]); 10] = [
     ("vectors", &arrays::VECTORS),
     ("chains", &arrays::CHAINS),
     ("functions", &arrays::FUNCTIONS),
     ("matrices", &arrays::MATRICES),
+    ("sorts", &movement::SORTS),
+    ("movement", &movement::ROWS),
     ("matrix products", &matmul::ROWS),
     ("convolutions", &conv::ROWS),
     ("training", &networks::TRAINING),

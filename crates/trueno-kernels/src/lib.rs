@@ -36,9 +36,11 @@ pub mod reduce;
 pub mod simd;
 pub mod softmax;
 pub mod sort;
+mod transpose;
 
 pub use axis::AxisBlocks;
 pub use cache::CacheSizes;
 pub use elementwise::Operand;
 pub use gather::IndexError;
 pub use isa::{Isa, Level};
+pub use transpose::transpose;

@@ -71,6 +71,16 @@ impl<const N: usize> Collapsed<N> {
         self.shape[self.shape.len() - 1]
     }
 
+    /// Steps along every axis of the collapsed shape, per layout.
+    pub fn strides(&self) -> &[Strides; N] {
+        &self.strides
+    }
+
+    /// Where each layout begins.
+    pub fn offsets(&self) -> [usize; N] {
+        self.offsets
+    }
+
     /// How many inner runs there are.
     pub fn outer(&self) -> usize {
         self.shape[..self.shape.len() - 1].iter().product()

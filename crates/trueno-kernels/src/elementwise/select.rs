@@ -7,24 +7,31 @@ use crate::Isa;
 use crate::simd::kernel;
 
 /// Elements that go through a block on the stack at a time.
-const BLOCK: usize = 256;
+const BLOCK: usize = 512;
 
 kernel! {
-    /// Replaces the elements of `no` where `mask` holds by those of `yes`.
-    fn blend<T: Element>(_simd: S, mask: &[bool; BLOCK], yes: &[T; BLOCK], no: &mut [T; BLOCK]) {
-        for ((mask, yes), no) in mask.iter().zip(yes).zip(no) {
-            *no = if *mask { *yes } else { *no };
+    /// The elements of `yes` where `mask` holds, and of `no` elsewhere. Both are read, so that nothing branches.
+    fn blend<T: Element>(_simd: S, mask: &[bool], yes: &[T], no: &[T], out: &mut [T]) {
+        for (((&mask, &yes), &no), out) in mask.iter().zip(yes).zip(no).zip(out) {
+            *out = if mask { yes } else { no };
         }
     }
 }
 
-/// Copies the operand's elements from `start` on to the beginning of `block`.
-fn load<T: Copy>(operand: &Operand<'_, T>, out: &[T], start: usize, count: usize, block: &mut [T; BLOCK]) {
+/// `count` of the operand's elements from `start` on: borrowed, or copied to the beginning of `block`.
+fn part<'a, T: Copy>(
+    operand: &Operand<'a, T>,
+    out: &[T],
+    start: usize,
+    count: usize,
+    block: &'a mut [T; BLOCK],
+) -> &'a [T] {
     match operand {
-        Operand::Slice(values) => block[..count].copy_from_slice(&values[start..start + count]),
+        Operand::Slice(values) => return &values[start..start + count],
         Operand::Scalar(value) => block.fill(*value),
         Operand::InPlace => block[..count].copy_from_slice(&out[start..start + count]),
     }
+    &block[..count]
 }
 
 /// See [`select`](super::select).
@@ -39,14 +46,11 @@ pub(super) fn select<T: Element>(
     yes.check(out.len());
     no.check(out.len());
     let (mut masks, mut yeses, mut noes) = ([false; BLOCK], [T::default(); BLOCK], [T::default(); BLOCK]);
-    let mut start = 0;
-    while start < out.len() {
+    for start in (0..out.len()).step_by(BLOCK) {
         let count = BLOCK.min(out.len() - start);
-        load(&mask, &[], start, count, &mut masks);
-        load(&yes, out, start, count, &mut yeses);
-        load(&no, out, start, count, &mut noes);
-        blend(isa, &masks, &yeses, &mut noes);
-        out[start..start + count].copy_from_slice(&noes[..count]);
-        start += BLOCK;
+        let mask = part(&mask, &[], start, count, &mut masks);
+        let yes = part(&yes, out, start, count, &mut yeses);
+        let no = part(&no, out, start, count, &mut noes);
+        blend(isa, mask, yes, no, &mut out[start..start + count]);
     }
 }

@@ -24,6 +24,7 @@ mod product;
 mod reduce;
 mod softmax;
 mod sort;
+mod transpose;
 
 use crate::{DynTensor, Op, Saved};
 use smallvec::smallvec;

@@ -3,6 +3,7 @@
 use super::isa::isa;
 use super::mixed;
 use super::operand::{BLOCK, Source};
+use super::transpose::Transposed;
 use crate::DynTensor;
 use crate::dyn_tensor::checked_size;
 use crate::parallel::{for_each_piece, piece_size};
@@ -16,13 +17,18 @@ pub(crate) fn copy(op: &'static str, x: &DynTensor) -> Result<DynTensor> {
     dispatch_dtype!(x.dtype(), all T => {
         let mut buffer = Buffer::new(op, T::DTYPE, size)?;
         if size > 0 {
-            let source = Source::<T>::new(x, x.layout());
-            let inner = Collapsed::new([x.layout()]).inner();
-            let piece = piece_size(size, 2);
-            for_each_piece(buffer.as_mut_slice::<T>(), piece, 2, |index, part| {
-                let start = index * piece;
-                source.gather(start / inner, start % inner, part);
-            });
+            let walk = Collapsed::new([x.layout()]);
+            let (elements, out) = (x.storage().as_slice::<T>(), buffer.as_mut_slice::<T>());
+            if let Some(transposed) = Transposed::new(&walk) {
+                transposed.copy(elements, out);
+            } else {
+                let (source, inner) = (Source::<T>::new(x, x.layout()), walk.inner());
+                let piece = piece_size(size, 2);
+                for_each_piece(out, piece, 2, |index, part| {
+                    let start = index * piece;
+                    source.gather(start / inner, start % inner, part);
+                });
+            }
         }
         Ok(DynTensor::from_buffer(buffer, x.shape()))
     })

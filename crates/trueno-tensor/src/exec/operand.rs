@@ -1,6 +1,8 @@
 //! An operand seen block by block in the result's row-major order.
 
+use super::transpose::Transposed;
 use crate::DynTensor;
+use crate::storage::Buffer;
 use trueno_core::{Collapsed, Element, Layout};
 use trueno_kernels::Operand;
 
@@ -17,14 +19,48 @@ pub(crate) fn elements<T: Element>(x: &DynTensor) -> &[T] {
 
 /// One operand, broadcast to the result's shape.
 pub(crate) struct Source<'a, T> {
-    elements: &'a [T],
+    elements: Elements<'a, T>,
     walk: Collapsed<1>,
 }
+
+enum Elements<'a, T> {
+    Lent(&'a [T]),
+    /// A row-major copy of a large transposed view.
+    Copied(Buffer),
+}
+
+impl<T: Element> Elements<'_, T> {
+    fn as_slice(&self) -> &[T] {
+        match self {
+            Elements::Lent(elements) => elements,
+            Elements::Copied(buffer) => buffer.as_slice::<T>(),
+        }
+    }
+}
+
+/// Transposed views with fewer elements are gathered as they are read: they lie in the cache.
+const LARGE: usize = 1 << 14;
 
 impl<'a, T: Element> Source<'a, T> {
     /// `layout` must have the result's shape. `bool` may be read as `u8`.
     pub(crate) fn new(tensor: &'a DynTensor, layout: &Layout) -> Source<'a, T> {
-        Source { elements: tensor.storage().as_slice::<T>(), walk: Collapsed::new([layout]) }
+        let (elements, walk) = (tensor.storage().as_slice::<T>(), Collapsed::new([layout]));
+        match Source::copied(elements, &walk) {
+            Some(copied) => {
+                let walk = Collapsed::new([&Layout::contiguous(layout.shape())]);
+                Source { elements: Elements::Copied(copied), walk }
+            }
+            None => Source { elements: Elements::Lent(elements), walk },
+        }
+    }
+
+    /// A row-major copy of a large transposed view, if there is memory for it.
+    fn copied(elements: &[T], walk: &Collapsed<1>) -> Option<Buffer> {
+        let size: usize = walk.shape().iter().product();
+        let transposed = Transposed::new(walk).filter(|_| size >= LARGE)?;
+        let mut buffer = Buffer::new("contiguous", T::DTYPE, size).ok()?;
+        transposed.copy(elements, buffer.as_mut_slice::<T>());
+        Some(buffer)
     }
 
     /// The length of a run that needs no gathering: positions within one run are a slice or a single value.
@@ -41,8 +77,8 @@ impl<'a, T: Element> Source<'a, T> {
         if within + len <= inner {
             let [first] = self.walk.run_offsets(run);
             match stride {
-                0 => return Operand::Scalar(self.elements[first]),
-                1 => return Operand::Slice(&self.elements[first + within..first + within + len]),
+                0 => return Operand::Scalar(self.elements.as_slice()[first]),
+                1 => return Operand::Slice(&self.elements.as_slice()[first + within..first + within + len]),
                 _ => {}
             }
         }
@@ -57,7 +93,7 @@ impl<'a, T: Element> Source<'a, T> {
         for [first] in self.walk.runs(run) {
             let take = (self.walk.inner() - skip).min(rest.len());
             let (part, more) = rest.split_at_mut(take);
-            copy_run(self.elements, first.wrapping_add_signed(skip as isize * stride), stride, part);
+            copy_run(self.elements.as_slice(), first.wrapping_add_signed(skip as isize * stride), stride, part);
             (rest, skip) = (more, 0);
             if rest.is_empty() {
                 break;

@@ -68,49 +68,55 @@ pub(crate) fn sort(axis: usize, descending: bool, x: &DynTensor) -> Result<DynTe
     rows.back(op, buffer, length)
 }
 
-/// Memory for keys.
-fn keys<K: Key>(op: &'static str, len: usize) -> Result<Vec<K>> {
-    let mut keys = Vec::new();
-    keys.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { op, bytes: len.saturating_mul(size_of::<K>()) })?;
-    keys.resize(len, K::default());
-    Ok(keys)
+fn values<T>(op: &'static str, rows: &Rows, descending: bool, out: &mut [T]) -> Result<()>
+where
+    T: Element + Sortable<Key: Element>,
+{
+    // The direction is a constant of the loops that turn elements into keys and back.
+    if descending { directed::<T, true>(op, rows, out) } else { directed::<T, false>(op, rows, out) }
 }
 
-fn values<T: Element + Sortable>(op: &'static str, rows: &Rows, descending: bool, out: &mut [T]) -> Result<()> {
+fn directed<T, const DESCENDING: bool>(op: &'static str, rows: &Rows, out: &mut [T]) -> Result<()>
+where
+    T: Element + Sortable<Key: Element>,
+{
     let (x, length) = (elements::<T>(&rows.x), rows.length());
-    let to_key = if descending { T::reversed_key } else { T::key };
-    let from_key = if descending { T::from_reversed_key } else { T::from_key };
-    let mut sorted = keys::<T::Key>(op, x.len())?;
-    each_row(op, &mut sorted, length, 0, |start, part| {
-        part.iter_mut().zip(&x[start..]).for_each(|(key, &x)| *key = to_key(x));
-    })?;
-    let piece = piece_size(out.len(), 2);
+    let mut sorted = Buffer::new(op, <T::Key as Element>::DTYPE, x.len())?;
+    let mut scratch = Buffer::new(op, <T::Key as Element>::DTYPE, x.len())?;
+    let keys = sorted.as_mut_slice::<T::Key>();
+    each_row(keys, scratch.as_mut_slice(), length, 0, |start, part| {
+        for (key, &x) in part.iter_mut().zip(&x[start..]) {
+            *key = if DESCENDING { x.reversed_key() } else { x.key() };
+        }
+    });
+    let (keys, piece) = (&*keys, piece_size(out.len(), 2));
     for_each_piece(out, piece, 2, |index, out| {
-        out.iter_mut().zip(&sorted[index * piece..]).for_each(|(x, &key)| *x = from_key(key));
+        for (x, &key) in out.iter_mut().zip(&keys[index * piece..]) {
+            *x = if DESCENDING { T::from_reversed_key(key) } else { T::from_key(key) };
+        }
     });
     Ok(())
 }
 
 /// Fills rows of keys, and sorts each by the bits from `low` on.
 fn each_row<K: Key>(
-    op: &'static str,
     out: &mut [K],
+    scratch: &mut [K],
     length: usize,
     low: u32,
     fill: impl Fn(usize, &mut [K]) + Sync + Send,
-) -> Result<()> {
-    let mut scratch = keys::<K>(op, out.len())?;
+) {
     if length < LONG {
         let piece = piece_size(out.len().checked_div(length).unwrap_or(0), length * COST) * length;
-        for_each_piece_pair((out, piece), (&mut scratch, piece), COST, |index, out, scratch| {
+        for_each_piece_pair((out, piece), (scratch, piece), COST, |index, out, scratch| {
             fill(index * piece, out);
             let rows = out.chunks_exact_mut(length).zip(scratch.chunks_exact_mut(length));
             rows.for_each(|(row, scratch)| kernel::sort(row, scratch, low));
         });
-        return Ok(());
+        return;
     }
     let piece = piece_size(scratch.len(), 2);
-    for_each_piece(&mut scratch, piece, 2, |index, part| fill(index * piece, part));
+    for_each_piece(scratch, piece, 2, |index, part| fill(index * piece, part));
     for (row, keys) in out.chunks_exact_mut(length).zip(scratch.chunks_exact_mut(length)) {
         let counts = kernel::partition(keys, row);
         let (mut row, mut keys) = (row, keys);
@@ -128,7 +134,6 @@ fn each_row<K: Key>(
             }
         });
     }
-    Ok(())
 }
 
 /// The positions along `axis` in the order of their elements; equal ones in their own.
@@ -163,23 +168,33 @@ fn pack<T: Sortable>(descending: bool, x: T, position: usize) -> i64 {
 fn positions<T: Element + Sortable>(op: &'static str, rows: &Rows, descending: bool, out: &mut [i64]) -> Result<()> {
     let (x, length) = (elements::<T>(&rows.x), rows.length());
     if packs::<T>(length) {
-        each_row(op, out, length, 32, |start, part| {
+        let mut scratch = Buffer::new(op, DType::I64, x.len())?;
+        each_row(out, scratch.as_mut_slice::<i64>(), length, 32, |start, part| {
             for (i, (key, &x)) in part.iter_mut().zip(&x[start..]).enumerate() {
                 *key = pack(descending, x, (start + i) % length);
             }
-        })?;
+        });
         let piece = piece_size(out.len(), 2);
         for_each_piece(out, piece, 2, |_, out| out.iter_mut().for_each(|key| *key &= 0xFFFF_FFFF));
         return Ok(());
     }
-    let mut placed = keys::<Placed>(op, x.len())?;
-    each_row(op, &mut placed, length, 0, |start, part| {
+    let (mut placed, mut scratch) = (places(op, x.len())?, places(op, x.len())?);
+    each_row(&mut placed, &mut scratch, length, 0, |start, part| {
         for (i, (placed, &x)) in part.iter_mut().zip(&x[start..]).enumerate() {
             *placed = Placed { key: rank(descending, x), position: ((start + i) % length) as i64 };
         }
-    })?;
+    });
     out.iter_mut().zip(&placed).for_each(|(out, placed)| *out = placed.position);
     Ok(())
+}
+
+/// Memory for keys and positions, which no pool has.
+fn places(op: &'static str, len: usize) -> Result<Vec<Placed>> {
+    let mut places = Vec::new();
+    let bytes = len.saturating_mul(size_of::<Placed>());
+    places.try_reserve_exact(len).map_err(|_| Error::OutOfMemory { op, bytes })?;
+    places.resize(len, Placed::default());
+    Ok(places)
 }
 
 /// The positions of the `k` largest (or smallest) elements along `axis`, in order; the first of equal ones first.
