@@ -297,3 +297,52 @@ fn half_precision_sums_beyond_its_own_steps_and_generic_code_takes_it() {
         x.lt(one).select(x, one)
     }
 }
+
+#[test]
+fn arrangements_are_those_of_numpy() {
+    let x = Tensor::from_fn([3, 4], |[r, c]| 10 * r as i64 + c as i64);
+    assert_eq!(x.tril(-1), tensor![[0_i64, 0, 0, 0], [10, 0, 0, 0], [20, 21, 0, 0]]);
+    assert_eq!(x.triu(2), tensor![[0_i64, 0, 2, 3], [0, 0, 0, 13], [0, 0, 0, 0]]);
+    assert_eq!(x.t().tril(0).t(), x.triu(0));
+    assert_eq!((x.diagonal(0), x.diagonal(2)), (tensor![0_i64, 11, 22], tensor![2_i64, 13]));
+    assert_eq!((x.diagonal(-2), x.t().diagonal(1)), (tensor![20_i64], tensor![10_i64, 21]));
+    assert_eq!((x.diagonal(4).size(), x.diagonal(-9).size()), (0, 0));
+    assert_eq!(x.roll(-1, 1).diagonal(0), tensor![1_i64, 12, 23]);
+    assert_eq!(x.roll(7, 0), x.roll(1, 0));
+    assert_eq!(x.repeat(2, 0).shape(), [6, 4]);
+    assert_eq!(x.repeat(2, 1).diagonal(0), tensor![0_i64, 10, 21]);
+    assert_eq!(x.tile([2, 3]).slice(i![3:, 8:]), x);
+    assert_eq!((x.tile([0, 1]).shape(), x.repeat(0, 1).shape()), ([0, 4], [3, 0]));
+    assert_eq!(x.diff(0), Tensor::full([2, 4], 10_i64));
+    assert_eq!((x.at([2, 3]), x.t().at([-1, 0])), (23, 3));
+    assert!(x.try_at([3, 0]).unwrap_err().to_string().starts_with("at: index 3"));
+    assert!(x.try_roll(1, 2).unwrap_err().to_string().starts_with("roll: axis 2"));
+}
+
+#[test]
+fn nearness_is_that_of_numpy() {
+    let (inf, nan) = (f64::INFINITY, f64::NAN);
+    let a: Tensor<f64, 1> = tensor![1.0, 1.0, inf, inf, nan, 0.0, 5.0];
+    let b: Tensor<f64, 1> = tensor![1.000_001, 1.1, inf, -inf, nan, 1e-9, inf];
+    assert_eq!(a.isclose(&b, 1e-5, 1e-8), tensor![true, false, true, false, false, true, false]);
+    assert!(!a.allclose(&b, 1e-5, 1e-8) && a.slice(i![:1]).allclose(&b.slice(i![:1]), 1e-5, 0.0));
+    assert!(a.try_allclose(&b.slice(i![:3]), 0.0, 0.0).unwrap_err().to_string().starts_with("allclose"));
+}
+
+#[test]
+fn order_is_that_of_numpy() {
+    let x = tensor![3.0, f32::NAN, -1.0, 3.0, f32::NEG_INFINITY];
+    let sorted = x.sort(0);
+    assert_eq!(sorted.slice(i![:4]), tensor![f32::NEG_INFINITY, -1.0, 3.0, 3.0]);
+    assert_eq!(x.argsort(0), tensor![4_i64, 2, 0, 3, 1]);
+    assert_eq!(x.argsort_descending(0), tensor![1_i64, 0, 3, 2, 4]);
+    assert_eq!(x.bottomk(2, 0).1, tensor![4_i64, 2]);
+    assert_eq!(x.unique().slice(i![:3]), tensor![f32::NEG_INFINITY, -1.0, 3.0]);
+    assert_eq!(tensor![f32::NAN, 1.0, f32::NAN].unique().size(), 2);
+    assert_eq!(tensor![true, false, true].sort(0), tensor![false, true, true]);
+    assert_eq!(tensor![i64::MIN, i64::MAX, 0].sort_descending(0), tensor![i64::MAX, 0, i64::MIN]);
+    assert_eq!(tensor![[2, 0], [1, 3]].sort(0), tensor![[1, 0], [2, 3]]);
+    let counted = tensor![1_i64, 3, 1].bincount(0);
+    assert_eq!(counted, tensor![0_i64, 2, 0, 1]);
+    assert!(tensor![-1_i64].try_bincount(0).unwrap_err().to_string().contains("-1 is negative"));
+}

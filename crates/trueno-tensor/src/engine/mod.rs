@@ -1,5 +1,6 @@
 //! The engine's face: one door through which every operation goes, and a method per operation.
 
+mod arrange;
 mod methods;
 mod views;
 

@@ -1,6 +1,7 @@
 //! The typed shell: an engine value whose element type and rank the compiler knows.
 #![forbid(unsafe_code)]
 
+mod arrange;
 mod create;
 mod display;
 mod elementwise;
