@@ -53,9 +53,13 @@ fn agrees<T: Real>(shape: Conv2dShape, tolerance: f64) {
             assert!(finite);
             assert_close(&got, &want, tolerance, &shape);
         }
+        let Some(gradient) = shape.input_gradient() else {
+            assert!(shape.in_channels == 1 && (2..=4).contains(&shape.out_channels), "{shape:?}");
+            continue;
+        };
         let mut want = vec![T::ZERO; images.len()];
         conv2d_input_gradient(isa, &shape, &weight, &g, &mut want, &mut scratch);
-        let way = Winograd::new::<T>(isa, shape.input_gradient().unwrap(), true).unwrap();
+        let way = Winograd::new::<T>(isa, gradient, true).unwrap();
         assert_close(&winograd(&way, &g, &weight, None, false).0, &want, tolerance, &shape);
     }
 }
