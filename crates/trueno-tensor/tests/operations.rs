@@ -11,7 +11,7 @@ use trueno_tensor::{
 };
 
 /// Elements that make several pieces of the cheapest operation.
-const LARGE: usize = 1 << 18;
+const LARGE: usize = 5 << 15;
 const SMALL: usize = 1 << 10;
 
 /// Numbers in [0.5, 2) that differ by position and that every float type holds exactly or rounds alike.

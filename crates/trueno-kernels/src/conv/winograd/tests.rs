@@ -65,12 +65,12 @@ fn agrees<T: Real>(shape: Conv2dShape, tolerance: f64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
     fn agrees_with_the_direct_way(
-        (batch, in_channels, out_channels) in (1..4_usize, 1..20_usize, 1..36_usize),
-        (height, width) in (3..22_usize, 3..22_usize),
+        (batch, in_channels, out_channels) in (1..3_usize, 1..12_usize, 1..36_usize),
+        (height, width) in (3..15_usize, 3..15_usize),
         padding in [0..3_usize, 0..3_usize],
     ) {
         let shape = Conv2dShape { batch, in_channels, out_channels, height, width, padding, kernel: [3, 3], ..Conv2dShape::UNIT };
