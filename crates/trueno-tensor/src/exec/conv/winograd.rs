@@ -25,7 +25,7 @@ pub fn is_winograd_enabled() -> bool {
 /// use trueno_tensor::{Tensor, with_winograd};
 /// let (x, weight) = (Tensor::<f32, 4>::ones([1, 16, 32, 32]), Tensor::<f32, 4>::ones([16, 16, 3, 3]));
 /// let exact = with_winograd(false, || x.conv2d(&weight, None, Default::default()));
-/// assert_eq!(exact[[0, 0, 0, 0]], 144.0);
+/// assert_eq!(exact.at([0, 0, 0, 0]), 144.0);
 /// ```
 pub fn with_winograd<R>(enabled: bool, work: impl FnOnce() -> R) -> R {
     struct Restore(Option<bool>);
