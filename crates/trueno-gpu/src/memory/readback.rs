@@ -1,7 +1,7 @@
 //! From the device to the host.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytemuck::CheckedBitPattern;
@@ -28,16 +28,46 @@ pub struct Readback<T> {
 struct Chunk {
     staging: wgpu::Buffer,
     bytes: u64,
-    mapping: Arc<Mutex<Mapping>>,
+    mapping: Arc<Mapping>,
     #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "browsers cannot wait for a submission"))]
     submission: Option<wgpu::SubmissionIndex>,
 }
 
+/// Whether a staging buffer can be read yet. Callbacks run in whichever thread lets the device call them.
 #[derive(Debug, Default)]
 struct Mapping {
+    state: Mutex<Arrival>,
+    arrived: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Arrival {
     result: Option<Result<(), String>>,
     waker: Option<Waker>,
 }
+
+impl Mapping {
+    fn finish(&self, result: Result<(), String>) {
+        let mut state = lock(&self.state);
+        state.result = Some(result);
+        if let Some(waker) = state.waker.take() {
+            waker.wake();
+        }
+        self.arrived.notify_all();
+    }
+
+    /// Waits for the callback of work that is done: another thread may have taken it on, and not come to it yet.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn wait(&self) {
+        let state = lock(&self.state);
+        let wait = self.arrived.wait_timeout_while(state, PATIENCE, |state| state.result.is_none());
+        drop(wait.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// How long the callback of a copy that is done is waited for before the driver is said to have lost it.
+#[cfg(not(target_arch = "wasm32"))]
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 impl Buffer {
     /// Starts copying the elements to the host, after everything recorded so far.
@@ -68,15 +98,12 @@ impl Buffer {
             recorder.download(&device.shared, (&self.raw().buffer, at), &staging, size);
             let submission = recorder.submit(&device.shared);
             drop(recorder);
-            let mapping = Arc::new(Mutex::new(Mapping::default()));
+            let mapping = Arc::new(Mapping::default());
             let shared = Arc::clone(&mapping);
-            staging.map_async(MapMode::Read, ..size, move |result| {
-                let mut mapping = lock(&shared);
-                mapping.result = Some(result.map_err(|error| error.to_string()));
-                if let Some(waker) = mapping.waker.take() {
-                    waker.wake();
-                }
-            });
+            let finish = move |result: Result<(), wgpu::BufferAsyncError>| {
+                shared.finish(result.map_err(|error| error.to_string()));
+            };
+            staging.map_async(MapMode::Read, ..size, finish);
             chunks.push(Chunk { staging, bytes, mapping, submission });
         }
         count(&device.shared.counters.downloads, 1);
@@ -89,7 +116,7 @@ impl Buffer {
 impl<T: Element + CheckedBitPattern> Readback<T> {
     /// Takes a piece that has arrived.
     fn take(&self, chunk: Chunk, sink: impl FnOnce(&[T])) -> Result<()> {
-        let arrived = lock(&chunk.mapping).result.take();
+        let arrived = lock(&chunk.mapping.state).result.take();
         match arrived {
             Some(Ok(())) => {}
             Some(Err(reason)) => {
@@ -153,6 +180,7 @@ impl<T: Element + CheckedBitPattern> Readback<T> {
                 self.device.check(self.op)?;
                 return self.device.refuse(self.op, error.to_string());
             }
+            chunk.mapping.wait();
             self.take(chunk, &mut sink)?;
         }
         self.device.check(self.op)
@@ -173,7 +201,7 @@ impl<T: Element + CheckedBitPattern + Unpin> Future for Readback<T> {
             if native {
                 _ = this.device.shared.raw.poll(wgpu::PollType::Poll);
             }
-            let mut mapping = lock(&chunk.mapping);
+            let mut mapping = lock(&chunk.mapping.state);
             if mapping.result.is_none() {
                 if native {
                     context.waker().wake_by_ref();
