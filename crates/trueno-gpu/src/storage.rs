@@ -1,7 +1,7 @@
 //! How elements of each type lie in device memory, as WGSL: declarations, loads and stores.
 //!
-//! Every shader computes in 32 bits. Narrow types are packed into words and unpacked where they are read, so that no
-//! driver needs a feature for them.
+//! Every shader computes in 32 bits. Narrow types are packed into words and unpacked where they are read, and those of 64
+//! bits are pairs of words that can be moved, compared and cast, so that no driver needs a feature for them.
 
 use trueno_core::math::wgsl::Scalar;
 use trueno_core::{DType, Error, Result};
@@ -30,7 +30,7 @@ fn vector_type(dtype: DType) -> &'static str {
         DType::U32 => "vec4<u32>",
         DType::F16 | DType::BF16 => "vec2<u32>",
         DType::Bool | DType::U8 => "u32",
-        DType::F64 | DType::I64 => "vec4<u32>",
+        DType::F64 | DType::I64 => "Pairs",
     }
 }
 
@@ -39,12 +39,41 @@ fn word_type(dtype: DType) -> &'static str {
     match dtype {
         DType::F32 => "f32",
         DType::I32 => "i32",
-        DType::U32 | DType::F16 | DType::BF16 | DType::Bool | DType::U8 | DType::F64 | DType::I64 => "u32",
+        DType::U32 | DType::F16 | DType::BF16 | DType::Bool | DType::U8 => "u32",
+        DType::F64 | DType::I64 => "vec2<u32>",
     }
+}
+
+/// Whether an element is a pair of words.
+pub(crate) fn is_pair(dtype: DType) -> bool {
+    matches!(dtype, DType::F64 | DType::I64)
+}
+
+/// The type of WGSL that one element of `dtype` is once it is loaded.
+pub(crate) fn element_type(dtype: DType) -> &'static str {
+    match dtype {
+        DType::F32 | DType::F16 | DType::BF16 => "f32",
+        DType::I32 => "i32",
+        DType::U32 | DType::U8 | DType::Bool => "u32",
+        DType::F64 | DType::I64 => "vec2<u32>",
+    }
+}
+
+/// What makes four elements of `dtype` one value of WGSL, with members `x`, `y`, `z` and `w`.
+pub(crate) fn four(dtype: DType) -> &'static str {
+    if is_pair(dtype) { "Pairs" } else { "vec4" }
+}
+
+/// The type of WGSL that four elements of `dtype` are once they are loaded.
+fn four_type(dtype: DType) -> String {
+    if is_pair(dtype) { "Pairs".into() } else { format!("vec4<{}>", element_type(dtype)) }
 }
 
 /// Functions that unpack and pack half precision, rounding to nearest even where drivers may truncate.
 pub(crate) const PACKING: &str = include_str!("storage.wgsl");
+
+/// Functions on pairs of words; they use core's prelude.
+pub(crate) const PAIRS: &str = include_str!("pairs.wgsl");
 
 /// A read-only binding of `dtype` and a function `load_NAME`: of four elements at a vector's index, or of one at its own.
 pub(crate) fn reader(binding: u32, name: &str, dtype: DType, vectors: bool) -> String {
@@ -55,7 +84,7 @@ pub(crate) fn reader(binding: u32, name: &str, dtype: DType, vectors: bool) -> S
             DType::Bool | DType::U8 => format!("return (vec4({name}[i]) >> vec4(0u, 8u, 16u, 24u)) & vec4(255u);"),
             DType::F32 | DType::I32 | DType::U32 | DType::F64 | DType::I64 => format!("return {name}[i];"),
         };
-        (vector_type(dtype), format!("vec4<{}>", compute_type(dtype)), body)
+        (vector_type(dtype), four_type(dtype), body)
     } else {
         let body = match dtype {
             DType::F16 => format!("let w = unpack2x16float({name}[i >> 1u]); return select(w.x, w.y, (i & 1u) != 0u);"),
@@ -63,7 +92,7 @@ pub(crate) fn reader(binding: u32, name: &str, dtype: DType, vectors: bool) -> S
             DType::Bool | DType::U8 => format!("return ({name}[i >> 2u] >> ((i & 3u) * 8u)) & 255u;"),
             DType::F32 | DType::I32 | DType::U32 | DType::F64 | DType::I64 => format!("return {name}[i];"),
         };
-        (word_type(dtype), compute_type(dtype).into(), body)
+        (word_type(dtype), element_type(dtype).into(), body)
     };
     format!(
         "@group(0) @binding({binding}) var<storage, read> {name}: array<{element}>;\n\
@@ -82,18 +111,10 @@ pub(crate) fn writer(binding: u32, name: &str, dtype: DType) -> String {
     };
     format!(
         "@group(0) @binding({binding}) var<storage, read_write> {name}: array<{}>;\n\
-         fn store_{name}(i: u32, v: vec4<{}>) {{ {name}[i] = {body}; }}\n",
+         fn store_{name}(i: u32, v: {}) {{ {name}[i] = {body}; }}\n",
         vector_type(dtype),
-        compute_type(dtype),
+        four_type(dtype),
     )
-}
-
-fn compute_type(dtype: DType) -> &'static str {
-    match dtype {
-        DType::F32 | DType::F16 | DType::BF16 => "f32",
-        DType::I32 => "i32",
-        DType::U32 | DType::U8 | DType::Bool | DType::F64 | DType::I64 => "u32",
-    }
 }
 
 /// A scalar parameter as the word that a shader reads.

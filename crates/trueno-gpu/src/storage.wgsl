@@ -1,3 +1,6 @@
+// Four elements of 64 bits, the lower word first.
+struct Pairs { x: vec2<u32>, y: vec2<u32>, z: vec2<u32>, w: vec2<u32> }
+
 // Half precision in halves of words.
 
 fn unpack_bf16(w: vec2<u32>) -> vec4<f32> {

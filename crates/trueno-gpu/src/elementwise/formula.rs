@@ -8,6 +8,8 @@ use trueno_core::table::{
     UnaryOp, UnaryRow, UnaryVisitor,
 };
 
+use crate::storage;
+
 /// A side of a binary row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
@@ -36,7 +38,7 @@ pub(crate) enum Formula {
     Where,
     /// Of an element of one type, in another.
     Cast(DType, DType),
-    /// The first parameter everywhere.
+    /// The first parameter everywhere; of types of 64 bits, both as its words.
     Fill,
 }
 
@@ -52,25 +54,38 @@ impl Formula {
         }
     }
 
-    /// The WGSL of a function `value` of the operands `x0, x1, ...` and the parameters `p` and `q`, over `scalar`.
-    /// Integers have it only where the row says so.
-    pub fn text(self, scalar: Scalar) -> String {
+    /// Whether it takes elements of 64 bits, which are only moved, compared and cast.
+    pub fn takes_pairs(self) -> bool {
+        match self {
+            Self::Compare(_) | Self::Where | Self::Cast(..) | Self::Fill => true,
+            Self::Unary(_) | Self::UnaryGrad(_) | Self::Binary(_) | Self::BinaryGrad(..) => false,
+            Self::Ternary(_) | Self::TernaryGrad(..) | Self::ReduceGrad(_) => false,
+        }
+    }
+
+    /// The WGSL of a function `value` of the operands `x0, x1, ...` and the parameters `p` and `q`, over `scalar`, where the last
+    /// operand (or the result, without any) is of `dtype`. Integers have it only where the row says so.
+    pub fn text(self, scalar: Scalar, dtype: DType) -> String {
         match self {
             Self::Unary(op) => unary(op, scalar),
             Self::UnaryGrad(op) => op.dispatch(UnaryGradText),
             Self::Binary(op) => binary(op, scalar),
             Self::BinaryGrad(op, side) => op.dispatch(BinaryGradText(side)),
+            Self::Compare(op) if storage::is_pair(dtype) => compare_pairs(op, dtype),
             Self::Compare(op) => op.dispatch(CompareText(scalar)),
             Self::Ternary(op) => op.dispatch(TernaryText(None)),
             Self::TernaryGrad(op, index) => op.dispatch(TernaryText(Some(index))),
             Self::ReduceGrad(op) => op.dispatch(ReduceGradText),
             Self::Where => {
-                let t = scalar.name();
+                let (t, s) = (storage::element_type(dtype), scalar.name());
                 format!(
-                    "fn value(x0: u32, x1: {t}, x2: {t}, p: {t}, q: {t}) -> {t} {{ return select(x2, x1, x0 != 0u); }}\n"
+                    "fn value(x0: u32, x1: {t}, x2: {t}, p: {s}, q: {s}) -> {t} {{ return select(x2, x1, x0 != 0u); }}\n"
                 )
             }
             Self::Cast(from, to) => cast(from, to),
+            Self::Fill if storage::is_pair(dtype) => {
+                "fn value(p: u32, q: u32) -> vec2<u32> { return vec2(p, q); }\n".into()
+            }
             Self::Fill => {
                 let t = scalar.name();
                 format!("fn value(p: {t}, q: {t}) -> {t} {{ return p; }}\n")
@@ -175,8 +190,35 @@ impl ReduceVisitor for ReduceGradText {
     }
 }
 
+/// A comparison of elements of 64 bits: that of their order with 0, or of whether they are 0.
+fn compare_pairs(op: CompareOp, dtype: DType) -> String {
+    struct Holds;
+    impl CompareVisitor for Holds {
+        type Output = String;
+        fn visit<R: CompareRow>(self) -> String {
+            predicate(Scalar::F32, "holds", &["x0", "x1"], |[a, b]| R::value(a, b))
+        }
+    }
+    let kind = if dtype == DType::F64 { "double" } else { "integer" };
+    let operands = match op {
+        CompareOp::Eq | CompareOp::Ne | CompareOp::Lt | CompareOp::Le | CompareOp::Gt | CompareOp::Ge => {
+            format!("{kind}_order(x0, x1), 0.0")
+        }
+        CompareOp::LogicalAnd | CompareOp::LogicalOr | CompareOp::LogicalXor => {
+            format!("{kind}_truth(x0), {kind}_truth(x1)")
+        }
+    };
+    op.dispatch(Holds)
+        + &format!(
+            "fn value(x0: vec2<u32>, x1: vec2<u32>, p: u32, q: u32) -> u32 {{ return u32(holds({operands})); }}\n"
+        )
+}
+
 /// As `trueno_kernels::elementwise::convert`: floats truncate and saturate to integers, integers wrap.
 fn cast(from: DType, to: DType) -> String {
+    if storage::is_pair(from) || storage::is_pair(to) {
+        return cast_pairs(from, to);
+    }
     let is_float = |dtype: DType| dtype.is_float();
     let source = if is_float(from) {
         "f32"
@@ -205,4 +247,34 @@ fn cast(from: DType, to: DType) -> String {
     };
     let body = if source == "u32" { body.replace("x0 != 0)", "x0 != 0u)") } else { body.into() };
     format!("fn value(x0: {source}, p: {source}, q: {source}) -> {result} {{ {body} }}\n")
+}
+
+/// [`cast`] from or to types of 64 bits.
+fn cast_pairs(from: DType, to: DType) -> String {
+    let body = match (from, to) {
+        (DType::I64, DType::I64) | (DType::F64, DType::F64) => "x0",
+        (DType::I64, DType::F64) => "integer_to_double(x0)",
+        (DType::F64, DType::I64) => "integer_of_double(x0)",
+        (DType::I64, DType::F32) => "integer_to_f32(x0, false)",
+        // Rounded to odd first, so that the rounding to 16 bits is the only one.
+        (DType::I64, DType::F16 | DType::BF16) => "integer_to_f32(x0, true)",
+        (DType::I64, DType::I32) => "bitcast<i32>(x0.x)",
+        (DType::I64, DType::U32 | DType::U8) => "x0.x",
+        (DType::I64, DType::Bool) => "u32((x0.x | x0.y) != 0u)",
+        (DType::F64, DType::F32) => "double_to_f32(x0, false)",
+        (DType::F64, DType::F16 | DType::BF16) => "double_to_f32(x0, true)",
+        (DType::F64, DType::I32) => "i32_of_double(x0)",
+        (DType::F64, DType::U32) => "u32_of_double(x0)",
+        (DType::F64, DType::U8) => "min(u32_of_double(x0), 255u)",
+        (DType::F64, DType::Bool) => "u32((x0.x | (x0.y & 0x7fffffffu)) != 0u)",
+        (DType::F32 | DType::F16 | DType::BF16, DType::I64) => "integer_of_f32(x0)",
+        (DType::F32 | DType::F16 | DType::BF16, _) => "double_of_f32(x0)",
+        (DType::I32, DType::I64) => "integer_of_i32(x0)",
+        (DType::I32, _) => "integer_to_double(integer_of_i32(x0))",
+        (DType::U32 | DType::U8 | DType::Bool, DType::I64) => "vec2(x0, 0u)",
+        (DType::U32 | DType::U8 | DType::Bool, _) => "integer_to_double(vec2(x0, 0u))",
+    };
+    let (source, result) = (storage::element_type(from), storage::element_type(to));
+    let p = if storage::is_pair(from) { "u32" } else { source };
+    format!("fn value(x0: {source}, p: {p}, q: {p}) -> {result} {{ return {body}; }}\n")
 }

@@ -14,6 +14,8 @@ pub(crate) use program::every_program;
 pub(crate) use program::{Access, Program};
 
 #[cfg(test)]
+mod pair_tests;
+#[cfg(test)]
 mod tests;
 
 use program::{Slots, THREADS};
@@ -125,7 +127,6 @@ pub fn select(mask: &View<'_>, a: &View<'_>, b: &View<'_>) -> Result<Buffer> {
 /// # Errors
 /// As [`unary`].
 pub fn cast(x: &View<'_>, dtype: DType) -> Result<Buffer> {
-    storage::scalar("cast", dtype)?;
     run("cast", Formula::Cast(x.buffer().dtype(), dtype), [0.0; 2], &[x], dtype)
 }
 
@@ -144,11 +145,28 @@ pub fn contiguous(x: &View<'_>) -> Result<Buffer> {
 /// As [`unary`].
 pub fn fill(device: &Device, dtype: DType, len: usize, value: f64) -> Result<Buffer> {
     let result = Buffer::new(device, "full", dtype, len)?;
-    let scalar = storage::scalar("full", dtype)?;
+    let scalar = computes_in("full", Formula::Fill, dtype)?;
+    let words = match dtype {
+        DType::I64 => halves(value as i64 as u64),
+        DType::F64 => halves(value.to_bits()),
+        DType::Bool => [u32::from(value != 0.0), 0],
+        DType::U8 => [u32::from(value as u8), 0],
+        DType::F32 | DType::F16 | DType::BF16 | DType::I32 | DType::U32 => [storage::word(scalar, value), 0],
+    };
     let program =
         Program { formula: Formula::Fill, scalar, operands: SmallVec::new(), result: dtype, rank: 0, aligned: true };
-    launch("full", program, [value, 0.0], &[], &result, &[])?;
+    launch("full", program, words, &[], &result, &[])?;
     Ok(result)
+}
+
+/// The lower and the upper word.
+fn halves(value: u64) -> [u32; 2] {
+    [value as u32, (value >> 32) as u32]
+}
+
+/// What a formula computes in, where its last operand (or the result, without any) is of `dtype`.
+fn computes_in(op: &'static str, formula: Formula, dtype: DType) -> Result<Scalar> {
+    if storage::is_pair(dtype) && formula.takes_pairs() { Ok(Scalar::U32) } else { storage::scalar(op, dtype) }
 }
 
 /// Refuses integers where the row has none, and the types on which nothing is computed.
@@ -197,7 +215,7 @@ fn run(
     let layouts: SmallVec<[Layout; 4]> =
         operands.iter().map(|x| x.layout().broadcast_to(op, &shape)).collect::<Result<_>>()?;
     let device = operands[0].buffer().device();
-    let scalar = storage::scalar(op, operands[operands.len() - 1].buffer().dtype())?;
+    let scalar = computes_in(op, formula, operands[operands.len() - 1].buffer().dtype())?;
     let output = Buffer::new(device, op, result, shape.iter().product())?;
     if output.is_empty() {
         return Ok(output);
@@ -213,7 +231,8 @@ fn run(
         aligned: walk.aligned(),
     };
     let buffers: SmallVec<[&Buffer; 4]> = operands.iter().map(|x| x.buffer()).collect();
-    launch(op, program, parameters, &buffers, &output, &[(&walk, &layouts[..])])?;
+    let words = parameters.map(|value| storage::word(scalar, value));
+    launch(op, program, words, &buffers, &output, &[(&walk, &layouts[..])])?;
     Ok(output)
 }
 
@@ -221,7 +240,7 @@ fn run(
 fn launch(
     op: &'static str,
     program: Program,
-    parameters: [f64; 2],
+    parameters: [u32; 2],
     operands: &[&Buffer],
     result: &Buffer,
     walk: &[(&Walk, &[Layout])],
@@ -236,11 +255,8 @@ fn launch(
             format!("its operands' layouts have {} axes that do not merge; copy one of them first", program.rank);
         return Err(Error::Argument { op, reason: reason.into() });
     }
-    let scalar = if matches!(program.formula, Formula::Cast(..)) { Scalar::U32 } else { program.scalar };
     immediates[Slots::COUNT] = index(op, result.len())?;
-    for (at, &value) in parameters.iter().enumerate() {
-        immediates[Slots::PARAMETERS + at] = storage::word(scalar, value);
-    }
+    immediates[Slots::PARAMETERS..][..2].copy_from_slice(&parameters);
     for (walk, layouts) in walk {
         walk.fill(op, &program, layouts, &mut immediates)?;
     }

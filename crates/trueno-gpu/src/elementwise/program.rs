@@ -93,13 +93,17 @@ impl Program {
             String::from("struct Immediates { w: array<vec4<u32>, 8> }\nvar<immediate> immediates: Immediates;\n");
         text.push_str(PRELUDE);
         text.push_str(storage::PACKING);
+        if self.operands.iter().any(|&(dtype, _)| storage::is_pair(dtype)) || storage::is_pair(self.result) {
+            text.push_str(storage::PAIRS);
+        }
         for (index, &(dtype, access)) in self.operands.iter().enumerate() {
             let vectors = matches!(access, Access::Whole | Access::Vector);
             text.push_str(&storage::reader(index as u32, &format!("in{index}"), dtype, vectors));
         }
         let reads = self.operands.len() as u32;
         text.push_str(&storage::writer(reads, "out", self.result));
-        text.push_str(&self.formula.text(self.scalar));
+        let dtype = self.operands.last().map_or(self.result, |&(dtype, _)| dtype);
+        text.push_str(&self.formula.text(self.scalar, dtype));
         text.push_str(&self.main());
         Shader { text, reads, writes: 1 }
     }
@@ -113,12 +117,14 @@ impl Program {
              if first >= count {{ return; }}\n",
             slot(Slots::COUNT),
         );
-        for (index, &(_, access)) in self.operands.iter().enumerate() {
+        for (index, &(dtype, access)) in self.operands.iter().enumerate() {
             let offset = slot(Slots::offset(index));
             // Writing to a string cannot fail.
             _ = match access {
                 Access::Whole => writeln!(text, "let x{index} = load_in{index}(i + {offset} / 4u);"),
-                Access::Constant => writeln!(text, "let x{index} = vec4(load_in{index}({offset}));"),
+                Access::Constant => {
+                    writeln!(text, "let x{index} = {};", same(dtype, &format!("load_in{index}({offset})")))
+                }
                 Access::Vector | Access::Strided => Ok(()),
             };
         }
@@ -132,14 +138,14 @@ impl Program {
             let operands: String = (0..self.operands.len()).map(|index| format!("x{index}.{lane}, ")).collect();
             format!("value({operands}p, q)")
         });
-        _ = writeln!(text, "store_out(i, vec4({}));\n}}", lanes.join(", "));
+        _ = writeln!(text, "store_out(i, {}({}));\n}}", storage::four(self.result), lanes.join(", "));
         text
     }
 
     /// The operands that are walked, with their number among those and whether four neighbours are one vector.
-    fn walked(&self) -> impl Iterator<Item = (usize, usize, Access)> {
+    fn walked(&self) -> impl Iterator<Item = (usize, usize, DType, Access)> {
         let walked = self.operands.iter().enumerate().filter(|(_, (_, access))| access.is_walked());
-        walked.enumerate().map(|(number, (index, &(_, access)))| (number, index, access))
+        walked.enumerate().map(|(number, (index, &(dtype, access)))| (number, index, dtype, access))
     }
 
     /// The coordinates of element `e`, as statements.
@@ -162,7 +168,7 @@ impl Program {
     /// The four elements lie on one line of the last axis.
     fn aligned_loads(&self) -> String {
         let mut text = self.coordinates("first");
-        for (number, index, access) in self.walked() {
+        for (number, index, dtype, access) in self.walked() {
             let at = self.position(number, index);
             let step = slot(self.stride_slot(number, self.rank - 1));
             _ = match access {
@@ -170,8 +176,9 @@ impl Program {
                 _ => writeln!(
                     text,
                     "let at{index} = {at}; let step{index} = {step};\n\
-                     let x{index} = vec4(load_in{index}(at{index}), load_in{index}(at{index} + step{index}), \
-                     load_in{index}(at{index} + 2u * step{index}), load_in{index}(at{index} + 3u * step{index}));"
+                     let x{index} = {}(load_in{index}(at{index}), load_in{index}(at{index} + step{index}), \
+                     load_in{index}(at{index} + 2u * step{index}), load_in{index}(at{index} + 3u * step{index}));",
+                    storage::four(dtype),
                 ),
             };
         }
@@ -181,17 +188,27 @@ impl Program {
     /// Each of the four elements is found by itself; those beyond the end repeat the last.
     fn scattered_loads(&self) -> String {
         let mut text = String::new();
-        for (_, index, _) in self.walked() {
-            _ = writeln!(text, "var x{index} = vec4(load_in{index}({}));", slot(Slots::offset(index)));
+        for (_, index, dtype, _) in self.walked() {
+            let first = format!("load_in{index}({})", slot(Slots::offset(index)));
+            _ = writeln!(text, "var x{index} = {};", same(dtype, &first));
         }
-        for lane in 0..4 {
+        for (lane, member) in ["x", "y", "z", "w"].into_iter().enumerate() {
             _ = writeln!(text, "{{\n{}", self.coordinates(&format!("min(first + {lane}u, count - 1u)")));
-            for (number, index, _) in self.walked() {
-                _ = writeln!(text, "x{index}[{lane}] = load_in{index}({});", self.position(number, index));
+            for (number, index, ..) in self.walked() {
+                _ = writeln!(text, "x{index}.{member} = load_in{index}({});", self.position(number, index));
             }
             text.push_str("}\n");
         }
         text
+    }
+}
+
+/// Four times one element of `dtype`.
+fn same(dtype: DType, element: &str) -> String {
+    if storage::is_pair(dtype) {
+        format!("Pairs({element}, {element}, {element}, {element})")
+    } else {
+        format!("vec4({element})")
     }
 }
 
@@ -232,11 +249,13 @@ pub(crate) fn every_program() -> impl Iterator<Item = Program> {
         cases.extend((0..3).map(|index| (Formula::TernaryGrad(op, index), f32s)));
     }
     cases.extend(ReduceOp::ALL.iter().map(|&op| (Formula::ReduceGrad(op), f32s)));
-    let types = [DType::F32, DType::F16, DType::BF16, DType::I32, DType::U32, DType::U8, DType::Bool];
-    for from in types {
-        let scalar = crate::storage::scalar("test", from).expect("a type of 32 bits or fewer");
-        cases.extend(types.map(|to| (Formula::Cast(from, to), (from, scalar))));
-        cases.push((Formula::Fill, (from, scalar)));
+    for from in DType::ALL {
+        let scalar = crate::storage::scalar("test", from).unwrap_or(Scalar::U32);
+        cases.extend(DType::ALL.map(|to| (Formula::Cast(from, to), (from, scalar))));
+        cases.extend([(Formula::Fill, (from, scalar)), (Formula::Where, (from, scalar))]);
+    }
+    for pair in [DType::I64, DType::F64] {
+        cases.extend(CompareOp::ALL.iter().map(|&op| (Formula::Compare(op), (pair, Scalar::U32))));
     }
     let shapes = [
         (Access::Whole, 0, true),

@@ -211,7 +211,7 @@ fn casts_agree_with_the_processor() {
 }
 
 /// Layouts over a buffer of 4096 elements: transposed, flipped, sliced, broadcast, windowed, odd and aligned.
-fn layouts() -> Vec<Layout> {
+pub(super) fn layouts() -> Vec<Layout> {
     let grid = Layout::contiguous(&[8, 16, 32]);
     let every_other = [SliceItem::Index(1), SliceItem::Range { start: Some(1), stop: None, step: 2 }];
     vec![

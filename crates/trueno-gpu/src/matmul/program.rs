@@ -204,7 +204,7 @@ impl Tiled {
         }
         if let Some(op) = self.activation {
             text += PRELUDE;
-            text += &Formula::Unary(op).text(Scalar::F32);
+            text += &Formula::Unary(op).text(Scalar::F32, DType::F32);
             let parameter = |at: usize| format!("bitcast<f32>({})", slot(slots::PARAMETERS + at));
             let apply = |lane: &str| format!("value(x.{lane}, p, q)");
             _ = writeln!(body, "let p = {}; let q = {};", parameter(0), parameter(1));
