@@ -20,10 +20,13 @@
 //! # }
 //! ```
 
+mod dense;
 mod device;
 pub mod elementwise;
+pub mod loss;
 pub mod matmul;
 mod memory;
+mod order;
 mod record;
 pub mod reduce;
 pub mod rows;

@@ -1,6 +1,15 @@
 //! Axes as shaders walk them: sizes and strides, fewest first.
 
 use smallvec::SmallVec;
+use trueno_core::{Error, Result};
+
+/// A count or position as shaders have it.
+pub(crate) fn index(op: &'static str, value: usize) -> Result<u32> {
+    u32::try_from(value).map_err(|_| Error::Argument {
+        op,
+        reason: format!("{value} is more than a GPU counts to (2^32 - 1); split the value").into(),
+    })
+}
 
 /// Axes of one operand, neighbours merged, those of size 1 gone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use trueno_core::{Error, Result};
 
 use crate::memory::{Pool, Staging};
-use crate::record::{Pipelines, Recorder};
+use crate::record::{Fault, Pipelines, Recorder};
 
 /// What sort of processor a device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,6 +101,7 @@ pub(crate) struct Shared {
     pub failure: Failure,
     pub counters: Counters,
     pub pipelines: Pipelines,
+    pub fault: Fault,
     recorder: Mutex<Recorder>,
     pool: Mutex<Pool>,
     pub staging: Mutex<Staging>,

@@ -7,7 +7,7 @@ use wgpu::{Backends, CooperativeScalarType, DeviceType, Features};
 
 use super::{Capabilities, Counters, Device, DeviceInfo, DeviceKind, Failure, Selector, Shared};
 use crate::memory::{Pool, Staging};
-use crate::record::{IMMEDIATE_BYTES, Pipelines, Recorder};
+use crate::record::{Fault, IMMEDIATE_BYTES, Pipelines, Recorder};
 
 /// How a device is opened.
 #[derive(Clone, Debug)]
@@ -82,6 +82,7 @@ impl Device {
             failure: Failure::watch(&raw),
             counters: Counters::default(),
             pipelines: Pipelines::new(),
+            fault: Fault::new(&raw).ok_or_else(|| refused("it has no memory left".into()))?,
             recorder: Mutex::new(Recorder::default()),
             pool: Mutex::new(Pool::new(options.memory_limit.unwrap_or(u64::MAX))),
             staging: Mutex::new(Staging::default()),

@@ -34,6 +34,8 @@ pub(crate) enum Formula {
     TernaryGrad(TernaryOp, u8),
     /// Of an element, the center and result of its group, the gradient of that, and the count as a parameter.
     ReduceGrad(ReduceOp),
+    /// Of an element, and the logarithm and gradient of its group.
+    ScaledExp,
     /// Of a mask and two operands.
     Where,
     /// Of an element of one type, in another.
@@ -49,7 +51,7 @@ impl Formula {
             Self::Fill => 0,
             Self::Unary(_) | Self::Cast(..) => 1,
             Self::UnaryGrad(_) | Self::Binary(_) | Self::Compare(_) => 2,
-            Self::BinaryGrad(..) | Self::Ternary(_) | Self::Where => 3,
+            Self::BinaryGrad(..) | Self::Ternary(_) | Self::ScaledExp | Self::Where => 3,
             Self::TernaryGrad(..) | Self::ReduceGrad(_) => 4,
         }
     }
@@ -59,7 +61,7 @@ impl Formula {
         match self {
             Self::Compare(_) | Self::Where | Self::Cast(..) | Self::Fill => true,
             Self::Unary(_) | Self::UnaryGrad(_) | Self::Binary(_) | Self::BinaryGrad(..) => false,
-            Self::Ternary(_) | Self::TernaryGrad(..) | Self::ReduceGrad(_) => false,
+            Self::Ternary(_) | Self::TernaryGrad(..) | Self::ReduceGrad(_) | Self::ScaledExp => false,
         }
     }
 
@@ -76,6 +78,9 @@ impl Formula {
             Self::Ternary(op) => op.dispatch(TernaryText(None)),
             Self::TernaryGrad(op, index) => op.dispatch(TernaryText(Some(index))),
             Self::ReduceGrad(op) => op.dispatch(ReduceGradText),
+            Self::ScaledExp => {
+                "fn value(x0: f32, x1: f32, x2: f32, p: f32, q: f32) -> f32 { return ieee_exp(x0 - x1) * x2; }\n".into()
+            }
             Self::Where => {
                 let (t, s) = (storage::element_type(dtype), scalar.name());
                 format!(

@@ -28,6 +28,7 @@ use crate::device::Device;
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
 use crate::storage;
+use crate::walk::index;
 
 /// A row on one operand.
 ///
@@ -107,6 +108,12 @@ pub fn ternary_grad(op: TernaryOp, index: usize, operands: [&View<'_>; 3], g: &V
 pub fn reduce_grad(op: ReduceOp, n: f64, [x, center, y, g]: [&View<'_>; 4]) -> Result<Buffer> {
     let dtype = floats(op.name(), &[x, center, y, g])?;
     run(op.name(), Formula::ReduceGrad(op), [n, 0.0], &[x, center, y, g], dtype)
+}
+
+/// `exp(x - y) * g`, broadcast: the gradient of a logarithm of summed exponentials.
+pub(crate) fn scaled_exp(op: &'static str, x: &View<'_>, y: &View<'_>, g: &View<'_>) -> Result<Buffer> {
+    let dtype = floats(op, &[x, y, g])?;
+    run(op, Formula::ScaledExp, [0.0; 2], &[x, y, g], dtype)
 }
 
 /// Elements of `a` where the mask holds, of `b` elsewhere (NumPy's `where`); all three broadcast.
@@ -270,14 +277,6 @@ fn launch(
         groups,
     }
     .record(device)
-}
-
-/// A count or position as shaders have it.
-fn index(op: &'static str, value: usize) -> Result<u32> {
-    u32::try_from(value).map_err(|_| Error::Argument {
-        op,
-        reason: format!("{value} is more than a GPU counts to (2^32 - 1); split the value").into(),
-    })
 }
 
 /// The common axes of all operands, neighbours merged where every layout allows.

@@ -248,6 +248,7 @@ pub(crate) fn every_program() -> impl Iterator<Item = Program> {
         cases.push((Formula::Ternary(op), f32s));
         cases.extend((0..3).map(|index| (Formula::TernaryGrad(op, index), f32s)));
     }
+    cases.push((Formula::ScaledExp, f32s));
     cases.extend(ReduceOp::ALL.iter().map(|&op| (Formula::ReduceGrad(op), f32s)));
     for from in DType::ALL {
         let scalar = crate::storage::scalar("test", from).unwrap_or(Scalar::U32);

@@ -9,7 +9,7 @@ mod view;
 pub use readback::Readback;
 pub use view::View;
 
-pub(crate) use pool::{Pool, Raw};
+pub(crate) use pool::{Pool, Raw, create_buffer};
 pub(crate) use staging::Staging;
 
 use trueno_core::{DType, Error, Result};

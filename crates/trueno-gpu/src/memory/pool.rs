@@ -15,6 +15,14 @@ pub(crate) struct Raw {
     class: u64,
 }
 
+impl Raw {
+    /// A device's one buffer that is of no pool.
+    pub fn alone(buffer: wgpu::Buffer) -> Self {
+        // The pool counts from 1.
+        Self { buffer, id: 0, class: 0 }
+    }
+}
+
 /// The pool of a device.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -85,7 +93,7 @@ impl Pool {
 }
 
 /// A buffer, or nothing if the driver has no memory for it.
-pub(super) fn create_buffer(
+pub(crate) fn create_buffer(
     device: &wgpu::Device,
     size: u64,
     usage: BufferUsages,

@@ -11,6 +11,7 @@ use wgpu::MapMode;
 use super::Buffer;
 use super::staging::CHUNK;
 use crate::device::{Device, count, lock};
+use crate::record::{FAULT_BYTES, read_fault};
 
 /// A copy to the host that is under way. Await it, or where a thread may wait, call [`Readback::wait`].
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Readback<T> {
 struct Chunk {
     staging: wgpu::Buffer,
     bytes: u64,
+    /// Whether the device's note of what was wrong follows the elements.
+    noted: bool,
     mapping: Arc<Mapping>,
     #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "browsers cannot wait for a submission"))]
     submission: Option<wgpu::SubmissionIndex>,
@@ -93,9 +96,14 @@ impl Buffer {
         for at in (0..total).step_by(CHUNK as usize) {
             let bytes = CHUNK.min(total - at);
             let size = bytes.next_multiple_of(4);
-            let staging = device.download_staging(size).ok_or(Error::OutOfMemory { op, bytes: bytes as usize })?;
+            let note = device.shared.fault.armed().filter(|_| at + bytes == total);
+            let room = size + note.map_or(0, |_| FAULT_BYTES);
+            let staging = device.download_staging(room).ok_or(Error::OutOfMemory { op, bytes: bytes as usize })?;
             let mut recorder = device.recorder();
-            recorder.download(&device.shared, (&self.raw().buffer, at), &staging, size);
+            recorder.download(&device.shared, (&self.raw().buffer, at), (&staging, 0), size);
+            if let Some(note) = note {
+                recorder.download(&device.shared, (note, 0), (&staging, size), FAULT_BYTES);
+            }
             let submission = recorder.submit(&device.shared);
             drop(recorder);
             let mapping = Arc::new(Mapping::default());
@@ -103,8 +111,8 @@ impl Buffer {
             let finish = move |result: Result<(), wgpu::BufferAsyncError>| {
                 shared.finish(result.map_err(|error| error.to_string()));
             };
-            staging.map_async(MapMode::Read, ..size, finish);
-            chunks.push(Chunk { staging, bytes, mapping, submission });
+            staging.map_async(MapMode::Read, ..room, finish);
+            chunks.push(Chunk { staging, bytes, noted: note.is_some(), mapping, submission });
         }
         count(&device.shared.counters.downloads, 1);
         count(&device.shared.counters.downloaded_bytes, total);
@@ -125,23 +133,34 @@ impl<T: Element + CheckedBitPattern> Readback<T> {
             }
             None => return self.device.refuse(self.op, "the driver did not finish the copy"),
         }
-        match chunk.staging.get_mapped_range(..chunk.bytes.next_multiple_of(4)) {
+        let size = chunk.bytes.next_multiple_of(4);
+        let fault = match chunk.staging.get_mapped_range(..size + if chunk.noted { FAULT_BYTES } else { 0 }) {
             Ok(mapped) => match bytemuck::checked::try_cast_slice(&mapped[..chunk.bytes as usize]) {
-                Ok(elements) => sink(elements),
+                Ok(elements) => {
+                    sink(elements);
+                    read_fault(&bytemuck::pod_collect_to_vec::<u8, u32>(&mapped[size as usize..]))
+                }
                 Err(error) => return self.device.refuse(self.op, format!("{} came back: {error}", T::DTYPE)),
             },
             Err(error) => return self.device.refuse(self.op, error.to_string()),
-        }
+        };
         chunk.staging.unmap();
         self.device.put_download_staging(chunk.staging);
-        Ok(())
+        match fault {
+            Some(error) => {
+                self.device.recorder().forget_fault(&self.device.shared);
+                Err(error)
+            }
+            None => Ok(()),
+        }
     }
 
     /// The elements, waited for.
     ///
     /// # Errors
-    /// [`Error::Device`] for what went wrong on the device, [`Error::OutOfMemory`], or [`Error::DType`] if `T` is not the
-    /// buffer's type.
+    /// [`Error::Device`] for what went wrong on the device, [`Error::OutOfMemory`], [`Error::DType`] if `T` is not the
+    /// buffer's type, or [`Error::Index`] for a position or label outside its axis that a kernel has met since something was last
+    /// read back: what came after it is not to be trusted.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn wait(mut self) -> Result<Vec<T>> {
         let mut elements = std::mem::take(&mut self.elements);

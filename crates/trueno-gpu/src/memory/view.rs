@@ -50,6 +50,17 @@ impl<'a> View<'a> {
         Ok(Self { buffer: self.buffer, layout: self.layout.broadcast_to(op, shape)? })
     }
 
+    /// The same elements with an axis moved to the end, the others staying in order.
+    pub(crate) fn axis_last(&self, op: &'static str, axis: usize) -> Result<Self> {
+        let rank = self.layout.rank();
+        if axis >= rank {
+            return Err(Error::Axis { op, axis: axis as isize, rank });
+        }
+        let order: Vec<isize> =
+            (0..rank).filter(|&other| other != axis).chain([axis]).map(|axis| axis as isize).collect();
+        Ok(Self { buffer: self.buffer, layout: self.layout.permute(op, &order)? })
+    }
+
     /// The buffer.
     pub fn buffer(&self) -> &'a Buffer {
         self.buffer

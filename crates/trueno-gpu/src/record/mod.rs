@@ -1,8 +1,10 @@
 //! From operations to the queue: commands are recorded into one pass and handed over in batches.
 
+mod fault;
 mod pipeline;
 mod program;
 
+pub(crate) use fault::{Checked, FAULT_BYTES, Fault, read as read_fault};
 pub(crate) use pipeline::{IMMEDIATE_BYTES, Pipeline, Pipelines, Shader};
 pub(crate) use program::Program;
 
@@ -89,9 +91,17 @@ impl Recorder {
     }
 
     /// Records a copy to a staging buffer.
-    pub fn download(&mut self, shared: &Shared, from: (&wgpu::Buffer, u64), staging: &wgpu::Buffer, bytes: u64) {
-        self.encoder(shared).copy_buffer_to_buffer(from.0, from.1, staging, 0, bytes);
+    pub fn download(&mut self, shared: &Shared, from: (&wgpu::Buffer, u64), to: (&wgpu::Buffer, u64), bytes: u64) {
+        self.encoder(shared).copy_buffer_to_buffer(from.0, from.1, to.0, to.1, bytes);
         self.pending += 1;
+    }
+
+    /// Records that the note of what was wrong is emptied.
+    pub fn forget_fault(&mut self, shared: &Shared) {
+        if let Some(note) = shared.fault.armed() {
+            self.encoder(shared).clear_buffer(note, 0, None);
+            self.pending += 1;
+        }
     }
 
     /// Hands everything recorded to the queue.
@@ -142,6 +152,15 @@ pub(crate) struct Launch<'a> {
 impl Launch<'_> {
     /// Records the dispatch.
     pub fn record(self, device: &Device) -> Result<()> {
+        self.record_with(device, None)
+    }
+
+    /// Records the dispatch of a kernel that checks data; the device's note is bound last.
+    pub fn record_checked(self, device: &Device) -> Result<()> {
+        self.record_with(device, Some(device.shared.fault.arm()))
+    }
+
+    fn record_with(self, device: &Device, note: Option<&Raw>) -> Result<()> {
         let op = self.op;
         for (at, written) in self.writes.iter().enumerate() {
             let id = written.raw().id;
@@ -155,7 +174,8 @@ impl Launch<'_> {
             return device.refuse(op, reason);
         }
         let pipeline = device.shared.pipelines.get(device, op, &self.program)?;
-        let buffers: SmallVec<[&Raw; 8]> = self.reads.iter().chain(self.writes).map(|buffer| buffer.raw()).collect();
+        let buffers = self.reads.iter().chain(self.writes).map(|buffer| buffer.raw());
+        let buffers: SmallVec<[&Raw; 8]> = buffers.chain(note).collect();
         device.recorder().dispatch(&device.shared, &pipeline, &buffers, &self.immediates, self.groups);
         device.check(op)
     }

@@ -1,14 +1,16 @@
 //! The name of every shader that this crate can make.
 
 use super::Shader;
-use crate::{elementwise, matmul, reduce, rows};
+use crate::{elementwise, loss, matmul, reduce, rows};
 
 /// A shader, by what it computes and over which types and layouts. Equal programs are one pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Program {
     Elementwise(elementwise::Program),
     Reduce(reduce::Program),
+    Arg(reduce::Arg),
     Rows(rows::Program),
+    Loss(loss::Program),
     Matmul(matmul::Program),
     /// Text of a test's own.
     #[cfg(test)]
@@ -21,7 +23,9 @@ impl Program {
         match self {
             Self::Elementwise(program) => program.shader(),
             Self::Reduce(program) => program.shader(),
+            Self::Arg(program) => program.shader(),
             Self::Rows(program) => program.shader(),
+            Self::Loss(program) => program.shader(),
             Self::Matmul(program) => program.shader(),
             #[cfg(test)]
             Self::Text(text) => Shader { text: (*text).into(), reads: 0, writes: 1 },
@@ -40,7 +44,9 @@ mod tests {
     fn every_shader_is_valid() {
         let mut programs: Vec<Program> = elementwise::every_program().map(Program::Elementwise).collect();
         programs.extend(reduce::every_program().map(Program::Reduce));
+        programs.extend(reduce::every_arg().map(Program::Arg));
         programs.extend(rows::every_program().map(Program::Rows));
+        programs.extend(loss::every_program().map(Program::Loss));
         programs.extend(matmul::every_program().map(Program::Matmul));
         assert!(programs.len() > 250, "{}", programs.len());
         for program in programs {

@@ -2,9 +2,16 @@
 //!
 //! Elements join in a tree that the shape alone decides, so that the same input gives the same bits on the same device.
 
+mod arg;
 mod program;
 #[cfg(test)]
 mod tests;
+
+pub use arg::arg_reduce;
+
+pub(crate) use arg::Program as Arg;
+#[cfg(test)]
+pub(crate) use arg::every_program as every_arg;
 
 pub(crate) use program::Program;
 #[cfg(test)]

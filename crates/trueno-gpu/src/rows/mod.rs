@@ -6,9 +6,9 @@ mod program;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use program::Program;
 #[cfg(test)]
 pub(crate) use program::every_program;
+pub(crate) use program::{JOINS, NARROW, Program, WIDE};
 
 use program::{Kind, THREADS, slots};
 use trueno_core::table::{BinaryOp, ReduceOp, UnaryOp};

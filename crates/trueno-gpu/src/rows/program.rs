@@ -137,7 +137,7 @@ impl Program {
         let body = body.replace("RESULT", result).replace("TERM", term);
         let body = body.replace("WEIGHT(", "* load_weight(").replace("BIAS(", "+ load_bias(");
         let text = include_str!("rows.wgsl").replace("BODY", &expand(&body, self.chunks));
-        let text = text
+        let text = format!("{JOINS}{text}")
             .replace("LANES", &format!("{}u", self.lanes))
             .replace("ROWS", &slot(slots::ROWS))
             .replace("WORDS", &slot(slots::WORDS))
@@ -149,14 +149,19 @@ impl Program {
     }
 }
 
-const WIDE: &str = "alias V = vec4<f32>;
+/// Functions `row_max` and `row_sum` of what the threads of a row have.
+pub(crate) const JOINS: &str = include_str!("lanes.wgsl");
+
+/// What a row is read in: vectors.
+pub(crate) const WIDE: &str = "alias V = vec4<f32>;
 fn wide_max(a: V, b: V) -> V { return V(nan_max(a.x, b.x), nan_max(a.y, b.y), nan_max(a.z, b.z), nan_max(a.w, b.w)); }
 fn fold_max(v: V) -> f32 { return nan_max(nan_max(v.x, v.y), nan_max(v.z, v.w)); }
 fn fold_sum(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
 fn wide_exp(v: V) -> V { return V(ieee_exp(v.x), ieee_exp(v.y), ieee_exp(v.z), ieee_exp(v.w)); }
 ";
 
-const NARROW: &str = "alias V = f32;
+/// What a row is read in: elements.
+pub(crate) const NARROW: &str = "alias V = f32;
 fn wide_max(a: V, b: V) -> V { return nan_max(a, b); }
 fn fold_max(v: V) -> f32 { return v; }
 fn fold_sum(v: V) -> f32 { return v; }

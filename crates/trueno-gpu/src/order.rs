@@ -1,0 +1,32 @@
+//! Elements as numbers of the same order, for kernels that sort and choose.
+
+use trueno_core::DType;
+
+/// WGSL of a function `key` of a loaded element of at most 32 bits: larger for larger elements, and largest for all NaN. With
+/// `zeros_equal` both zeros have one key.
+pub(crate) fn key(dtype: DType, zeros_equal: bool) -> String {
+    match dtype {
+        DType::F32 | DType::F16 | DType::BF16 => {
+            // Negative numbers grow downwards: all their bits turn. Of the others only the sign does.
+            let zero = if zeros_equal { "if (bits << 1u) == 0u { return 0x80000000u; }\n" } else { "" };
+            format!(
+                "fn key(x: f32) -> u32 {{\nlet bits = bitcast<u32>(x);\n{zero}\
+                 if is_nan(x) {{ return 0xffffffffu; }}\n\
+                 return bits ^ (bitcast<u32>(bitcast<i32>(bits) >> 31u) | 0x80000000u);\n}}\n"
+            )
+        }
+        DType::I32 => "fn key(x: i32) -> u32 { return bitcast<u32>(x) ^ 0x80000000u; }\n".into(),
+        DType::U32 | DType::U8 | DType::Bool => "fn key(x: u32) -> u32 { return x; }\n".into(),
+        DType::I64 | DType::F64 => pair_key(dtype),
+    }
+}
+
+/// The same for pairs of words; both zeros have one key.
+fn pair_key(dtype: DType) -> String {
+    let signed = if dtype == DType::I64 {
+        "let w = x;"
+    } else {
+        "if double_is_nan(x) { return vec2(0xffffffffu); }\nlet w = double_key(x);"
+    };
+    format!("fn key(x: vec2<u32>) -> vec2<u32> {{\n{signed}\nreturn vec2(w.x, w.y ^ 0x80000000u);\n}}\n")
+}
