@@ -3,14 +3,16 @@
 //! Work is always cut into the same pieces, and partial results join in a fixed order; how many threads there
 //! are decides only who computes a piece. So results never depend on the number of threads.
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+mod crew;
+
+use crew::Crew;
 use std::cell::{Cell, RefCell};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use trueno_core::Result;
 
 /// Cost units (about one element of a simple loop, a quarter of a nanosecond) that a piece should have to be worth
-/// handing to another thread.
-const PIECE: usize = 1 << 16;
+/// taking by itself.
+const PIECE: usize = 1 << 14;
 
 thread_local! {
     static OVERRIDE: RefCell<Option<Pool>> = const { RefCell::new(None) };
@@ -22,16 +24,14 @@ thread_local! {
 struct Pool {
     threads: usize,
     /// The threads beside the one that calls; `None` if there are none.
-    workers: Option<Arc<ThreadPool>>,
+    crew: Option<Arc<Crew>>,
 }
 
 impl Pool {
     fn new(threads: usize) -> Pool {
-        let threads = threads.max(1);
-        let build = || ThreadPoolBuilder::new().num_threads(threads - 1).thread_name(|i| format!("trueno-{i}")).build();
         // If the system refuses threads, the work still gets done, on this one.
-        let workers = if threads > 1 { build().ok().map(Arc::new) } else { None };
-        Pool { threads: if workers.is_some() { threads } else { 1 }, workers }
+        let crew = Crew::new(threads.saturating_sub(1));
+        Pool { threads: if crew.is_some() { threads } else { 1 }, crew }
     }
 
     fn current() -> Pool {
@@ -159,30 +159,28 @@ fn hand_out<I: Iterator + Send>(pieces: I, count: usize, cost: usize, work: impl
 ///
 /// `work` is a trait object so that the machinery of threads is compiled once and not for each operation and type.
 fn share(count: usize, cost: usize, work: &(dyn Fn() + Sync)) {
-    let Some((pool, workers)) = workers(count, cost) else { return work() };
+    let Some((crew, others)) = others(count, cost) else { return work() };
     struct Done;
     impl Drop for Done {
         fn drop(&mut self) {
             SHARING.set(false);
         }
     }
-    pool.in_place_scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|_| work());
-        }
-        SHARING.set(true);
-        let _done = Done;
-        work();
-    });
+    SHARING.set(true);
+    let _done = Done;
+    crew.share(others, work);
 }
 
-/// The pool and how many of its threads to use, if `count` pieces of `cost` each are worth more than one thread.
-fn workers(count: usize, cost: usize) -> Option<(Arc<ThreadPool>, usize)> {
-    if count < 2 || count.saturating_mul(cost) < 2 * PIECE || SHARING.get() || rayon::current_thread_index().is_some() {
+/// The threads beside this one and how many of them to use, if `count` pieces of `cost` each are worth it.
+fn others(count: usize, cost: usize) -> Option<(Arc<Crew>, usize)> {
+    let cost = count.saturating_mul(cost);
+    if count < 2 || cost < crew::WARM || SHARING.get() || rayon::current_thread_index().is_some() {
         return None;
     }
-    let Pool { threads, workers } = Pool::current();
-    workers.map(|pool| (pool, (threads - 1).min(count - 1)))
+    let Pool { threads, crew } = Pool::current();
+    let crew = crew?;
+    let others = crew.worth_asking(cost, (threads - 1).min(count - 1));
+    (others > 0).then_some((crew, others))
 }
 
 /// A piece size for `len` elements of `cost` each: large enough to be worth a thread, small enough to balance. It
@@ -243,7 +241,7 @@ mod tests {
             assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(doomed)).is_err());
             for_each_piece(&mut out, 1, PIECE, |index, piece| piece[0] = index as u8);
             assert_eq!(out, [0, 1, 2, 3, 4, 5, 6, 7]);
-            assert!(workers(2, PIECE).is_some());
+            assert!(others(2, usize::MAX).is_some());
         });
     }
 
