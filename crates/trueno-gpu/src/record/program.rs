@@ -1,7 +1,7 @@
 //! The name of every shader that this crate can make.
 
 use super::Shader;
-use crate::{elementwise, loss, matmul, reduce, rows};
+use crate::{elementwise, loss, matmul, optim, random, reduce, rows};
 
 /// A shader, by what it computes and over which types and layouts. Equal programs are one pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -11,6 +11,8 @@ pub(crate) enum Program {
     Arg(reduce::Arg),
     Rows(rows::Program),
     Loss(loss::Program),
+    Random(random::Program),
+    Optim(optim::Program),
     Matmul(matmul::Program),
     /// Text of a test's own.
     #[cfg(test)]
@@ -26,6 +28,8 @@ impl Program {
             Self::Arg(program) => program.shader(),
             Self::Rows(program) => program.shader(),
             Self::Loss(program) => program.shader(),
+            Self::Random(program) => program.shader(),
+            Self::Optim(program) => program.shader(),
             Self::Matmul(program) => program.shader(),
             #[cfg(test)]
             Self::Text(text) => Shader { text: (*text).into(), reads: 0, writes: 1 },
@@ -47,6 +51,8 @@ mod tests {
         programs.extend(reduce::every_arg().map(Program::Arg));
         programs.extend(rows::every_program().map(Program::Rows));
         programs.extend(loss::every_program().map(Program::Loss));
+        programs.extend(random::every_program().map(Program::Random));
+        programs.extend(optim::every_program().map(Program::Optim));
         programs.extend(matmul::every_program().map(Program::Matmul));
         assert!(programs.len() > 250, "{}", programs.len());
         for program in programs {

@@ -1,0 +1,11 @@
+let p = parameter[i] * KEEP;
+g = g + p * WEIGHT_DECAY;
+let m = mean[i] + (g - mean[i]) * FRESH1;
+let v = square[i] * BETA2 + g * g * FRESH2;
+mean[i] = m;
+square[i] = v;
+var most = v;
+amsgrad most = vec4(nan_max(largest[i].x, v.x), nan_max(largest[i].y, v.y), nan_max(largest[i].z, v.z), nan_max(largest[i].w, v.w));
+amsgrad largest[i] = most;
+let root = vec4(ieee_sqrt(most.x), ieee_sqrt(most.y), ieee_sqrt(most.z), ieee_sqrt(most.w));
+parameter[i] = p - m / (root / ROOT_CORRECTION + EPS) * STEP_SIZE;
