@@ -21,6 +21,7 @@
 //! ```
 
 mod dense;
+pub mod conv;
 mod device;
 pub mod elementwise;
 pub mod loss;
@@ -35,6 +36,7 @@ pub mod rows;
 mod storage;
 #[cfg(test)]
 mod testing;
+mod tile;
 mod walk;
 
 pub use device::{Capabilities, Device, DeviceInfo, DeviceKind, Options, Selector, Stats};

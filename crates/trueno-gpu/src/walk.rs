@@ -83,6 +83,13 @@ pub(crate) fn slot(at: usize) -> String {
     format!("immediates.w[{}].{}", at / 4, ["x", "y", "z", "w"][at % 4])
 }
 
+/// A template with names replaced, the longest first, so that none is taken for the beginning of another.
+pub(crate) fn fill(template: &str, names: &[(&str, String)]) -> String {
+    let mut names: Vec<_> = names.iter().collect();
+    names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+    names.into_iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, value))
+}
+
 /// A template with its lines that begin with `each` repeated `count` times, `#` being the number.
 pub(crate) fn expand(template: &str, count: usize) -> String {
     let mut text = String::new();
@@ -110,6 +117,12 @@ mod tests {
         let axes = Axes::new([(2, 12), (3, 4), (1, 99), (4, 1)]);
         assert!(axes.is_dense() && axes.count() == 24);
         assert_eq!(Axes::new([(2, 1), (3, 2)]).rank(), 2);
+    }
+
+    #[test]
+    fn a_name_that_begins_another_leaves_it_alone() {
+        let names = [("SIZE", "1u".into()), ("SIZE_M", "2u".into())];
+        assert_eq!(fill("SIZE + SIZE_M", &names), "1u + 2u");
     }
 
     #[test]

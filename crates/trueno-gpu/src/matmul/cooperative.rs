@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use trueno_core::{DType, Result};
 
-use super::program::{Reading, slots};
+use super::program::slots;
 use super::{Job, OP, Program};
 use crate::device::Device;
 use crate::elementwise::cast;
 use crate::memory::{Buffer, View};
 use crate::record::{self, Launch, Shader};
+use crate::tile::Reading;
 use crate::walk::{IMMEDIATES, slot};
 
 /// Steps along K of one slice.

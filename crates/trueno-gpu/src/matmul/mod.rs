@@ -6,7 +6,7 @@ mod program;
 mod tests;
 
 use cooperative::Cooperative;
-use program::{Reading, SLICE, Tiled, slots};
+use program::{Tiled, slots};
 use trueno_core::table::{BinaryOp, ReduceOp, UnaryOp};
 use trueno_core::{DType, Dims, Error, Result, broadcast_shapes};
 
@@ -14,6 +14,7 @@ use crate::elementwise::{binary, cast, unary};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
 use crate::reduce::reduce;
+use crate::tile::{Reading, SLICE};
 
 /// A kernel of this family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

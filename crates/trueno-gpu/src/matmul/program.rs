@@ -9,21 +9,8 @@ use trueno_core::table::UnaryOp;
 use crate::elementwise::Formula;
 use crate::record::Shader;
 use crate::storage;
+use crate::tile::{self, Operand, Reading, SLICE};
 use crate::walk::{IMMEDIATES, slot};
-
-/// Steps along K of one slice.
-pub(super) const SLICE: usize = 8;
-
-/// How an operand's slices are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Reading {
-    /// Vectors of four along K.
-    AlongK,
-    /// Vectors of four along the other axis.
-    Across,
-    /// Single elements.
-    Single,
-}
 
 /// A matrix product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,17 +66,32 @@ impl Tiled {
             text += &format!("@group(0) @binding({reads}) var<storage, read_write> out: array<f32>;\n");
         }
         text += &batches(self.batch_rank);
-        text += &self.fetch("left", "a", 0, tile_m);
-        text += &self.fetch("right", "b", 1, tile_n);
+        let left = Operand {
+            side: "left",
+            name: "a",
+            reading: self.reading[0],
+            tile: tile_m,
+            size: slots::M,
+            steps: [slots::STRIDES, slots::STRIDES + 1],
+        };
+        let right = Operand {
+            side: "right",
+            name: "b",
+            reading: self.reading[1],
+            tile: tile_n,
+            size: slots::N,
+            steps: [slots::STRIDES + 3, slots::STRIDES + 2],
+        };
+        text += &(left.functions() + &right.functions());
         text += &self.epilogue();
-        let strides = [tile_m, tile_n].map(|tile| (tile + 4) / 4);
+        let strides = [tile_m, tile_n].map(tile::stride);
         text += &include_str!("tiled.wgsl")
             .replace("LEFT_TOTAL", &(2 * SLICE * strides[0]).to_string())
             .replace("RIGHT_TOTAL", &(2 * SLICE * strides[1]).to_string())
             .replace("LEFT_STRIDE", &format!("{}u", strides[0]))
             .replace("RIGHT_STRIDE", &format!("{}u", strides[1]))
-            .replace("ACCUMULATORS", &self.accumulators())
-            .replace("MULTIPLY", &self.multiply())
+            .replace("ACCUMULATORS", &tile::accumulators(self.blocks))
+            .replace("MULTIPLY", &tile::multiply(self.blocks))
             .replace("STORES", &self.stores())
             .replace("TILE_M", &format!("{tile_m}u"))
             .replace("TILE_N", &format!("{tile_n}u"))
@@ -101,97 +103,6 @@ impl Tiled {
             .replace("OFFSET_A", &slot(slots::OFFSETS))
             .replace("OFFSET_B", &slot(slots::OFFSETS + 1));
         Shader { text, reads, writes: 1 }
-    }
-
-    /// Functions that read four elements of a slice, and that put them into workgroup memory, which holds them by K.
-    fn fetch(&self, side: &str, operand: &str, at: usize, tile: usize) -> String {
-        // `i` counts along M or N.
-        let size = slot([slots::M, slots::N][at]);
-        let [step_i, step_k] = [[0, 1], [3, 2]][at].map(|stride| slot(slots::STRIDES + stride));
-        let stride = (tile + 4) / 4;
-        let quads = tile / 4;
-        let zero = "vec4<f32>(0.0)";
-        let (read, put) = match self.reading[at] {
-            Reading::AlongK => (
-                format!(
-                    "let i = i0 + thread / 2u; let k = k0 + (thread % 2u) * 4u;\n\
-                     if thread >= {}u || i >= {size} || k >= last {{ return {zero}; }}\n\
-                     return load_{operand}((base + i * {step_i} + k) / 4u);",
-                    tile * 2
-                ),
-                format!(
-                    "if thread >= {}u {{ return; }}\n\
-                     let i = thread / 2u; let at = (stage * 8u + (thread % 2u) * 4u) * {stride}u + i / 4u; let c = i % 4u;\n\
-                     {side}[at][c] = v.x; {side}[at + {stride}u][c] = v.y; \
-                     {side}[at + 2u * {stride}u][c] = v.z; {side}[at + 3u * {stride}u][c] = v.w;",
-                    tile * 2
-                ),
-            ),
-            Reading::Across => (
-                format!(
-                    "let i = i0 + (thread % {quads}u) * 4u; let k = k0 + thread / {quads}u;\n\
-                     if thread >= {}u || i >= {size} || k >= last {{ return {zero}; }}\n\
-                     return load_{operand}((base + i + k * {step_k}) / 4u);",
-                    quads * SLICE
-                ),
-                format!(
-                    "if thread >= {}u {{ return; }}\n\
-                     {side}[(stage * 8u + thread / {quads}u) * {stride}u + thread % {quads}u] = v;",
-                    quads * SLICE
-                ),
-            ),
-            Reading::Single => {
-                let mut read = format!("var v = {zero};\n");
-                let mut put = String::new();
-                for lane in 0..tile * SLICE / 256 {
-                    _ = writeln!(
-                        read,
-                        "{{ let e = thread + {}u; let i = i0 + e % {tile}u; let k = k0 + e / {tile}u;\n\
-                         if i < {size} && k < last {{ v[{lane}] = load_{operand}(base + i * {step_i} + k * {step_k}); }} }}",
-                        lane * 256
-                    );
-                    _ = writeln!(
-                        put,
-                        "{{ let e = thread + {}u; let i = e % {tile}u;\n\
-                         {side}[(stage * 8u + e / {tile}u) * {stride}u + i / 4u][i % 4u] = v[{lane}]; }}",
-                        lane * 256
-                    );
-                }
-                (read + "return v;", put)
-            }
-        };
-        format!(
-            "fn fetch_{side}(base: u32, i0: u32, k0: u32, last: u32, thread: u32) -> vec4<f32> {{\n{read}\n}}\n\
-             fn stash_{side}(stage: u32, thread: u32, v: vec4<f32>) {{\n{put}\n}}\n"
-        )
-    }
-
-    fn accumulators(&self) -> String {
-        let [down, across] = self.blocks;
-        let names =
-            (0..4 * down).flat_map(|row| (0..across).map(move |block| format!("var c{row}_{block} = vec4(0.0);\n")));
-        names.collect()
-    }
-
-    /// A slice's products, written out: drivers do not unroll the loop by themselves.
-    fn multiply(&self) -> String {
-        let [down, across] = self.blocks;
-        let [left, right] = self.tile().map(|tile| (tile + 4) / 4);
-        let mut text = String::new();
-        for k in 0..SLICE {
-            text += "{\n";
-            (0..down).for_each(|i| _ = writeln!(text, "let a{i} = left[at_left + {}u];", k * left + i * 16));
-            (0..across).for_each(|j| _ = writeln!(text, "let b{j} = right[at_right + {}u];", k * right + j * 16));
-            for row in 0..4 * down {
-                let lane = ["x", "y", "z", "w"][row % 4];
-                for block in 0..across {
-                    let c = format!("c{row}_{block}");
-                    _ = writeln!(text, "{c} = fma(vec4(a{}.{lane}), b{block}, {c});", row / 4);
-                }
-            }
-            text += "}\n";
-        }
-        text
     }
 
     /// What is done to four neighbours before they are stored.

@@ -11,6 +11,7 @@ pub use view::View;
 
 pub(crate) use pool::{Pool, Raw, create_buffer};
 pub(crate) use staging::Staging;
+pub(crate) use view::Whole;
 
 use trueno_core::{DType, Error, Result};
 

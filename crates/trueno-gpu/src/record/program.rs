@@ -1,7 +1,7 @@
 //! The name of every shader that this crate can make.
 
 use super::Shader;
-use crate::{elementwise, loss, matmul, optim, random, reduce, rows};
+use crate::{conv, elementwise, loss, matmul, optim, random, reduce, rows};
 
 /// A shader, by what it computes and over which types and layouts. Equal programs are one pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +14,7 @@ pub(crate) enum Program {
     Random(random::Program),
     Optim(optim::Program),
     Matmul(matmul::Program),
+    Conv(conv::Program),
     /// Text of a test's own.
     #[cfg(test)]
     Text(&'static str),
@@ -31,6 +32,7 @@ impl Program {
             Self::Random(program) => program.shader(),
             Self::Optim(program) => program.shader(),
             Self::Matmul(program) => program.shader(),
+            Self::Conv(program) => program.shader(),
             #[cfg(test)]
             Self::Text(text) => Shader { text: (*text).into(), reads: 0, writes: 1 },
         }
@@ -54,6 +56,7 @@ mod tests {
         programs.extend(random::every_program().map(Program::Random));
         programs.extend(optim::every_program().map(Program::Optim));
         programs.extend(matmul::every_program().map(Program::Matmul));
+        programs.extend(conv::every_program().map(Program::Conv));
         assert!(programs.len() > 250, "{}", programs.len());
         for program in programs {
             let Shader { text, reads, writes } = program.shader();
