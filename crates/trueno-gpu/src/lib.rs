@@ -30,6 +30,7 @@ mod memory;
 pub mod optim;
 mod order;
 pub mod random;
+pub mod pool;
 mod record;
 pub mod reduce;
 pub mod rows;

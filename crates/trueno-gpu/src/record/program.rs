@@ -1,7 +1,7 @@
 //! The name of every shader that this crate can make.
 
 use super::Shader;
-use crate::{conv, elementwise, loss, matmul, optim, random, reduce, rows};
+use crate::{conv, elementwise, loss, matmul, optim, pool, random, reduce, rows};
 
 /// A shader, by what it computes and over which types and layouts. Equal programs are one pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +15,7 @@ pub(crate) enum Program {
     Optim(optim::Program),
     Matmul(matmul::Program),
     Conv(conv::Program),
+    Pool(pool::Program),
     /// Text of a test's own.
     #[cfg(test)]
     Text(&'static str),
@@ -33,6 +34,7 @@ impl Program {
             Self::Optim(program) => program.shader(),
             Self::Matmul(program) => program.shader(),
             Self::Conv(program) => program.shader(),
+            Self::Pool(program) => program.shader(),
             #[cfg(test)]
             Self::Text(text) => Shader { text: (*text).into(), reads: 0, writes: 1 },
         }
@@ -57,6 +59,7 @@ mod tests {
         programs.extend(optim::every_program().map(Program::Optim));
         programs.extend(matmul::every_program().map(Program::Matmul));
         programs.extend(conv::every_program().map(Program::Conv));
+        programs.extend(pool::every_program().map(Program::Pool));
         assert!(programs.len() > 250, "{}", programs.len());
         for program in programs {
             let Shader { text, reads, writes } = program.shader();
