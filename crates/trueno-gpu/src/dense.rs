@@ -22,6 +22,12 @@ impl<'a> Dense<'a> {
         Ok(Self::Copied(contiguous(x)?))
     }
 
+    /// The elements of a view for a kernel that reads its buffer from the beginning.
+    pub fn from_start(x: &View<'a>) -> Result<Self> {
+        // Only 0 is a multiple of so much.
+        Self::new(x, usize::MAX)
+    }
+
     /// The same in another type, if it is another.
     pub fn in_type(x: &View<'a>, dtype: DType, align: usize) -> Result<Self> {
         if x.buffer().dtype() == dtype { Self::new(x, align) } else { Ok(Self::Copied(cast(x, dtype)?)) }

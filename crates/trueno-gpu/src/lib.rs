@@ -20,8 +20,9 @@
 //! # }
 //! ```
 
-mod dense;
+pub mod batch_norm;
 pub mod conv;
+mod dense;
 mod device;
 pub mod elementwise;
 pub mod loss;
@@ -29,8 +30,8 @@ pub mod matmul;
 mod memory;
 pub mod optim;
 mod order;
-pub mod random;
 pub mod pool;
+pub mod random;
 mod record;
 pub mod reduce;
 pub mod rows;

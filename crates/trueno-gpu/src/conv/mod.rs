@@ -20,9 +20,10 @@ use program::{Gather, Images, Weights, slots};
 use trueno_core::table::ReduceOp;
 use trueno_core::{DType, Error, Layout, Result};
 
+use crate::dense::Dense;
 use crate::device::Device;
 use crate::elementwise::{cast, contiguous};
-use crate::memory::{Buffer, View, Whole};
+use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
 use crate::reduce::reduce;
 use crate::tile::{Reading, SLICE};
@@ -229,7 +230,7 @@ impl Product<'_> {
         if output.is_empty() || positions == 0 {
             return Ok(());
         }
-        let bias = self.bias.map(Whole::of).transpose()?;
+        let bias = self.bias.map(Dense::from_start).transpose()?;
         let mut immediates = self.immediates(&windows)?;
         if self.is_direct() {
             let program = Program::Direct { dtype: self.dtype, bias: bias.is_some() };
@@ -265,13 +266,13 @@ impl Product<'_> {
         &self,
         program: Program,
         weight: &View<'_>,
-        bias: Option<&Whole<'_>>,
+        bias: Option<&Dense<'_>>,
         output: &Buffer,
         immediates: Immediates,
         groups: [u32; 3],
     ) -> Result<()> {
         let operands = [weight.buffer(), self.image.buffer()];
-        let reads: Vec<&Buffer> = operands.into_iter().chain(bias.map(Whole::buffer)).collect();
+        let reads: Vec<&Buffer> = operands.into_iter().chain(bias.map(Dense::buffer)).collect();
         let program = record::Program::Conv(program);
         Launch { op: self.op, program, reads: &reads, writes: &[output], immediates, groups }.record(output.device())
     }

@@ -11,7 +11,6 @@ pub use view::View;
 
 pub(crate) use pool::{Pool, Raw, create_buffer};
 pub(crate) use staging::Staging;
-pub(crate) use view::Whole;
 
 use trueno_core::{DType, Error, Result};
 

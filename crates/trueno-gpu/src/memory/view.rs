@@ -3,7 +3,6 @@
 use trueno_core::{Error, Layout, Result};
 
 use super::Buffer;
-use crate::elementwise::contiguous;
 
 /// Elements of a buffer where a layout says they lie: any transposed, sliced, flipped or broadcast view.
 ///
@@ -75,29 +74,5 @@ impl<'a> View<'a> {
     /// Sizes of the axes.
     pub fn shape(&self) -> &[usize] {
         self.layout.shape()
-    }
-}
-
-/// A buffer that is read from its beginning, in order.
-#[derive(Debug)]
-pub(crate) enum Whole<'a> {
-    /// The buffer of a view that is all of it.
-    Own(&'a Buffer),
-    /// A copy of another view's elements.
-    Copy(Buffer),
-}
-
-impl<'a> Whole<'a> {
-    /// The elements of a view, copied if they do not lie so.
-    pub fn of(x: &View<'a>) -> Result<Self> {
-        let is_whole = x.layout().is_contiguous() && x.layout().offset() == 0;
-        if is_whole { Ok(Self::Own(x.buffer())) } else { contiguous(x).map(Self::Copy) }
-    }
-
-    pub fn buffer(&self) -> &Buffer {
-        match self {
-            Self::Own(buffer) => buffer,
-            Self::Copy(buffer) => buffer,
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! The name of every shader that this crate can make.
 
 use super::Shader;
-use crate::{conv, elementwise, loss, matmul, optim, pool, random, reduce, rows};
+use crate::{batch_norm, conv, elementwise, loss, matmul, optim, pool, random, reduce, rows};
 
 /// A shader, by what it computes and over which types and layouts. Equal programs are one pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,6 +16,7 @@ pub(crate) enum Program {
     Matmul(matmul::Program),
     Conv(conv::Program),
     Pool(pool::Program),
+    BatchNorm(batch_norm::Program),
     /// Text of a test's own.
     #[cfg(test)]
     Text(&'static str),
@@ -35,6 +36,7 @@ impl Program {
             Self::Matmul(program) => program.shader(),
             Self::Conv(program) => program.shader(),
             Self::Pool(program) => program.shader(),
+            Self::BatchNorm(program) => program.shader(),
             #[cfg(test)]
             Self::Text(text) => Shader { text: (*text).into(), reads: 0, writes: 1 },
         }
@@ -60,6 +62,7 @@ mod tests {
         programs.extend(matmul::every_program().map(Program::Matmul));
         programs.extend(conv::every_program().map(Program::Conv));
         programs.extend(pool::every_program().map(Program::Pool));
+        programs.extend(batch_norm::every_program().map(Program::BatchNorm));
         assert!(programs.len() > 250, "{}", programs.len());
         for program in programs {
             let Shader { text, reads, writes } = program.shader();
