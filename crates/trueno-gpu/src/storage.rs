@@ -65,7 +65,7 @@ pub(crate) fn four(dtype: DType) -> &'static str {
 }
 
 /// The type of WGSL that four elements of `dtype` are once they are loaded.
-fn four_type(dtype: DType) -> String {
+pub(crate) fn four_type(dtype: DType) -> String {
     if is_pair(dtype) { "Pairs".into() } else { format!("vec4<{}>", element_type(dtype)) }
 }
 

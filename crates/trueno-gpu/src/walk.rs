@@ -3,6 +3,9 @@
 use smallvec::SmallVec;
 use trueno_core::{Error, Result};
 
+use crate::device::Device;
+use crate::record::{Immediates, grid};
+
 /// A count or position as shaders have it.
 pub(crate) fn index(op: &'static str, value: usize) -> Result<u32> {
     u32::try_from(value).map_err(|_| Error::Argument {
@@ -72,6 +75,53 @@ pub(crate) fn position(name: &str, rank: usize, first: usize) -> String {
         }
     }
     format!("fn {name}(i: u32) -> u32 {{ {body} return at; }}\n")
+}
+
+/// WGSL of a kernel whose threads each store four neighbouring results in `out`, of a type whose four are made by `four`. It
+/// calls `element(i)`, or where `vectors` says that four lie on one line, `vector(i)` of the first of them; `count` is the slot of
+/// how many there are.
+pub(crate) fn store_fours(four: &str, vectors: bool, count: usize) -> String {
+    let value = if vectors {
+        "vector(first)".into()
+    } else {
+        let elements = ["first", "min(first + 1u, last)", "min(first + 2u, last)", "min(first + 3u, last)"];
+        format!("{four}({})", elements.map(|at| format!("element({at})")).join(", "))
+    };
+    format!(
+        "@compute @workgroup_size({FOURS})\n\
+         fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, \
+         @builtin(local_invocation_index) thread: u32) {{\n\
+         let i = (group.y * groups.x + group.x) * {FOURS}u + thread;\nlet first = i * 4u;\n\
+         if first >= {count} {{ return; }}\nlet last = {count} - 1u;\nstore_out(i, {value});\n}}\n",
+        count = slot(count),
+    )
+}
+
+/// Threads of a workgroup of [`store_fours`].
+pub(crate) const FOURS: usize = 256;
+
+/// The workgroups that [`store_fours`] wants for so many results.
+pub(crate) fn groups_of_fours(device: &Device, count: usize) -> [u32; 3] {
+    grid(device, count.div_ceil(4 * FOURS))
+}
+
+/// Writes words of axes into the immediates from a slot on.
+///
+/// # Errors
+/// [`Error::Argument`], naming `op`, if there are too many.
+pub(crate) fn write_axes<'a>(
+    op: &'static str,
+    immediates: &mut Immediates,
+    first: usize,
+    axes: impl IntoIterator<Item = &'a Axes>,
+) -> Result<()> {
+    let words: SmallVec<[u32; 32]> = axes.into_iter().flat_map(Axes::words).collect();
+    let Some(slots) = immediates.get_mut(first..first + words.len()) else {
+        let reason = format!("its layout has {} axes that do not merge; copy it first", words.len() / 2).into();
+        return Err(Error::Argument { op, reason });
+    };
+    slots.copy_from_slice(&words);
+    Ok(())
 }
 
 /// The declaration of the immediates, as words.

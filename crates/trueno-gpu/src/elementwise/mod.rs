@@ -153,17 +153,24 @@ pub fn contiguous(x: &View<'_>) -> Result<Buffer> {
 pub fn fill(device: &Device, dtype: DType, len: usize, value: f64) -> Result<Buffer> {
     let result = Buffer::new(device, "full", dtype, len)?;
     let scalar = computes_in("full", Formula::Fill, dtype)?;
-    let words = match dtype {
-        DType::I64 => halves(value as i64 as u64),
-        DType::F64 => halves(value.to_bits()),
-        DType::Bool => [u32::from(value != 0.0), 0],
-        DType::U8 => [u32::from(value as u8), 0],
-        DType::F32 | DType::F16 | DType::BF16 | DType::I32 | DType::U32 => [storage::word(scalar, value), 0],
-    };
+    let words = words_of(dtype, value);
     let program =
         Program { formula: Formula::Fill, scalar, operands: SmallVec::new(), result: dtype, rank: 0, aligned: true };
     launch("full", program, words, &[], &result, &[])?;
     Ok(result)
+}
+
+/// A value of `dtype` as what a shader computes in, or as its two words.
+pub(crate) fn words_of(dtype: DType, value: f64) -> [u32; 2] {
+    match dtype {
+        DType::I64 => halves(value as i64 as u64),
+        DType::F64 => halves(value.to_bits()),
+        DType::Bool => [u32::from(value != 0.0), 0],
+        DType::U8 => [u32::from(value as u8), 0],
+        DType::F32 | DType::F16 | DType::BF16 => [storage::word(Scalar::F32, value), 0],
+        DType::I32 => [storage::word(Scalar::I32, value), 0],
+        DType::U32 => [storage::word(Scalar::U32, value), 0],
+    }
 }
 
 /// The lower and the upper word.

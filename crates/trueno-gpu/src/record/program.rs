@@ -1,7 +1,7 @@
 //! The name of every shader that this crate can make.
 
 use super::Shader;
-use crate::{batch_norm, conv, elementwise, loss, matmul, optim, pool, random, reduce, rows};
+use crate::{batch_norm, conv, elementwise, index, loss, matmul, movement, optim, pool, random, reduce, rows};
 
 /// A shader, by what it computes and over which types and layouts. Equal programs are one pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -11,6 +11,8 @@ pub(crate) enum Program {
     Arg(reduce::Arg),
     Rows(rows::Program),
     Loss(loss::Program),
+    Index(index::Program),
+    Movement(movement::Program),
     Random(random::Program),
     Optim(optim::Program),
     Matmul(matmul::Program),
@@ -31,6 +33,8 @@ impl Program {
             Self::Arg(program) => program.shader(),
             Self::Rows(program) => program.shader(),
             Self::Loss(program) => program.shader(),
+            Self::Index(program) => program.shader(),
+            Self::Movement(program) => program.shader(),
             Self::Random(program) => program.shader(),
             Self::Optim(program) => program.shader(),
             Self::Matmul(program) => program.shader(),
@@ -59,6 +63,8 @@ mod tests {
         programs.extend(loss::every_program().map(Program::Loss));
         programs.extend(random::every_program().map(Program::Random));
         programs.extend(optim::every_program().map(Program::Optim));
+        programs.extend(index::every_program().map(Program::Index));
+        programs.extend(movement::every_program().map(Program::Movement));
         programs.extend(matmul::every_program().map(Program::Matmul));
         programs.extend(conv::every_program().map(Program::Conv));
         programs.extend(pool::every_program().map(Program::Pool));
