@@ -1,6 +1,7 @@
 //! What a node keeps of the forward pass: as little as its gradient will ask for.
 
 use crate::reads::{self, CENTER, ELEMENT, RESULT};
+use trueno_core::fuse::MAX_OPERANDS;
 use trueno_core::table::{ReduceGrad, Saves};
 use trueno_tensor::Op;
 
@@ -14,7 +15,7 @@ pub(crate) struct Keeps {
 
 enum Inputs {
     None,
-    These([bool; 3]),
+    These([bool; MAX_OPERANDS]),
     All,
 }
 
@@ -23,11 +24,11 @@ impl Keeps {
     const EVERYTHING: Keeps = Keeps { inputs: Inputs::All, output: true, saved: true };
 
     const fn inputs(first: bool, second: bool) -> Keeps {
-        Keeps { inputs: Inputs::These([first, second, false]), ..Keeps::NOTHING }
+        Keeps { inputs: Inputs::These([first, second, false, false, false, false]), ..Keeps::NOTHING }
     }
 
     fn reads(reads: reads::Reads) -> Keeps {
-        Keeps { inputs: Inputs::These([0, 1, 2].map(|i| reads.contains(i))), ..Keeps::NOTHING }
+        Keeps { inputs: Inputs::These(std::array::from_fn(|i| reads.contains(i))), ..Keeps::NOTHING }
     }
 
     pub(crate) fn input(&self, index: usize) -> bool {
@@ -48,6 +49,11 @@ pub(crate) fn keeps(op: &Op, tracked: impl Fn(usize) -> bool) -> Keeps {
             Saves::Output => Keeps { output: true, ..Keeps::NOTHING },
         },
         Op::Binary(row) => Keeps::reads(reads::binary(*row, tracked(0), tracked(1))),
+        Op::Fused(fusion) => {
+            let listing = fusion.listing();
+            let wanted: Vec<bool> = (0..listing.operands()).map(tracked).collect();
+            Keeps::reads(reads::fused(listing, &wanted))
+        }
         Op::Ternary(row) => Keeps::reads(reads::ternary(*row, [tracked(0), tracked(1), tracked(2)])),
         Op::Reduce(reduction) => match reduction.op.grad() {
             ReduceGrad::Elementwise => {

@@ -3,6 +3,7 @@
 //! A rule of `g` alone (a sum's, a mean's) keeps nothing of the forward pass, one of `g * b` keeps `b`. The table
 //! need not say which: evaluating the rule on [`Reads`] finds out.
 
+use trueno_core::fuse::Listing;
 use trueno_core::math::{Arith, Math};
 use trueno_core::table::{
     BinaryOp, BinaryRow, BinaryVisitor, ReduceOp, ReduceRow, ReduceVisitor, TernaryOp, TernaryRow, TernaryVisitor,
@@ -55,6 +56,14 @@ pub(crate) fn ternary(op: TernaryOp, wanted: [bool; 3]) -> Reads {
         }
     }
     op.dispatch(Probe(wanted))
+}
+
+/// What the gradients of a formula by the wanted operands read of the operands.
+pub(crate) fn fused(listing: &Listing, wanted: &[bool]) -> Reads {
+    let operands: Vec<Reads> = (0..listing.operands()).map(Reads::operand).collect();
+    let numbers = vec![Reads::NOTHING; listing.parameters()];
+    let gradients = listing.gradients(&operands, &numbers, Reads::NOTHING, wanted);
+    gradients.into_iter().flatten().fold(Reads::NOTHING, Reads::and)
 }
 
 /// What the elementwise gradient of a reduction reads: [`ELEMENT`], [`CENTER`], [`RESULT`].
@@ -171,6 +180,7 @@ impl Math for Reads {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use trueno_core::fuse::Step;
 
     #[test]
     fn rules_read_what_their_formulas_name() {
@@ -178,6 +188,9 @@ mod tests {
         assert_eq!(binary(BinaryOp::Mul, true, false), Reads::operand(1));
         assert_eq!(binary(BinaryOp::Div, true, true), Reads(0b11));
         assert_eq!(ternary(TernaryOp::Fma, [false, false, true]), Reads::NOTHING);
+        let affine = Listing::new(3, 0, |x, _| x[0].mul(x[1]).output().add(x[2]).output());
+        assert_eq!(fused(&affine, &[true, false, true]), Reads::operand(1));
+        assert_eq!(fused(&affine, &[false, false, true]), Reads::NOTHING);
         assert_eq!(reduce(ReduceOp::Mean), Reads::NOTHING);
         assert_eq!(reduce(ReduceOp::Var), Reads(0b011));
         assert!(reduce(ReduceOp::NormL2).contains(RESULT));

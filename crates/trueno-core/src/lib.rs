@@ -29,6 +29,7 @@ extern crate std;
 
 mod dtype;
 mod error;
+pub mod fuse;
 mod layout;
 pub mod math;
 mod random;

@@ -33,6 +33,7 @@ mod device;
 mod dyn_tensor;
 mod engine;
 mod exec;
+pub mod fused;
 mod op;
 mod parallel;
 mod record;
@@ -63,5 +64,5 @@ pub use trueno_core as core;
 
 /// What most programs need, in one import.
 pub mod prelude {
-    pub use crate::{Device, Rng, Tensor, concat, i, stack, tensor};
+    pub use crate::{Device, Rng, Tensor, concat, fuse, i, stack, tensor};
 }

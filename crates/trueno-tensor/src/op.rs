@@ -1,6 +1,7 @@
 //! Operations as values: what the engine executes, the tape records and bindings name.
 
 use crate::DynTensor;
+use crate::fused::Fusion;
 use smallvec::SmallVec;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -168,6 +169,8 @@ pub enum Op {
         /// Elements from one window's first to the next one's.
         step: usize,
     },
+    /// A formula of the user's own, `fuse!`: as many operands as it has, broadcast together.
+    Fused(Fusion),
     /// A user's function.
     Custom(Arc<dyn Function>),
 }
@@ -440,6 +443,7 @@ impl Op {
             Op::SliceScatter(..) => Row::Family(Family::SliceScatter),
             Op::Broadcast(_) => Row::Family(Family::Broadcast),
             Op::Flip(_) => Row::Family(Family::Flip),
+            Op::Fused(_) => Row::Family(Family::Fused),
             Op::Custom(_) => Row::Family(Family::Custom),
         }
     }

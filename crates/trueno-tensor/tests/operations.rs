@@ -119,6 +119,10 @@ fn example(family: Family, size: usize) -> (Op, Vec<DynTensor>) {
         Family::NonZero => (Op::NonZero, vec![x()]),
         Family::Unfold => (Op::Unfold { axis: 0, size: 3, step: 2 }, vec![x()]),
         Family::Flip => (Op::Flip(smallvec![0, 1]), vec![x()]),
+        Family::Fused => {
+            let fusion = trueno_tensor::fuse!(|a, b| (a * b + 0.5).sigmoid() - b).fusion();
+            (Op::Fused(fusion), vec![x(), numbers(&[64])])
+        }
         Family::Custom => (Op::Custom(Arc::new(Doubled)), vec![x()]),
     }
 }

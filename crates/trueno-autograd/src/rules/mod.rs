@@ -6,6 +6,7 @@
 mod attention;
 mod conv;
 mod elementwise;
+mod fused;
 mod index;
 mod loss;
 mod matmul;
@@ -156,6 +157,7 @@ pub(crate) fn gradients(step: Step<'_>) -> Result<Grads> {
         Op::SliceScatter(_, items) => step.each(|_| step.g.slice(items)),
         Op::Broadcast(_) => step.each(|i| shape::sum_to(&step.g, step.shape(i))),
         Op::Flip(axes) => views::flip(axes, &step),
+        Op::Fused(fusion) => fused::fused(fusion, &step.widened()?),
         Op::Custom(function) => custom(function.as_ref(), &step),
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use trueno_autograd::{Autograd, GradOptions, GradcheckOptions, checkpoint, gradcheck, gradgradcheck, grads};
 use trueno_core::table::{BinaryOp, Family, Gradient, UnaryOp};
 use trueno_core::{DType, Dims, Result, SliceItem};
+use trueno_tensor::fused::Fusion;
 use trueno_tensor::{
     AttentionConfig, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme,
-    Function, Op, Pool2dConfig, apply,
+    Function, Op, Pool2dConfig, apply, fuse,
 };
 
 type Checked = dyn Fn(&[DynTensor]) -> Result<DynTensor>;
@@ -146,6 +147,7 @@ fn cases(family: Family) -> Vec<Case> {
                 op_case(Op::SliceScatter(Dims::from_slice(x.shape()), items.into()), &[part])
             })
             .collect(),
+        Family::Fused => formulas(),
         Family::Custom => customs(),
     }
 }
@@ -156,6 +158,29 @@ fn along_axes(op: impl Fn(usize) -> Op) -> Vec<Case> {
         op_case(op(1), &[transposed(&[3, 2], 1)]),
         op_case(op(1), &[normal(&[2, 3, 2], 2)]),
         op_case(op(1), &[normal(&[0, 3], 3)]),
+    ]
+}
+
+/// Formulas of `fuse!` with steps of every kind, away from their kinks.
+fn formulas() -> Vec<Case> {
+    let scale = 0.7;
+    let smooth = fuse!(|a, b, c| (a * b + c * scale).tanh() / (b.square() + 1.0) - a);
+    let rows = fuse!(|a, b, c| {
+        let s = a.silu();
+        s * s + b.gelu().fma(s, c.exp()) + a.hypot(b + 2.0)
+    });
+    let chosen = fuse!(|a, b| (a + 2.0).gt(b).select(a * b, b.square()) + b.powf(2.0));
+    let fused = |fusion: Fusion, inputs: &[DynTensor]| op_case(Op::Fused(fusion), inputs);
+    let (a, b, c) = (normal(&[2, 3], 0), normal(&[3], 1), normal(&[2, 1], 2));
+    vec![
+        fused(smooth.fusion(), &[a.clone(), b.clone(), c.clone()]),
+        fused(smooth.fusion(), &[a.detach(), b.clone(), c.detach()]),
+        fused(smooth.fusion(), &[transposed(&[3, 2], 3), normal(&[], 4), c.clone()]),
+        fused(smooth.fusion(), &[normal(&[0, 2], 0), normal(&[2], 1), normal(&[1], 2)]),
+        fused(rows.fusion(), &[a.clone(), b.clone(), c]),
+        fused(rows.fusion(), &[normal(&[], 5), normal(&[], 6), normal(&[], 7)]),
+        fused(chosen.fusion(), &[a, leaf(&[3], [0.5, 1.5], &[], 1)]),
+        fused(fuse!(|x| x.sigmoid().ln() * 2.0 - x).fusion(), &[b]),
     ]
 }
 

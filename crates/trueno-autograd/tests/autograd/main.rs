@@ -3,6 +3,7 @@
 mod checkpoint;
 mod checks;
 mod families;
+mod fused;
 mod in_place;
 mod rows;
 mod samples;

@@ -124,6 +124,26 @@ pub fn predicate<const N: usize>(
     arena.function(name, parameters, "bool", result)
 }
 
+/// A WGSL function of `f32` parameters that gives several results, as an array; a single one as itself.
+pub(crate) fn functions(
+    name: &str,
+    parameters: &[String],
+    build: impl for<'a> FnOnce(&[Expr<'a>]) -> Vec<Expr<'a>>,
+) -> String {
+    let arena = Arena::new(Scalar::F32);
+    let names: Vec<&str> = parameters.iter().map(String::as_str).collect();
+    let results = build(&names.iter().map(|p| arena.parameter(p)).collect::<Vec<_>>());
+    match results[..] {
+        [result] => arena.function(name, &names, "f32", result),
+        _ => {
+            let gives = format!("array<f32, {}>", results.len());
+            let list: Vec<String> = results.iter().map(|result| format!("v{}", result.id)).collect();
+            let array = arena.push(format!("{gives}({})", list.join(", ")));
+            arena.function(name, &names, &gives, array)
+        }
+    }
+}
+
 /// An expression of a function body, of the function's type.
 #[derive(Clone, Copy, Debug)]
 pub struct Expr<'a> {

@@ -94,6 +94,8 @@ macro_rules! family_table {
             Flip flip { grad: yes; tolerance: 0.0, 0.0; }
             /// Windows of an axis, as a new last axis; a view (PyTorch's `unfold`).
             Unfold unfold { grad: yes; tolerance: 0.0, 0.0; cancels: gradient; }
+            /// A formula of rows that is one kernel: a closure given to `fuse!`. Its steps say how precise it is.
+            Fused fused { grad: yes; tolerance: 0.0, 0.0; }
             /// A user's function with a gradient of its own; checkpointing is one.
             Custom custom { grad: yes; tolerance: 0.0, 0.0; }
         }

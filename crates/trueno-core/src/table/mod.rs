@@ -33,12 +33,12 @@
 //! `dual` (differentiate the formula, keep the input), `input(x, g) => ...`, `output(y, g) => ...`,
 //! `nothing(_x, g) => ...` (what the rule needs kept, and the rule), or `zero`.
 
-mod binary;
-mod compare;
+pub(crate) mod binary;
+pub(crate) mod compare;
 mod family;
 mod reduce;
-mod ternary;
-mod unary;
+pub(crate) mod ternary;
+pub(crate) mod unary;
 
 pub use binary::{ArithBinaryRow, ArithBinaryVisitor, BinaryOp, BinaryRow, BinaryVisitor};
 pub use compare::{CompareOp, CompareRow, CompareVisitor};

@@ -5,47 +5,47 @@ use core::marker::PhantomData;
 use super::Operand;
 use crate::simd::{MAX_LANES, Real, RealVector};
 
-/// The most operands that a formula has.
+/// The most operands that a row has.
 pub(super) const MAX_OPERANDS: usize = 3;
 
 /// One operand: `step` is 1 for a slice and 0 for a block that holds a scalar.
 #[derive(Clone, Copy)]
-struct Source<T> {
-    pointer: *const T,
-    step: usize,
+pub(super) struct Source<T> {
+    pub pointer: *const T,
+    pub step: usize,
 }
 
 /// A block of `MAX_LANES` copies or elements per operand.
-type Blocks<T> = [[T; MAX_LANES]; MAX_OPERANDS];
+pub(super) type Blocks<T, const N: usize> = [[T; MAX_LANES]; N];
 
-/// What a kernel reads and writes: `length` elements, a multiple of `MAX_LANES`.
+/// What a kernel of up to `N` operands reads and writes: `length` elements, a multiple of `MAX_LANES`.
 ///
 /// Operands may be the result's own memory, so all access is through pointers.
-pub(super) struct Job<'a, T> {
+pub(super) struct Job<'a, T, const N: usize = MAX_OPERANDS> {
     out: *mut T,
     length: usize,
-    sources: [Source<T>; MAX_OPERANDS],
+    sources: [Source<T>; N],
     memory: PhantomData<&'a mut [T]>,
 }
 
-impl<T: Real> Job<'_, T> {
+impl<T: Real, const N: usize> Job<'_, T, N> {
     /// Runs `kernel` over whole blocks of the operands, then over the rest, padded with zeros to one block.
     ///
     /// The rest goes through the same code as the body, whatever the instruction set.
     ///
     /// # Panics
     /// If a slice has another length than `out`.
-    pub fn run(operands: &[Operand<'_, T>], out: &mut [T], kernel: &dyn Fn(Job<'_, T>)) {
-        assert!(operands.len() <= MAX_OPERANDS);
+    pub fn run(operands: &[Operand<'_, T>], out: &mut [T], kernel: &dyn Fn(Job<'_, T, N>)) {
+        assert!(operands.len() <= N);
         for operand in operands {
             operand.check(out.len());
         }
         let rest = out.len() % MAX_LANES;
         let whole = out.len() - rest;
         if whole > 0 {
-            let blocks = scalar_blocks(operands);
+            let blocks: Blocks<T, N> = scalar_blocks(operands);
             let (pointer, length) = (out.as_mut_ptr(), whole);
-            let mut sources = [Source { pointer: pointer.cast_const(), step: 1 }; MAX_OPERANDS];
+            let mut sources = [Source { pointer: pointer.cast_const(), step: 1 }; N];
             for ((source, operand), block) in sources.iter_mut().zip(operands).zip(&blocks) {
                 match operand {
                     Operand::Slice(values) => source.pointer = values.as_ptr(),
@@ -57,7 +57,7 @@ impl<T: Real> Job<'_, T> {
         }
         if rest > 0 {
             let mut result = [T::ZERO; MAX_LANES];
-            let mut blocks = scalar_blocks(operands);
+            let mut blocks: Blocks<T, N> = scalar_blocks(operands);
             for (operand, block) in operands.iter().zip(&mut blocks) {
                 match operand {
                     Operand::Slice(values) => block[..rest].copy_from_slice(&values[whole..]),
@@ -82,8 +82,8 @@ impl<T: Real> Job<'_, T> {
     /// # Safety
     /// `at + LANES` must be at most the length.
     #[inline(always)]
-    pub unsafe fn load<V: RealVector<Elem = T>>(&self, token: V::Token, count: usize, at: usize) -> [V; MAX_OPERANDS] {
-        let mut vectors = [V::splat(token, T::ZERO); MAX_OPERANDS];
+    pub unsafe fn load<V: RealVector<Elem = T>>(&self, token: V::Token, count: usize, at: usize) -> [V; N] {
+        let mut vectors = [V::splat(token, T::ZERO); N];
         let mut index = 0;
         while index < count {
             let Source { pointer, step } = self.sources[index];
@@ -106,8 +106,8 @@ impl<T: Real> Job<'_, T> {
 }
 
 /// The scalars among the operands, each repeated through a block.
-fn scalar_blocks<T: Real>(operands: &[Operand<'_, T>]) -> Blocks<T> {
-    let mut blocks = [[T::ZERO; MAX_LANES]; MAX_OPERANDS];
+pub(super) fn scalar_blocks<T: Real, const N: usize>(operands: &[Operand<'_, T>]) -> Blocks<T, N> {
+    let mut blocks = [[T::ZERO; MAX_LANES]; N];
     for (operand, block) in operands.iter().zip(&mut blocks) {
         if let Operand::Scalar(value) = operand {
             block.fill(*value);

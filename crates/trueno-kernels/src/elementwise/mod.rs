@@ -7,6 +7,7 @@
 mod compare;
 mod convert;
 mod formula;
+mod fused;
 mod half;
 mod integer;
 mod job;
@@ -20,6 +21,7 @@ use crate::simd::Real;
 
 pub use compare::ElementKernels;
 pub use convert::convert;
+pub use fused::{FusedKernels, fused, fused_grad};
 pub use integer::{Integer, binary_int, unary_int};
 pub use real::RealKernels;
 
@@ -48,6 +50,7 @@ impl<'a, T: Copy> Operand<'a, T> {
 
     /// # Panics
     /// If the operand is a slice of another length than `length`.
+    #[inline]
     fn check(&self, length: usize) {
         if let Operand::Slice(values) = self {
             assert_eq!(values.len(), length, "an operand is as long as the result");

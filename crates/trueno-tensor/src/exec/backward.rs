@@ -4,7 +4,8 @@
 //! needs gradients of gradients. Operands in half precision are computed in `f32` and rounded once at the end.
 
 use super::norm::{self, Gradients};
-use super::{attention, elementwise, loss, movement, softmax as rows};
+use super::{attention, elementwise, fused as formulas, loss, movement, softmax as rows};
+use crate::fused::Fusion;
 use crate::{AttentionConfig, CrossEntropyConfig, DynTensor};
 use trueno_core::table::UnaryOp;
 use trueno_core::{DType, Result};
@@ -55,6 +56,21 @@ fn widened<const N: usize>(
 /// As the operation itself.
 pub fn unary(op: UnaryOp, parameters: [f64; 2], saved: &DynTensor, g: &DynTensor) -> Result<DynTensor> {
     widened([saved, g], |operands| elementwise::unary_grad(op, parameters, operands[0], operands[1]))
+}
+
+/// The gradients of a formula by the wanted operands, in one pass over the operands and the gradient `g` by the value; all of
+/// the common shape, so that by an operand that was broadcast it is to be summed. An operand that no wanted gradient reads may
+/// be missing.
+///
+/// # Errors
+/// As the operation itself.
+pub fn fused(
+    fusion: &Fusion,
+    operands: &[Option<DynTensor>],
+    g: &DynTensor,
+    wanted: &[bool],
+) -> Result<Vec<Option<DynTensor>>> {
+    formulas::fused_grad(fusion, operands, g, wanted)
 }
 
 /// The gradient of `softmax` by its operand: `y * (g - sum(g * y))` along `axis`, from the result `y` and the

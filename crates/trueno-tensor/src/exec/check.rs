@@ -67,6 +67,7 @@ pub(super) fn check(op: &Op, inputs: &[&DynTensor]) -> Result<()> {
         | Op::Slice(_)
         | Op::SliceScatter(..)
         | Op::Broadcast(_)
+        | Op::Fused(_)
         | Op::Custom(_) => Ok(()),
     }
 }
@@ -131,6 +132,7 @@ fn operands(op: &Op) -> RangeInclusive<usize> {
         Op::LayerNorm { .. } => 1..=3,
         Op::BatchNorm { .. } => 3..=5,
         Op::Concat(_) => 1..=usize::MAX,
+        Op::Fused(fusion) => fusion.listing().operands()..=fusion.listing().operands(),
         Op::Custom(_) => 0..=usize::MAX,
     }
 }

@@ -12,13 +12,13 @@ use trueno_core::{DType, Dims, Element, Error, Layout, Philox, Result, broadcast
 use trueno_kernels::{Operand, elementwise as kernel};
 
 /// Rough cost of one element of an operation, in units of an addition.
-fn unary_cost(op: UnaryOp) -> usize {
+pub(super) fn unary_cost(op: UnaryOp) -> usize {
     let light = matches!(op, UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Square | UnaryOp::Relu | UnaryOp::Clamp);
     if light { 1 } else { 8 }
 }
 
 /// The shape that all operands broadcast to.
-fn common_shape(op: &'static str, inputs: &[&DynTensor]) -> Result<Dims> {
+pub(super) fn common_shape(op: &'static str, inputs: &[&DynTensor]) -> Result<Dims> {
     let mut shape = Dims::from_slice(inputs[0].shape());
     for input in &inputs[1..] {
         if *input.shape() != *shape {
@@ -28,7 +28,7 @@ fn common_shape(op: &'static str, inputs: &[&DynTensor]) -> Result<Dims> {
     Ok(shape)
 }
 
-fn same_dtype(op: &'static str, inputs: &[&DynTensor]) -> Result<DType> {
+pub(super) fn same_dtype(op: &'static str, inputs: &[&DynTensor]) -> Result<DType> {
     let dtype = inputs[0].dtype();
     match inputs.iter().find(|x| x.dtype() != dtype) {
         Some(other) => Err(mixed(op, dtype, other.dtype())),
@@ -210,6 +210,9 @@ pub(crate) fn in_place(op: &Op, first: &mut DynTensor, rest: &[&DynTensor]) -> R
         && rest.iter().all(|x| broadcast_shapes("", first.shape(), x.shape()).is_ok_and(|s| *s == *first.shape()));
     if !fits {
         return Ok(false);
+    }
+    if let Op::Fused(fusion) = op {
+        return super::fused::fused_in_place(fusion, first, rest);
     }
     dispatch_dtype!(dtype, real T => write_in_place::<T>(op, first, rest), else Ok(false))
 }

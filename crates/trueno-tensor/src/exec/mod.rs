@@ -11,6 +11,7 @@ pub mod conv;
 pub(crate) mod elementwise;
 #[cfg(test)]
 mod fixtures;
+pub(crate) mod fused;
 mod index;
 pub(crate) mod isa;
 mod loss;
@@ -113,7 +114,8 @@ fn computes(op: &Op) -> bool {
         | Op::TopK { .. }
         | Op::NonZero
         | Op::Dropout(_)
-        | Op::CrossEntropy(_) => true,
+        | Op::CrossEntropy(_)
+        | Op::Fused(_) => true,
     }
 }
 
@@ -154,6 +156,7 @@ fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
         Op::Slice(items) => view(inputs[0].layout().slice("slice", items)?),
         Op::Broadcast(shape) => view(inputs[0].layout().broadcast_to("broadcast_to", shape)?),
         Op::Reshape(shape) => movement::reshape(shape, inputs[0]).map(plain),
+        Op::Fused(fusion) => fused::fused(fusion, inputs).map(plain),
         Op::Custom(function) => {
             let detached: Vec<DynTensor> = inputs.iter().map(|x| x.detach()).collect();
             function.forward(&detached.iter().collect::<Vec<_>>()).map(|y| plain(y.detach()))

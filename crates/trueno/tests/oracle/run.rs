@@ -188,6 +188,8 @@ fn family(family: Family, p: &Value, inputs: &[&DynTensor]) -> Result<DynTensor>
         Family::NonZero => x.nonzero(),
         Family::Unfold => x.unfold(axis(), index(&p["size"]), index(&p["step"])),
         Family::Flip => x.flip(&list(&p["axes"])),
-        Family::Dropout | Family::Custom => unreachable!("exempt: PyTorch has no answer for {}", family.name()),
+        Family::Dropout | Family::Fused | Family::Custom => {
+            unreachable!("exempt: PyTorch has no answer for {}", family.name())
+        }
     }
 }
