@@ -17,6 +17,15 @@
 //! assert_eq!(a.matmul(&a).to_string(), "[[ 7. 10.]\n [15. 22.]]"); // prints as NumPy does
 //! ```
 //!
+//! [`fuse!`] makes one operation of several: one pass over memory, with the same result.
+//!
+//! ```
+//! # use trueno_tensor::prelude::*;
+//! let (a, b) = (tensor![1.0, 2.0], tensor![3.0, -4.0]);
+//! let f = fuse!(|a, b| (a * b + 0.5).relu());
+//! assert_eq!(f.call(&a, &b), (&a * &b + 0.5).relu());
+//! ```
+//!
 //! Every operation goes through one door, [`apply`], on [`DynTensor`]s, whose type and rank are known at run time:
 //!
 //! ```

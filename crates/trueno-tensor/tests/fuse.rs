@@ -162,7 +162,7 @@ fn ranks_and_elements_are_those_of_tensors() {
     assert_eq!(wide, tensor![[2.0, 5.0], [4.0, 9.0]]);
     assert_eq!(f.call(&row, 3.0), tensor![4.0, 7.0]);
     assert_eq!(f.call(row.clone(), &row), tensor![2.0, 5.0]);
-    assert_eq!(fuse!(|x| x.exp()).call(&tensor![0.0_f64]), tensor![1.0_f64]);
+    assert_eq!(fuse!(|x| x.exp()).call(tensor![0.0_f64]), tensor![1.0_f64]);
     let six = fuse!(|a, b, c, d, e, f| a + b * c - d / e + f);
     assert_eq!(six.call(&row, 1.0, &row, 4.0, 2.0, &row).to_vec(), [1.0, 4.0]);
 }
@@ -193,13 +193,13 @@ fn names_in_a_formula_are_its_own() {
         };
         z - y
     });
-    assert_eq!(f.call(&tensor![1.0]).to_vec(), [111.0]);
+    assert_eq!(f.call(tensor![1.0]).to_vec(), [111.0]);
 }
 
 #[test]
 fn misfits_are_refused_in_words() {
     let f = fuse!(|a, b| a * b);
-    let refusal = f.try_call(&tensor![1.0, 2.0], &tensor![1.0, 2.0, 3.0]).unwrap_err().to_string();
+    let refusal = f.try_call(tensor![1.0, 2.0], &tensor![1.0, 2.0, 3.0]).unwrap_err().to_string();
     assert!(refusal.contains("fused") && refusal.contains("[2]") && refusal.contains("[3]"), "{refusal}");
     let (single, double) = (numbers(&[2], 0).cast(DType::F32).unwrap(), numbers(&[2], 0));
     assert!(f.apply([&single, &double]).unwrap_err().to_string().contains("cast"));

@@ -5,14 +5,13 @@ use crate::math::Dual;
 use std::vec::Vec;
 
 /// `(a * b + c * scale).relu() + a.lt(b).select(a, 0.5)`, by hand.
-fn mixed<M: Rows>(x: &[Value<M>], p: &[Scalar<M>]) -> Value<M> {
-    let half = x[0].literal(0.5);
-    let sum = x[0].mul(x[1]).output().add(x[2].mul(p[0]).output()).output();
-    sum.relu().output().add(x[0].lt(x[1]).select(x[0], half).output()).output()
+fn mixed<M: Rows>([a, b, c]: [Value<M>; 3], scale: Scalar<M>) -> Value<M> {
+    let sum = a.mul(b).output().add(c.mul(scale).output()).output();
+    sum.relu().output().add(a.lt(b).select(a, a.literal(0.5)).output()).output()
 }
 
 fn listing() -> Listing {
-    Listing::new(3, 1, |x, p| mixed(x, p))
+    Listing::new(3, 1, |x, p| mixed([x[0], x[1], x[2]], p[0]))
 }
 
 const POINTS: [[f64; 3]; 4] = [[1.5, 2.0, -0.5], [-1.5, 2.0, 0.25], [2.0, 1.0, 3.0], [0.5, -1.0, -2.0]];
@@ -21,7 +20,7 @@ const POINTS: [[f64; 3]; 4] = [[1.5, 2.0, -0.5], [-1.5, 2.0, 0.25], [2.0, 1.0, 3
 fn a_listing_computes_what_the_formula_does() {
     let listing = listing();
     for point in POINTS {
-        let want = mixed(&point.map(Value), &[Scalar(3.0)]).0;
+        let want = mixed(point.map(Value), Scalar(3.0)).0;
         assert_eq!(listing.value(&point, &[3.0]), want);
     }
 }
@@ -79,7 +78,7 @@ fn truth_values_combine() {
 #[test]
 fn equal_formulas_have_equal_listings() {
     assert_eq!(listing(), listing());
-    let other = Listing::new(3, 1, |x, p| mixed(&[x[1], x[0], x[2]], p));
+    let other = Listing::new(3, 1, |x, p| mixed([x[1], x[0], x[2]], p[0]));
     assert_ne!(listing(), other);
 }
 

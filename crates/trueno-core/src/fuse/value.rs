@@ -108,7 +108,6 @@ macro_rules! compare_steps {
         $(#[doc = $doc:literal])+
         $variant:ident $name:ident ($a:ident, $b:ident) { $($rest:tt)* }
     )+) => {
-        #[expect(clippy::should_implement_trait, reason = "lane by lane")]
         impl<M: Rows> Value<M> {$(
             $(#[doc = $doc])+
             #[inline(always)]

@@ -81,6 +81,8 @@ pub struct Capabilities {
     pub binding_bytes: u64,
     /// Workgroups along one axis of a dispatch, at most.
     pub groups_per_axis: u32,
+    /// The most buffers that one kernel reads and writes.
+    pub buffers_per_kernel: u32,
 }
 
 /// An open GPU: memory, compiled pipelines and commands that wait to be submitted. Clones are handles to the same.

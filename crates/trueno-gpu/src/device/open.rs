@@ -76,6 +76,7 @@ impl Device {
             workgroup_bytes: limits.max_compute_workgroup_storage_size,
             binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
             groups_per_axis: limits.max_compute_workgroups_per_dimension,
+            buffers_per_kernel: limits.max_storage_buffers_per_shader_stage,
         };
         let shared = Shared {
             info: info.clone(),

@@ -1,6 +1,7 @@
 //! The formulas that one kernel shape serves: the rows of core's table, their gradients, and what moves elements.
 
 use trueno_core::DType;
+use trueno_core::fuse::Listing;
 use trueno_core::math::wgsl::{Scalar, function, predicate};
 use trueno_core::table::{
     ArithBinaryRow, ArithBinaryVisitor, ArithUnaryRow, ArithUnaryVisitor, BinaryOp, BinaryRow, BinaryVisitor,
@@ -36,6 +37,10 @@ pub(crate) enum Formula {
     ReduceGrad(ReduceOp),
     /// Of an element, and the logarithm and gradient of its group.
     ScaledExp,
+    /// A formula of `fuse!`: of its operands, and its captured numbers as parameters.
+    Fused(&'static Listing),
+    /// The gradients of one by the operands whose bits are set: of its operands and the gradient of the result, and the numbers.
+    FusedGrad(&'static Listing, u8),
     /// Of a mask and two operands.
     Where,
     /// Of an element of one type, in another.
@@ -53,6 +58,28 @@ impl Formula {
             Self::UnaryGrad(_) | Self::Binary(_) | Self::Compare(_) => 2,
             Self::BinaryGrad(..) | Self::Ternary(_) | Self::ScaledExp | Self::Where => 3,
             Self::TernaryGrad(..) | Self::ReduceGrad(_) => 4,
+            Self::Fused(listing) => listing.operands(),
+            Self::FusedGrad(listing, _) => listing.operands() + 1,
+        }
+    }
+
+    /// The number of parameters. Rows have two, of which most read none.
+    pub fn parameters(self) -> usize {
+        match self {
+            Self::Fused(listing) | Self::FusedGrad(listing, _) => listing.parameters(),
+            Self::Unary(_) | Self::UnaryGrad(_) | Self::Binary(_) | Self::BinaryGrad(..) | Self::Compare(_) => 2,
+            Self::Ternary(_) | Self::TernaryGrad(..) | Self::ReduceGrad(_) | Self::ScaledExp => 2,
+            Self::Where | Self::Cast(..) | Self::Fill => 2,
+        }
+    }
+
+    /// The number of results. Several come as an array.
+    pub fn results(self) -> usize {
+        match self {
+            Self::FusedGrad(_, wanted) => wanted.count_ones() as usize,
+            Self::Unary(_) | Self::UnaryGrad(_) | Self::Binary(_) | Self::BinaryGrad(..) | Self::Compare(_) => 1,
+            Self::Ternary(_) | Self::TernaryGrad(..) | Self::ReduceGrad(_) | Self::ScaledExp => 1,
+            Self::Where | Self::Cast(..) | Self::Fill | Self::Fused(_) => 1,
         }
     }
 
@@ -62,10 +89,11 @@ impl Formula {
             Self::Compare(_) | Self::Where | Self::Cast(..) | Self::Fill => true,
             Self::Unary(_) | Self::UnaryGrad(_) | Self::Binary(_) | Self::BinaryGrad(..) => false,
             Self::Ternary(_) | Self::TernaryGrad(..) | Self::ReduceGrad(_) | Self::ScaledExp => false,
+            Self::Fused(_) | Self::FusedGrad(..) => false,
         }
     }
 
-    /// The WGSL of a function `value` of the operands `x0, x1, ...` and the parameters `p` and `q`, over `scalar`, where the last
+    /// The WGSL of a function `value` of the operands `x0, x1, ...` and the parameters, over `scalar`, where the last
     /// operand (or the result, without any) is of `dtype`. Integers have it only where the row says so.
     pub fn text(self, scalar: Scalar, dtype: DType) -> String {
         match self {
@@ -80,6 +108,11 @@ impl Formula {
             Self::ReduceGrad(op) => op.dispatch(ReduceGradText),
             Self::ScaledExp => {
                 "fn value(x0: f32, x1: f32, x2: f32, p: f32, q: f32) -> f32 { return ieee_exp(x0 - x1) * x2; }\n".into()
+            }
+            Self::Fused(listing) => listing.wgsl("value"),
+            Self::FusedGrad(listing, wanted) => {
+                let wanted: Vec<bool> = (0..listing.operands()).map(|i| wanted & (1 << i) != 0).collect();
+                listing.wgsl_gradients("value", &wanted)
             }
             Self::Where => {
                 let (t, s) = (storage::element_type(dtype), scalar.name());

@@ -20,6 +20,7 @@ mod tests;
 
 use program::{Slots, THREADS};
 use smallvec::SmallVec;
+use trueno_core::fuse::Listing;
 use trueno_core::math::wgsl::Scalar;
 use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
 use trueno_core::{Collapsed, DType, Error, Layout, Result, broadcast_shapes};
@@ -116,6 +117,55 @@ pub(crate) fn scaled_exp(op: &'static str, x: &View<'_>, y: &View<'_>, g: &View<
     run(op, Formula::ScaledExp, [0.0; 2], &[x, y, g], dtype)
 }
 
+/// A formula of `fuse!` over operands of one float type, which broadcast. The captured numbers are immediates: other numbers
+/// are not another shader.
+///
+/// # Errors
+/// As [`binary`]; [`Error::Argument`] for another number of operands or of captured numbers than the formula has.
+pub fn fused(listing: &'static Listing, parameters: &[f64], operands: &[&View<'_>]) -> Result<Buffer> {
+    counted(listing, parameters, operands)?;
+    let dtype = floats("fused", operands)?;
+    run_all("fused", Formula::Fused(listing), parameters, operands, dtype).map(|mut results| results.swap_remove(0))
+}
+
+/// The gradients of a formula by the operands that are wanted, each of the broadcast shape: from the operands and the gradient
+/// `g` of the result. One kernel writes them all, or as many at once as the device has bindings for.
+///
+/// # Errors
+/// As [`fused`].
+pub fn fused_grad(
+    listing: &'static Listing,
+    parameters: &[f64],
+    operands: &[&View<'_>],
+    g: &View<'_>,
+    wanted: &[bool],
+) -> Result<Vec<Option<Buffer>>> {
+    counted(listing, parameters, operands)?;
+    let all: SmallVec<[&View<'_>; 4]> = operands.iter().copied().chain([g]).collect();
+    let dtype = floats("fused", &all)?;
+    let bindings = g.buffer().device().capabilities().buffers_per_kernel as usize;
+    let wanted: SmallVec<[usize; 6]> = (0..operands.len()).filter(|&i| wanted.get(i) == Some(&true)).collect();
+    let mut gradients: Vec<Option<Buffer>> = operands.iter().map(|_| None).collect();
+    for some in wanted.chunks(bindings.saturating_sub(all.len()).max(1)) {
+        let mask = some.iter().fold(0, |mask, i| mask | 1 << i);
+        let results = run_all("fused", Formula::FusedGrad(listing, mask), parameters, &all, dtype)?;
+        for (&operand, result) in some.iter().zip(results) {
+            gradients[operand] = Some(result);
+        }
+    }
+    Ok(gradients)
+}
+
+/// Refuses operands and numbers that a formula cannot have been written for.
+fn counted(listing: &Listing, parameters: &[f64], operands: &[&View<'_>]) -> Result<()> {
+    let (takes, got) = ([listing.operands(), listing.parameters()], [operands.len(), parameters.len()]);
+    if takes == got {
+        return Ok(());
+    }
+    let reason = format!("{} operands and {} numbers; it takes {} and {}", got[0], got[1], takes[0], takes[1]);
+    Err(Error::Argument { op: "fused", reason: reason.into() })
+}
+
 /// Elements of `a` where the mask holds, of `b` elsewhere (NumPy's `where`); all three broadcast.
 ///
 /// # Errors
@@ -156,7 +206,7 @@ pub fn fill(device: &Device, dtype: DType, len: usize, value: f64) -> Result<Buf
     let words = words_of(dtype, value);
     let program =
         Program { formula: Formula::Fill, scalar, operands: SmallVec::new(), result: dtype, rank: 0, aligned: true };
-    launch("full", program, words, &[], &result, &[])?;
+    launch("full", program, &words, &[], std::slice::from_ref(&result), &[])?;
     Ok(result)
 }
 
@@ -221,6 +271,18 @@ fn run(
     operands: &[&View<'_>],
     result: DType,
 ) -> Result<Buffer> {
+    debug_assert_eq!(formula.results(), 1);
+    run_all(op, formula, &parameters, operands, result).map(|mut results| results.swap_remove(0))
+}
+
+/// Computes a formula of one result or several, all of one type, over operands that broadcast.
+fn run_all(
+    op: &'static str,
+    formula: Formula,
+    parameters: &[f64],
+    operands: &[&View<'_>],
+    result: DType,
+) -> Result<SmallVec<[Buffer; 1]>> {
     debug_assert_eq!(operands.len(), formula.operands());
     let mut shape = SmallVec::from_slice(operands[0].shape());
     for other in &operands[1..] {
@@ -230,12 +292,13 @@ fn run(
         operands.iter().map(|x| x.layout().broadcast_to(op, &shape)).collect::<Result<_>>()?;
     let device = operands[0].buffer().device();
     let scalar = computes_in(op, formula, operands[operands.len() - 1].buffer().dtype())?;
-    let output = Buffer::new(device, op, result, shape.iter().product())?;
-    if output.is_empty() {
-        return Ok(output);
+    let size = shape.iter().product();
+    let results = (0..formula.results()).map(|_| Buffer::new(device, op, result, size)).collect::<Result<_>>()?;
+    if size == 0 {
+        return Ok(results);
     }
     let walk = Walk::new(&shape, &layouts);
-    let accesses = walk.accesses(&layouts, output.len());
+    let accesses = walk.accesses(&layouts, size);
     let program = Program {
         formula,
         scalar,
@@ -245,45 +308,40 @@ fn run(
         aligned: walk.aligned(),
     };
     let buffers: SmallVec<[&Buffer; 4]> = operands.iter().map(|x| x.buffer()).collect();
-    let words = parameters.map(|value| storage::word(scalar, value));
-    launch(op, program, words, &buffers, &output, &[(&walk, &layouts[..])])?;
-    Ok(output)
+    let words: SmallVec<[u32; 2]> = parameters.iter().map(|&value| storage::word(scalar, value)).collect();
+    launch(op, program, &words, &buffers, &results, &[(&walk, &layouts[..])])?;
+    Ok(results)
 }
 
 /// Fills the immediates and records the dispatch.
 fn launch(
     op: &'static str,
     program: Program,
-    parameters: [u32; 2],
+    parameters: &[u32],
     operands: &[&Buffer],
-    result: &Buffer,
+    results: &[Buffer],
     walk: &[(&Walk, &[Layout])],
 ) -> Result<()> {
-    if result.is_empty() {
+    let first = &results[0];
+    if first.is_empty() {
         return Ok(());
     }
-    let device = result.device();
+    let device = first.device();
     let mut immediates = Immediates::default();
     if program.words() > immediates.len() {
         let reason =
             format!("its operands' layouts have {} axes that do not merge; copy one of them first", program.rank);
         return Err(Error::Argument { op, reason: reason.into() });
     }
-    immediates[Slots::COUNT] = index(op, result.len())?;
-    immediates[Slots::PARAMETERS..][..2].copy_from_slice(&parameters);
+    immediates[Slots::COUNT] = index(op, first.len())?;
+    immediates[Slots::PARAMETERS..][..parameters.len()].copy_from_slice(parameters);
     for (walk, layouts) in walk {
         walk.fill(op, &program, layouts, &mut immediates)?;
     }
-    let groups = record::grid(device, result.len().div_ceil(4 * THREADS));
-    Launch {
-        op,
-        program: record::Program::Elementwise(program),
-        reads: operands,
-        writes: &[result],
-        immediates,
-        groups,
-    }
-    .record(device)
+    let groups = record::grid(device, first.len().div_ceil(4 * THREADS));
+    let writes: SmallVec<[&Buffer; 1]> = results.iter().collect();
+    let program = record::Program::Elementwise(program);
+    Launch { op, program, reads: operands, writes: &writes, immediates, groups }.record(device)
 }
 
 /// The common axes of all operands, neighbours merged where every layout allows.
@@ -355,7 +413,7 @@ impl Walk {
     fn fill(&self, op: &'static str, program: &Program, layouts: &[Layout], immediates: &mut Immediates) -> Result<()> {
         let mut walked = 0;
         for (number, layout) in layouts.iter().enumerate() {
-            immediates[Slots::offset(number)] = index(op, layout.offset())?;
+            immediates[program.offset_slot(number)] = index(op, layout.offset())?;
             if !program.operands[number].1.is_walked() {
                 continue;
             }

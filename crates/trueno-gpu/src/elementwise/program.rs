@@ -42,6 +42,8 @@ pub(crate) struct Program {
 
 /// The place of each scalar among the immediates.
 pub(super) struct Slots {
+    parameters: usize,
+    operands: usize,
     rank: usize,
     walked: usize,
 }
@@ -50,42 +52,52 @@ impl Slots {
     pub const COUNT: usize = 0;
     pub const PARAMETERS: usize = 1;
 
-    pub fn offset(operand: usize) -> usize {
-        3 + operand
+    fn offset(&self, operand: usize) -> usize {
+        Self::PARAMETERS + self.parameters + operand
     }
 
     /// The size of an axis; that of the first is never needed.
-    fn size(&self, operands: usize, axis: usize) -> usize {
-        3 + operands + axis - 1
+    fn size(&self, axis: usize) -> usize {
+        self.offset(self.operands) + axis - 1
     }
 
-    fn stride(&self, operands: usize, walked: usize, axis: usize) -> usize {
-        3 + operands + self.rank.saturating_sub(1) + walked * self.rank + axis
+    fn stride(&self, walked: usize, axis: usize) -> usize {
+        self.offset(self.operands) + self.rank.saturating_sub(1) + walked * self.rank + axis
     }
 
-    fn total(&self, operands: usize) -> usize {
-        self.stride(operands, self.walked, 0)
+    fn total(&self) -> usize {
+        self.stride(self.walked, 0)
     }
 }
 
 impl Program {
     fn slots(&self) -> Slots {
-        Slots { rank: self.rank, walked: self.operands.iter().filter(|(_, access)| access.is_walked()).count() }
+        Slots {
+            parameters: self.formula.parameters(),
+            operands: self.operands.len(),
+            rank: self.rank,
+            walked: self.operands.iter().filter(|(_, access)| access.is_walked()).count(),
+        }
     }
 
     /// Words of immediates that it reads.
     pub fn words(&self) -> usize {
-        self.slots().total(self.operands.len())
+        self.slots().total()
+    }
+
+    /// The slot of an operand's offset.
+    pub fn offset_slot(&self, operand: usize) -> usize {
+        self.slots().offset(operand)
     }
 
     /// The slot of an axis's size.
     pub fn size_slot(&self, axis: usize) -> usize {
-        self.slots().size(self.operands.len(), axis)
+        self.slots().size(axis)
     }
 
     /// The slot of a stride of the walked operand number `walked`.
     pub fn stride_slot(&self, walked: usize, axis: usize) -> usize {
-        self.slots().stride(self.operands.len(), walked, axis)
+        self.slots().stride(walked, axis)
     }
 
     pub fn shader(&self) -> Shader {
@@ -100,12 +112,14 @@ impl Program {
             let vectors = matches!(access, Access::Whole | Access::Vector);
             text.push_str(&storage::reader(index as u32, &format!("in{index}"), dtype, vectors));
         }
-        let reads = self.operands.len() as u32;
-        text.push_str(&storage::writer(reads, "out", self.result));
+        let (reads, writes) = (self.operands.len() as u32, self.formula.results() as u32);
+        for result in 0..writes {
+            text.push_str(&storage::writer(reads + result, &format!("out{result}"), self.result));
+        }
         let dtype = self.operands.last().map_or(self.result, |&(dtype, _)| dtype);
         text.push_str(&self.formula.text(self.scalar, dtype));
         text.push_str(&self.main());
-        Shader { text, reads, writes: 1 }
+        Shader { text, reads, writes }
     }
 
     fn main(&self) -> String {
@@ -118,7 +132,7 @@ impl Program {
             slot(Slots::COUNT),
         );
         for (index, &(dtype, access)) in self.operands.iter().enumerate() {
-            let offset = slot(Slots::offset(index));
+            let offset = slot(self.offset_slot(index));
             // Writing to a string cannot fail.
             _ = match access {
                 Access::Whole => writeln!(text, "let x{index} = load_in{index}(i + {offset} / 4u);"),
@@ -132,13 +146,32 @@ impl Program {
             text.push_str(&if self.aligned { self.aligned_loads() } else { self.scattered_loads() });
         }
         let t = self.scalar.name();
-        let parameter = |at: usize| format!("bitcast<{t}>({})", slot(Slots::PARAMETERS + at));
-        _ = writeln!(text, "let p = {}; let q = {};", parameter(0), parameter(1));
-        let lanes = ["x", "y", "z", "w"].map(|lane| {
-            let operands: String = (0..self.operands.len()).map(|index| format!("x{index}.{lane}, ")).collect();
-            format!("value({operands}p, q)")
-        });
-        _ = writeln!(text, "store_out(i, {}({}));\n}}", storage::four(self.result), lanes.join(", "));
+        for at in 0..self.formula.parameters() {
+            _ = writeln!(text, "let p{at} = bitcast<{t}>({});", slot(Slots::PARAMETERS + at));
+        }
+        text.push_str(&self.stores());
+        text.push_str("}\n");
+        text
+    }
+
+    /// Computes four elements and stores them.
+    fn stores(&self) -> String {
+        const LANES: [&str; 4] = ["x", "y", "z", "w"];
+        let value = |lane: &str| {
+            let operands = (0..self.operands.len()).map(|index| format!("x{index}.{lane}"));
+            let parameters = (0..self.formula.parameters()).map(|at| format!("p{at}"));
+            format!("value({})", operands.chain(parameters).collect::<Vec<_>>().join(", "))
+        };
+        let four = storage::four(self.result);
+        let results = self.formula.results();
+        if results == 1 {
+            return format!("store_out0(i, {four}({}));\n", LANES.map(value).join(", "));
+        }
+        let mut text: String = LANES.iter().map(|lane| format!("let y_{lane} = {};\n", value(lane))).collect();
+        for result in 0..results {
+            let lanes = LANES.map(|lane| format!("y_{lane}[{result}]")).join(", ");
+            _ = writeln!(text, "store_out{result}(i, {four}({lanes}));");
+        }
         text
     }
 
@@ -162,7 +195,7 @@ impl Program {
     /// Where the element with those coordinates lies. Negative strides wrap around, and back.
     fn position(&self, number: usize, index: usize) -> String {
         let steps = (0..self.rank).map(|axis| format!(" + c{axis} * {}", slot(self.stride_slot(number, axis))));
-        slot(Slots::offset(index)) + &steps.collect::<String>()
+        slot(self.offset_slot(index)) + &steps.collect::<String>()
     }
 
     /// The four elements lie on one line of the last axis.
@@ -189,7 +222,7 @@ impl Program {
     fn scattered_loads(&self) -> String {
         let mut text = String::new();
         for (_, index, dtype, _) in self.walked() {
-            let first = format!("load_in{index}({})", slot(Slots::offset(index)));
+            let first = format!("load_in{index}({})", slot(self.offset_slot(index)));
             _ = writeln!(text, "var x{index} = {};", same(dtype, &first));
         }
         for (lane, member) in ["x", "y", "z", "w"].into_iter().enumerate() {
@@ -249,6 +282,12 @@ pub(crate) fn every_program() -> impl Iterator<Item = Program> {
         cases.extend((0..3).map(|index| (Formula::TernaryGrad(op, index), f32s)));
     }
     cases.push((Formula::ScaledExp, f32s));
+    // Each in all the ways to read operands, with one and with several results.
+    let listing = super::tests::affine();
+    for _ in 0..5 {
+        cases.extend([Formula::Fused(listing), Formula::FusedGrad(listing, 0b010)].map(|formula| (formula, f32s)));
+        cases.extend([Formula::FusedGrad(listing, 0b101), Formula::FusedGrad(listing, 0b111)].map(|f| (f, f32s)));
+    }
     cases.extend(ReduceOp::ALL.iter().map(|&op| (Formula::ReduceGrad(op), f32s)));
     for from in DType::ALL {
         let scalar = crate::storage::scalar("test", from).unwrap_or(Scalar::U32);

@@ -1,8 +1,11 @@
+use std::sync::OnceLock;
+
 use trueno_core::table::*;
 use trueno_core::{DType, Element, Layout, SliceItem, bf16, f16};
 
 use super::*;
 use crate::testing::{SPECIAL, all, assert_close, device, gather, is_close, read, samples, shaped, upload};
+use trueno_core::fuse::{Listing, Step};
 
 /// Samples of the domain, then special values.
 fn operand(stream: u64, domain: [f64; 2]) -> Vec<f32> {
@@ -280,4 +283,88 @@ fn what_does_not_fit_is_an_error() {
     assert!(View::new("test", &x, &Layout::contiguous(&[2, 3]).broadcast_to("test", &[9, 2, 3]).unwrap()).is_ok());
     let full: Vec<f32> = fill(device, DType::F32, 5, 2.5).unwrap().download("test").wait().unwrap();
     assert_eq!(full, [2.5; 5]);
+}
+
+/// `(a * b + c * p).relu() - c`, with a number that is captured.
+pub(super) fn affine() -> &'static Listing {
+    static LISTING: OnceLock<Listing> = OnceLock::new();
+    LISTING.get_or_init(|| {
+        Listing::new(3, 1, |x, p| {
+            let sum = x[0].mul(x[1]).output().add(x[2].mul(p[0]).output()).output();
+            sum.relu().output().sub(x[2]).output()
+        })
+    })
+}
+
+/// Equal bits, or both NaN.
+fn assert_same(context: &str, got: &[f32], want: &[f32]) {
+    assert_eq!(got.len(), want.len(), "{context}");
+    for (i, (got, want)) in got.iter().zip(want).enumerate() {
+        let same = got.to_bits() == want.to_bits() || (got.is_nan() && want.is_nan());
+        assert!(same, "{context}: element {i} is {got:e}, not {want:e}");
+    }
+}
+
+#[test]
+fn fusion_changes_no_bit() {
+    let Some(device) = device() else { return };
+    let number = 0.7_f32;
+    let [a, b, c, g] = [1, 2, 3, 4].map(|stream| upload(device, &operand(stream, [-4.0, 4.0])));
+    let (a, b, c, g, p) = (all(&a), all(&b), all(&c), all(&g), upload(device, &[number]));
+    let value = read(fused(affine(), &[f64::from(number)], &[&a, &b, &c]));
+    let product = binary(BinaryOp::Mul, &a, &b).unwrap();
+    let scaled = binary(BinaryOp::Mul, &c, &shaped(&p, &[])).unwrap();
+    let sum = binary(BinaryOp::Add, &all(&product), &all(&scaled)).unwrap();
+    let positive = unary(UnaryOp::Relu, [0.0; 2], &all(&sum)).unwrap();
+    assert_same("value", &value, &read(binary(BinaryOp::Sub, &all(&positive), &c)));
+
+    let by_sum = unary_grad(UnaryOp::Relu, [0.0; 2], &all(&positive), &g).unwrap();
+    let by_scaled = binary(BinaryOp::Mul, &all(&by_sum), &shaped(&p, &[])).unwrap();
+    let by_c = unary(UnaryOp::Neg, [0.0; 2], &g).unwrap();
+    let want = [
+        read(binary(BinaryOp::Mul, &all(&by_sum), &b)),
+        read(binary(BinaryOp::Mul, &all(&by_sum), &a)),
+        read(binary(BinaryOp::Add, &all(&by_c), &all(&by_scaled))),
+    ];
+    for wanted in [[true; 3], [true, false, true], [false, true, false], [false; 3]] {
+        let got = fused_grad(affine(), &[f64::from(number)], &[&a, &b, &c], &g, &wanted).unwrap();
+        for (i, (got, want)) in got.into_iter().zip(&want).enumerate() {
+            assert_eq!(got.is_some(), wanted[i]);
+            if let Some(got) = got {
+                assert_same(&format!("gradient {i} of {wanted:?}"), &read(Ok(got)), want);
+            }
+        }
+    }
+}
+
+#[test]
+fn fused_formulas_read_views_and_round_half_precision_once() {
+    let Some(device) = device() else { return };
+    let values = samples(5, 4096, [-8.0, 8.0]);
+    let x = upload(device, &values);
+    let compute = |a: f32, b: f32, c: f32| (a * b + c * 0.5).max(0.0) - c;
+    for layout in layouts() {
+        let (view, plain, one) = (View::new("test", &x, &layout).unwrap(), shaped(&x, layout.shape()), shaped(&x, &[]));
+        let want: Vec<f32> =
+            gather(&values, &layout).iter().zip(&values).map(|(&a, &b)| compute(a, b, values[0])).collect();
+        assert_same(&format!("{layout:?}"), &read(fused(affine(), &[0.5], &[&view, &plain, &one])), &want);
+    }
+    let halves: Vec<f16> = values.iter().map(|&x| f16::from_f32(x)).collect();
+    let h = Buffer::from_slice(device, "test", &halves).unwrap();
+    let got = fused(affine(), &[0.5], &[&all(&h), &all(&h), &all(&h)]).unwrap();
+    let want = halves.iter().map(|x| x.to_f32()).map(|x| f16::from_f32(compute(x, x, x)));
+    assert_eq!(got.download::<f16>("test").wait().unwrap(), want.collect::<Vec<_>>());
+}
+
+#[test]
+fn captured_numbers_are_no_part_of_a_shader() {
+    let Some(device) = device() else { return };
+    let x = upload(device, &[1.0, -2.0, 3.0]);
+    let run = |number: f64| read(fused(affine(), &[number], &[&all(&x), &all(&x), &all(&x)]));
+    assert_eq!(run(0.5), [0.5, 5.0, 7.5]);
+    let before = device.stats().pipelines;
+    assert_eq!(run(2.0), [2.0, 2.0, 12.0]);
+    assert_eq!(device.stats().pipelines, before);
+    let misfit = fused(affine(), &[], &[&all(&x), &all(&x), &all(&x)]).unwrap_err();
+    assert!(misfit.to_string().contains("3 operands and 0 numbers; it takes 3 and 1"), "{misfit}");
 }

@@ -38,20 +38,25 @@ struct Captured<F, const N: usize, const P: usize> {
 
 impl<F: Formula<N, P>, const N: usize, const P: usize> Captured<F, N, P> {
     #[inline(always)]
-    fn operands<V: RealVector>(&self, vectors: &[V; MAX_SOURCES]) -> ([Value<Lanes<V>>; N], [Scalar<Lanes<V>>; P]) {
+    fn operands<V: RealVector>(&self, vectors: &[V; MAX_SOURCES]) -> [Value<Lanes<V>>; N] {
         let mut operands = [Value(Lanes(vectors[0])); N];
         let mut index = 0;
         while index < N {
             operands[index] = Value(Lanes(vectors[index]));
             index += 1;
         }
-        let mut numbers = [Scalar(Lanes(vectors[0])); P];
+        operands
+    }
+
+    #[inline(always)]
+    fn numbers<V: RealVector>(&self, like: V) -> [Scalar<Lanes<V>>; P] {
+        let mut numbers = [Scalar(Lanes(like)); P];
         let mut index = 0;
         while index < P {
-            numbers[index] = Scalar(Lanes(vectors[0].lit(self.parameters[index])));
+            numbers[index] = Scalar(Lanes(like.lit(self.parameters[index])));
             index += 1;
         }
-        (operands, numbers)
+        numbers
     }
 }
 
@@ -63,14 +68,14 @@ impl<F: Formula<N, P>, const N: usize, const P: usize> Compiled for Captured<F, 
 
     #[inline(always)]
     fn value<V: RealVector>(&self, vectors: [V; MAX_SOURCES]) -> V {
-        let (operands, numbers) = self.operands(&vectors);
+        let (operands, numbers) = (self.operands(&vectors), self.numbers(vectors[0]));
         let Value(Lanes(result)) = F::value(operands, numbers);
         result
     }
 
     #[inline(always)]
     fn gradients<V: RealVector>(&self, vectors: [V; MAX_SOURCES]) -> [V; MAX_OPERANDS] {
-        let (operands, numbers) = self.operands(&vectors);
+        let (operands, numbers) = (self.operands(&vectors), self.numbers(vectors[0]));
         let gradients = F::gradients(operands, numbers, Value(Lanes(vectors[N])));
         let mut results = [vectors[0]; MAX_OPERANDS];
         let mut index = 0;
