@@ -26,13 +26,13 @@
 //!
 //! Where many blocks of rows, or many calls, share one `B`, pack it once: [`PackedB`].
 
+mod block;
 mod epilogue;
 mod pack;
 mod packed;
 mod plan;
 mod prepacked;
 mod roof;
-mod strips;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -51,8 +51,8 @@ pub use view::{MatMut, MatRef};
 
 use crate::Isa;
 use crate::simd::Real;
+use packed::strip_product;
 use plan::{Path, aligned};
-use strips::strip_product;
 use tile::{Target, finish_in_place};
 use vector::dot_rows;
 

@@ -3,7 +3,7 @@
 //! A panel of A is `rows` (of the tile) elements per step of the summed axis, a panel of B is `cols`; rows and columns
 //! that the matrix lacks are zeros, so that tiles need no edges.
 
-use super::tile::{TileShape, cols, load_some, rows};
+use super::tile::{TileShape, cols, load_some};
 use super::transpose::transpose_square;
 use super::view::MatRef;
 use crate::Isa;
@@ -28,21 +28,15 @@ impl<T: Real> PanelSource<T> for MatRef<'_, T> {
     }
 }
 
-kernel! {
-    /// Packs a block of A in its rows rounded up to the tile, times its columns, elements of `out`.
-    pub(super) fn pack_a<T: Real>(simd: S, a: MatRef<'_, T>, out: &mut [T]) {
-        let (height, k) = (rows::<S>(), a.cols());
-        for (index, panel) in out.chunks_exact_mut((height * k).max(1)).enumerate() {
-            let first = index * height;
-            let block = a.block(first..a.rows().min(first + height), 0..k);
-            if a.col_stride() == 1 {
-                turn_rows::<T::Vector<S>>(simd, block, height, panel);
-            } else if a.row_stride() == 1 {
-                copy_rows::<T::Vector<S>>(simd, block.transposed(), height, panel);
-            } else {
-                copy_elements(block.transposed(), height, panel);
-            }
-        }
+/// Packs at most `height` rows of A, all of its columns, in `height` times its columns elements of `panel`.
+#[inline(always)]
+pub(super) fn pack_a<V: RealVector>(simd: V::Token, a: MatRef<'_, V::Elem>, height: usize, panel: &mut [V::Elem]) {
+    if a.col_stride() == 1 {
+        turn_rows::<V>(simd, a, height, panel);
+    } else if a.row_stride() == 1 {
+        copy_rows::<V>(simd, a.transposed(), height, panel);
+    } else {
+        copy_elements(a.transposed(), height, panel);
     }
 }
 

@@ -6,7 +6,6 @@
 //! threads as they like.
 
 use super::tile::TileShape;
-use super::view::MatRef;
 use crate::simd::Real;
 use crate::{CacheSizes, Isa};
 
@@ -25,14 +24,11 @@ pub struct Plan {
     pub(crate) path: Path,
     /// Size of the tile that is held in registers.
     pub(crate) tile: TileShape,
-    /// Cuts of the three axes.
-    pub(crate) mc: usize,
+    /// Cuts of the summed axis, and of the columns.
     pub(crate) kc: usize,
     pub(crate) nc: usize,
     pub(crate) k: usize,
     pub(crate) element: usize,
-    /// Bytes of the second level of cache.
-    pub(crate) l2: usize,
 }
 
 impl Plan {
@@ -46,40 +42,19 @@ impl Plan {
     pub fn with_caches<T: Real>(isa: Isa, m: usize, n: usize, k: usize, caches: CacheSizes) -> Plan {
         let tile = TileShape::of::<T>(isa);
         let element = size_of::<T>();
-        // A panel of B takes three quarters of the first level and leaves the rest to what streams past it.
-        let kc_most = (caches.l1 / 4 * 3 / (tile.cols * element)).clamp(64, 512);
+        // A panel of A and one of B fit the first level together: the one of A stays there while those of B stream past it.
+        let kc_most = (caches.l1 / ((tile.rows + tile.cols) * element)).clamp(64, 512);
         let kc = even_cut(k, kc_most, 1);
         let column = kc.max(1) * element;
-        let mc_most = (caches.l2 / 2 / column).max(tile.rows);
-        let nc_most = (caches.l3.min(PACKED_B_MOST) / column).max(tile.cols);
+        // A packed block of B takes half of the second level, and leaves the rest to A and C.
+        let nc_most = (caches.l2 / 2 / column).max(tile.cols);
         let path = if m == 1 || n == 1 { Path::Vector } else { Path::Blocks };
-        Plan {
-            path,
-            tile,
-            kc,
-            mc: even_cut(m, mc_most, tile.rows),
-            nc: even_cut(n, nc_most, tile.cols),
-            k,
-            element,
-            l2: caches.l2,
-        }
+        Plan { path, tile, kc, nc: even_cut(n, nc_most, tile.cols), k, element }
     }
 
     /// The plan whose elements are summed as those of [`PackedB`](super::PackedB) are, whatever the sizes.
     pub(crate) fn packed<T: Real>(isa: Isa, m: usize, n: usize, k: usize) -> Plan {
         Plan { path: Path::Blocks, ..Plan::new::<T>(isa, m, n, k) }
-    }
-
-    /// Whether it pays to pack a left factor before it meets `n` columns.
-    ///
-    /// In place it costs nothing while it lies in the second level and the rows of a tile do not fall on the same lines of the first.
-    pub(super) fn packs_a<T>(&self, a: MatRef<'_, T>, n: usize) -> bool {
-        let (row, step) = (a.row_stride().unsigned_abs(), a.col_stride().unsigned_abs());
-        let reads = n / self.tile.cols;
-        let collides = row > 1 && (row * self.element).is_multiple_of(PAGE);
-        let scattered = row != 1 && step != 1;
-        let large = a.rows() * self.k * self.element > self.l2 / 2;
-        reads >= 8 && (collides || scattered || large)
     }
 
     /// Elements of scratch that running the plan needs.
@@ -106,9 +81,9 @@ impl Plan {
         self.tile == TileShape::of::<T>(isa) && self.element == size_of::<T>() && self.k == k
     }
 
-    /// Elements that a packed block of A takes, with room to align it.
+    /// Elements that a packed panel of A takes, with room to align it.
     pub(crate) fn packed_a_len(&self) -> usize {
-        self.mc * self.kc + ALIGNMENT / self.element
+        self.tile.rows * self.kc + ALIGNMENT / self.element
     }
 
     /// Elements that a packed block of B takes, with room to align it.
@@ -116,12 +91,6 @@ impl Plan {
         self.nc * self.kc + ALIGNMENT / self.element
     }
 }
-
-/// Bytes of a packed block of B at most, so that it is read back from a near cache whatever the last level holds.
-const PACKED_B_MOST: usize = 4 << 20;
-
-/// Addresses that are a multiple of this apart share their lines of the first level.
-const PAGE: usize = 4096;
 
 /// A cache line, and the widest vector.
 const ALIGNMENT: usize = 64;

@@ -50,7 +50,8 @@ fn check<T: Real>(isa: Isa, a: MatRef<'_, T>, b: MatRef<'_, T>, epilogue: &Epilo
     let (m, n, k) = (a.rows(), b.cols(), a.cols());
     let stride = n + 3;
     let before = integers::<T>(7, m * stride);
-    for plan in [Plan::new::<T>(isa, m, n, k), Plan::packed::<T>(isa, m, n, k), tiny_blocks::<T>(isa, m, n, k)] {
+    let [narrow, wide] = [1, 8].map(|tiles| small_blocks::<T>(isa, [m, n, k], tiles));
+    for plan in [Plan::new::<T>(isa, m, n, k), Plan::packed::<T>(isa, m, n, k), narrow, wide] {
         let mut scratch = vec![T::NAN; plan.scratch_len()];
         let mut data = before.clone();
         gemm(isa, &plan, a, b, MatMut::new(&mut data, m, n, stride), epilogue, &mut scratch);
@@ -64,10 +65,10 @@ fn check<T: Real>(isa: Isa, a: MatRef<'_, T>, b: MatRef<'_, T>, epilogue: &Epilo
     }
 }
 
-/// A plan that cuts every axis, however short, and packs every left factor that is read more than a few times.
-fn tiny_blocks<T: Real>(isa: Isa, m: usize, n: usize, k: usize) -> Plan {
+/// A plan that cuts axes, however short, into blocks of so many tiles: eight are enough to pack the left factor.
+fn small_blocks<T: Real>(isa: Isa, [m, n, k]: [usize; 3], tiles: usize) -> Plan {
     let plan = Plan::packed::<T>(isa, m, n, k);
-    Plan { kc: 5, mc: plan.tile.rows, nc: plan.tile.cols, l2: 0, ..plan }
+    Plan { kc: 5, nc: tiles * plan.tile.cols, ..plan }
 }
 
 fn shapes() -> Vec<[usize; 3]> {

@@ -1,5 +1,6 @@
 //! The innermost loop: a tile of the product that stays in registers while the summed axis runs.
 
+use core::hint::black_box;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
@@ -77,17 +78,6 @@ impl<T> Target<'_, T> {
     }
 }
 
-/// A tile from packed panels: those of A hold [`rows`] rows, those of B [`cols`] columns, missing ones are zeros.
-///
-/// # Safety
-/// `a` and `b` must be readable for `k` steps of a panel. The target must have rows and columns, and no more than the tile.
-#[inline(always)]
-pub(super) unsafe fn packed_tile<S: Simd, T: Real>(simd: S, a: *const T, b: *const T, k: usize, to: &Target<'_, T>) {
-    let (a_step, b_step) = (rows::<S>() as isize, cols::<S, T>() as isize);
-    // SAFETY: panels are as wide as the tile, so every tile up to that size reads inside them.
-    unsafe { any_tile(simd, Factors { a, a_row: 1, a_step, b, b_step, k, padded: true }, to) }
-}
-
 /// The smallest of a few tiles that holds the target, so that edges cost little more than their elements.
 ///
 /// # Safety
@@ -99,7 +89,7 @@ pub(super) unsafe fn any_tile<S: Simd, T: Real>(simd: S, from: Factors<T>, to: &
     // SAFETY: the caller's promises are those of `tile`.
     unsafe {
         if to.c.rows() == 1 && to.c.cols() > cols::<S, T>() {
-            tile::<T::Vector<S>, 1, VECTORS_OF_ROW, false>(simd, from, to, None);
+            tile::<T::Vector<S>, 1, VECTORS_OF_ROW, false, false>(simd, from, to, None);
         } else if S::LEVEL.has_many_registers() {
             match to.c.rows() {
                 9.. => fitting_width::<S, T, 14>(simd, from, to),
@@ -126,13 +116,13 @@ unsafe fn fitting_width<S: Simd, T: Real, const R: usize>(simd: S, from: Factors
     // SAFETY: the caller's promises are those of `tile`; whole tiles were just seen to be whole.
     unsafe {
         if to.c.cols() > lanes {
-            if whole_rows && to.c.cols() == VECTORS * lanes {
-                tile::<T::Vector<S>, R, VECTORS, true>(simd, from, to, None);
-            } else {
-                tile::<T::Vector<S>, R, VECTORS, false>(simd, from, to, None);
+            match (whole_rows && to.c.cols() == VECTORS * lanes, from.a_row) {
+                (true, 1) => tile::<T::Vector<S>, R, VECTORS, true, true>(simd, from, to, None),
+                (true, _) => tile::<T::Vector<S>, R, VECTORS, true, false>(simd, from, to, None),
+                (false, _) => tile::<T::Vector<S>, R, VECTORS, false, false>(simd, from, to, None),
             }
         } else {
-            tile::<T::Vector<S>, R, 1, false>(simd, from, to, None);
+            tile::<T::Vector<S>, R, 1, false, false>(simd, from, to, None);
         }
     }
 }
@@ -145,10 +135,11 @@ unsafe fn fitting_width<S: Simd, T: Real, const R: usize>(simd: S, from: Factors
 pub(super) unsafe fn saving_tile<S: Simd, T: Real>(simd: S, from: Factors<T>, to: &Target<'_, T>, panel: *mut T) {
     // SAFETY: the caller's promises are those of `tile`.
     unsafe {
-        if S::LEVEL.has_many_registers() {
-            tile::<T::Vector<S>, 14, VECTORS, true>(simd, from, to, Some(panel));
-        } else {
-            tile::<T::Vector<S>, 6, VECTORS, true>(simd, from, to, Some(panel));
+        match (S::LEVEL.has_many_registers(), from.a_row) {
+            (true, 1) => tile::<T::Vector<S>, 14, VECTORS, true, true>(simd, from, to, Some(panel)),
+            (true, _) => tile::<T::Vector<S>, 14, VECTORS, true, false>(simd, from, to, Some(panel)),
+            (false, 1) => tile::<T::Vector<S>, 6, VECTORS, true, true>(simd, from, to, Some(panel)),
+            (false, _) => tile::<T::Vector<S>, 6, VECTORS, true, false>(simd, from, to, Some(panel)),
         }
     }
 }
@@ -158,20 +149,26 @@ const AHEAD: isize = 20;
 /// Bytes that a prefetch brings.
 const LINE: usize = 64;
 
-/// A tile of up to `R` rows of up to `N` vectors, of exactly so many if `WHOLE`. The rows of B that it reads are copied to `panel` if there
-/// is one.
+/// Rows of A that are reached from one address, by multiples of their stride.
+const GROUP: usize = 4;
+/// Groups of the highest tile.
+const GROUPS: usize = 4;
+
+/// A tile of up to `R` rows of up to `N` vectors, of exactly so many if `WHOLE`, whose rows of A are adjacent if `UNIT`. The rows of B that
+/// it reads are copied to `panel` if there is one.
 ///
 /// Every element is `a[0] * b[0]` plus the further products one by one, in order, fused where the machine can.
 ///
 /// # Safety
 /// The target must have 1 to `R` rows and 1 to `N * LANES` columns, `R` and `N * LANES` if `WHOLE`. A must be readable for the target's rows and
-/// `k` steps, B for `k` rows of the target's columns (`N * LANES` if `padded`), and `panel` writable for `k` rows of `N * LANES` elements.
+/// `k` steps, B for `k` rows of the target's columns (`N * LANES` if `padded`), and `panel` writable for `k` rows of `N * LANES` elements. `a_row`
+/// must be 1 if `UNIT`.
 #[inline(always)]
 #[expect(
     clippy::needless_range_loop,
     reason = "iterators over registers would have to be unrolled through their adaptors"
 )]
-unsafe fn tile<V: RealVector, const R: usize, const N: usize, const WHOLE: bool>(
+unsafe fn tile<V: RealVector, const R: usize, const N: usize, const WHOLE: bool, const UNIT: bool>(
     simd: V::Token,
     from: Factors<V::Elem>,
     to: &Target<'_, V::Elem>,
@@ -179,23 +176,30 @@ unsafe fn tile<V: RealVector, const R: usize, const N: usize, const WHOLE: bool>
 ) {
     let zero = V::splat(simd, V::Elem::ZERO);
     let mut sums = [[zero; N]; R];
-    let mut row_offsets = [0; R];
     // Lanes that each vector of a row of B may read.
     let mut widths = [V::LANES; N];
-    for i in 0..R {
-        // Rows below the target repeat its last; their sums are dropped.
-        let row = if WHOLE { i } else { i.min(to.c.rows() - 1) };
-        row_offsets[i] = (row as isize).wrapping_mul(from.a_row);
-    }
+    let mut lines = [from.a; GROUPS];
+    let mut row_offsets = [0; R];
     if WHOLE {
+        if !UNIT {
+            for (group, line) in lines.iter_mut().enumerate() {
+                // If it knew how these belong together, the compiler would step from each row to the next: a chain of
+                // additions that takes longer than the multiply-adds.
+                *line = black_box(from.a.wrapping_offset(((group * GROUP) as isize).wrapping_mul(from.a_row)));
+            }
+        }
         prefetch_target::<V, R, N>(simd, to);
     } else {
+        for i in 0..R {
+            // Rows below the target repeat its last; their sums are dropped.
+            row_offsets[i] = (i.min(to.c.rows() - 1) as isize).wrapping_mul(from.a_row);
+        }
         for j in 0..N {
             widths[j] = to.c.cols().saturating_sub(j * V::LANES).min(V::LANES);
         }
     }
     let vectors_fit = WHOLE || from.padded || to.c.cols() == N * V::LANES;
-    let (mut a, mut b) = (from.a, from.b);
+    let mut b = from.b;
     let mut copy = panel.unwrap_or(core::ptr::null_mut());
     for _ in 0..from.k {
         let mut row = [zero; N];
@@ -214,13 +218,20 @@ unsafe fn tile<V: RealVector, const R: usize, const N: usize, const WHOLE: bool>
             copy = copy.wrapping_add(N * V::LANES);
         }
         for i in 0..R {
-            // SAFETY: the caller vouches for this column of A; `row_offsets` keeps to its rows.
-            let x = V::splat(simd, unsafe { *a.wrapping_offset(row_offsets[i]) });
+            let element = match (UNIT, WHOLE) {
+                (true, _) => lines[0].wrapping_add(i),
+                (false, true) => lines[i / GROUP].wrapping_offset(((i % GROUP) as isize).wrapping_mul(from.a_row)),
+                (false, false) => lines[0].wrapping_offset(row_offsets[i]),
+            };
+            // SAFETY: the caller vouches for this column of A, and the row is one of the target's.
+            let x = V::splat(simd, unsafe { *element });
             for j in 0..N {
                 sums[i][j] = x.mul_add(row[j], sums[i][j]);
             }
         }
-        a = a.wrapping_offset(from.a_step);
+        for line in &mut lines {
+            *line = line.wrapping_offset(from.a_step);
+        }
         b = b.wrapping_offset(from.b_step);
     }
 
