@@ -237,3 +237,63 @@ fn operator(op: &BinOp) -> Result<&'static str> {
     };
     Err(Error::new(op.span(), hint))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lowered(text: &str) -> Result<Steps> {
+        let names = ["a", "b"].map(|name| Ident::new(name, Span::call_site()));
+        let mut steps = Steps::new(&names);
+        steps.lower(&syn::parse_str(text)?)?;
+        Ok(steps)
+    }
+
+    fn methods(steps: &Steps) -> Vec<String> {
+        steps.list.iter().map(|step| step.method.to_string()).collect()
+    }
+
+    fn captures(text: &str) -> Vec<String> {
+        let steps = lowered(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        steps.captures.iter().map(|expr| expr.to_token_stream().to_string()).collect()
+    }
+
+    fn refusal(text: &str) -> String {
+        lowered(text).err().map(|error| error.to_string()).unwrap_or_else(|| panic!("{text} is refused"))
+    }
+
+    #[test]
+    fn steps_come_in_the_order_of_evaluation() {
+        let steps = lowered("(-a * b + a.exp()).maximum(b / 2.0)").unwrap();
+        assert_eq!(methods(&steps), ["neg", "mul", "exp", "add", "div", "maximum"]);
+    }
+
+    #[test]
+    fn a_value_that_is_bound_is_computed_once() {
+        let steps = lowered("{ let c = a * b; let c = c.exp(); c + c }").unwrap();
+        assert_eq!(methods(&steps), ["mul", "exp", "add"]);
+        assert!(matches!(steps.list[2].terms[..], [Term::Place(3), Term::Place(3)]));
+        let inner = lowered("{ let c = { let a = b; a.exp() }; a * c }").unwrap();
+        assert!(matches!(inner.list[1].terms[..], [Term::Place(0), Term::Place(2)]), "`a` is the operand again");
+    }
+
+    #[test]
+    fn what_names_no_operand_is_captured_whole() {
+        assert_eq!(captures("a * (2.0 * scale) + f(config.a, b!(x))"), ["2.0 * scale", "f (config . a , b ! (x))"]);
+        assert_eq!(captures("a * scale + b * scale"), ["scale"]);
+        assert_eq!(captures("{ let half = scale / 2.0; a * half + b * half }"), ["scale / 2.0"]);
+        assert_eq!(captures("a * 2.0 + b * -3 + 1e-3_f64"), [""; 0], "literals are compiled in");
+        assert_eq!(captures("a * 0.1_f32"), ["0.1_f32"], "a number of another type is not rewritten");
+    }
+
+    #[test]
+    fn what_is_no_formula_is_refused_in_words() {
+        assert!(refusal("if a > 0.0 { a } else { b }").contains("select"));
+        assert!(refusal("a < b").contains("a.lt(b)"));
+        assert!(refusal("f(a)").contains("methods of the operation table"));
+        assert!(refusal("{ a.exp(); }").contains("no value"));
+        assert!(refusal("{ let (c, d) = a; c }").contains("plain names"));
+        assert!(refusal("a * true").contains("numbers"));
+        assert!(refusal("*a").contains("not references"));
+    }
+}

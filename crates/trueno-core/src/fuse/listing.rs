@@ -5,7 +5,7 @@ use super::rows::{Rows, padded};
 use super::step::unary_gradient;
 use super::value::{Scalar, Value};
 use crate::math::Math;
-use crate::math::wgsl;
+use crate::math::wgsl::{self, Expr};
 use crate::table::{
     BinaryOp, BinaryRow, BinaryVisitor, CompareOp, CompareRow, CompareVisitor, TernaryOp, TernaryRow, TernaryVisitor,
     UnaryOp, UnaryRow, UnaryVisitor,
@@ -186,10 +186,11 @@ impl Listing {
 
     /// The value, of at least one operand.
     pub fn value<M: Math>(&self, operands: &[M], parameters: &[M]) -> M {
-        self.run(operands, parameters)[self.result].value()
+        self.run(operands, parameters, |value| value)[self.result].value()
     }
 
-    fn run<M: Math>(&self, operands: &[M], parameters: &[M]) -> Vec<Cell<M>> {
+    /// What every step came to. What a row gave goes through `settle`.
+    fn run<M: Math>(&self, operands: &[M], parameters: &[M], settle: impl Fn(M) -> M) -> Vec<Cell<M>> {
         let mut cells: Vec<Cell<M>> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
             let value = |at: usize| cells[at].value();
@@ -200,10 +201,10 @@ impl Listing {
                 Node::Literal(bits) => Cell::Value(operands[0].lit(f64::from_bits(bits))),
                 Node::Unary(op, x, parameters) => {
                     let parameters = parameters.map(|at| at.map(value));
-                    Cell::Value(op.dispatch(Unary { x: value(x), parameters }))
+                    Cell::Value(settle(op.dispatch(Unary { x: value(x), parameters })))
                 }
-                Node::Binary(op, at) => Cell::Value(op.dispatch(Apply(at.map(value)))),
-                Node::Ternary(op, at) => Cell::Value(op.dispatch(Apply(at.map(value)))),
+                Node::Binary(op, at) => Cell::Value(settle(op.dispatch(Apply(at.map(value))))),
+                Node::Ternary(op, at) => Cell::Value(settle(op.dispatch(Apply(at.map(value))))),
                 Node::Compare(op, at) => Cell::Truth(op.dispatch(Apply(at.map(value)))),
                 Node::Select([mask, yes, no]) => Cell::Value(<M as Rows>::select(truth(mask), value(yes), value(no))),
                 Node::And([a, b]) => Cell::Truth(M::and(truth(a), truth(b))),
@@ -218,7 +219,19 @@ impl Listing {
     /// The gradients by the wanted operands, from the gradient `g` by the value: each step's own, backwards. An operand
     /// that the value does not depend on has a gradient of 0.
     pub fn gradients<M: Math>(&self, operands: &[M], parameters: &[M], g: M, wanted: &[bool]) -> Vec<Option<M>> {
-        let cells = self.run(operands, parameters);
+        self.pull(operands, parameters, g, wanted, |value| value)
+    }
+
+    /// As [`gradients`](Self::gradients). What a row gave, its gradients and their sums go through `settle`.
+    fn pull<M: Math>(
+        &self,
+        operands: &[M],
+        parameters: &[M],
+        g: M,
+        wanted: &[bool],
+        settle: impl Fn(M) -> M,
+    ) -> Vec<Option<M>> {
+        let cells = self.run(operands, parameters, &settle);
         let leads = self.leads_to(wanted);
         let mut adjoints: Vec<Option<M>> = vec![None; self.nodes.len()];
         adjoints[self.result] = Some(g);
@@ -227,8 +240,8 @@ impl Listing {
             let value = |at: usize| cells[at].value();
             let mut arrive = |at: usize, part: &dyn Fn() -> M| {
                 if leads[at] {
-                    let part = part();
-                    adjoints[at] = Some(adjoints[at].map_or(part, |sum| sum + part));
+                    let part = settle(part());
+                    adjoints[at] = Some(adjoints[at].map_or(part, |sum| settle(sum + part)));
                 }
             };
             match *node {
@@ -291,10 +304,13 @@ impl Listing {
 
 impl Listing {
     /// A WGSL function `name` over `f32`, of the operands `x0, x1, ...` and the captured numbers `p0, p1, ...`.
+    ///
+    /// WGSL lets drivers contract and rearrange sums. So that a formula is rounded as its steps are one by one, what each gave goes
+    /// through [`wgsl::SETTLED`], which the module must hold.
     pub fn wgsl(&self, name: &str) -> String {
         wgsl::functions(name, &self.names(false), |x| {
             let (operands, parameters) = x.split_at(self.operands);
-            vec![self.value(operands, parameters)]
+            vec![self.run(operands, parameters, Expr::settled)[self.result].value()]
         })
     }
 
@@ -303,7 +319,7 @@ impl Listing {
     pub fn wgsl_gradients(&self, name: &str, wanted: &[bool]) -> String {
         wgsl::functions(name, &self.names(true), |x| {
             let (operands, rest) = x.split_at(self.operands);
-            self.gradients(operands, &rest[1..], rest[0], wanted).into_iter().flatten().collect()
+            self.pull(operands, &rest[1..], rest[0], wanted, Expr::settled).into_iter().flatten().collect()
         })
     }
 

@@ -87,7 +87,7 @@ fn listings_are_valid_shaders() {
     let listing = listing();
     let gradients = [[true; 3], [false, true, false]].map(|wanted| listing.wgsl_gradients("gradients", &wanted));
     for text in [listing.wgsl("value")].iter().chain(&gradients) {
-        let text = std::format!("{}{text}", crate::math::wgsl::PRELUDE);
+        let text = std::format!("{}{}{text}", crate::math::wgsl::PRELUDE, crate::math::wgsl::SETTLED);
         let module = naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
         let mut validator =
             naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());

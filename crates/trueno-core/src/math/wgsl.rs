@@ -12,6 +12,11 @@ use core::ops::{BitAnd, BitOr, Not};
 ///
 pub const PRELUDE: &str = include_str!("prelude.wgsl");
 
+/// WGSL text of `settled`, which gives its operand back, and no driver can know it: what comes after cannot be merged into what
+/// came before. The kernel has to set `unknown_zero` to a 0 that is not known when it is compiled.
+pub const SETTLED: &str = "var<private> unknown_zero: u32;\n\
+    fn settled(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) ^ unknown_zero); }\n";
+
 /// The type that a function computes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scalar {
@@ -158,6 +163,11 @@ pub struct Truth<'a>(Expr<'a>);
 impl<'a> Expr<'a> {
     fn binary(self, operator: &str, other: Self) -> Self {
         self.arena.push(format!("v{} {operator} v{}", self.id, other.id))
+    }
+
+    /// The same value, apart from how it was computed; see [`SETTLED`].
+    pub(crate) fn settled(self) -> Self {
+        self.call("settled")
     }
 
     fn call(self, function: &str) -> Self {

@@ -73,6 +73,16 @@ impl Formula {
         }
     }
 
+    /// Whether its text calls `settled`, whose zero the kernel sets.
+    pub fn is_settled(self) -> bool {
+        match self {
+            Self::Fused(_) | Self::FusedGrad(..) => true,
+            Self::Unary(_) | Self::UnaryGrad(_) | Self::Binary(_) | Self::BinaryGrad(..) | Self::Compare(_) => false,
+            Self::Ternary(_) | Self::TernaryGrad(..) | Self::ReduceGrad(_) | Self::ScaledExp => false,
+            Self::Where | Self::Cast(..) | Self::Fill => false,
+        }
+    }
+
     /// The number of results. Several come as an array.
     pub fn results(self) -> usize {
         match self {

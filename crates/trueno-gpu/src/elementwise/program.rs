@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use smallvec::SmallVec;
 use trueno_core::DType;
-use trueno_core::math::wgsl::{PRELUDE, Scalar};
+use trueno_core::math::wgsl::{PRELUDE, SETTLED, Scalar};
 
 use super::Formula;
 use crate::record::Shader;
@@ -117,6 +117,9 @@ impl Program {
             text.push_str(&storage::writer(reads + result, &format!("out{result}"), self.result));
         }
         let dtype = self.operands.last().map_or(self.result, |&(dtype, _)| dtype);
+        if self.formula.is_settled() {
+            text.push_str(SETTLED);
+        }
         text.push_str(&self.formula.text(self.scalar, dtype));
         text.push_str(&self.main());
         Shader { text, reads, writes }
@@ -131,6 +134,10 @@ impl Program {
              if first >= count {{ return; }}\n",
             slot(Slots::COUNT),
         );
+        if self.formula.is_settled() {
+            // Grids are flat, but that is the host's to know.
+            text.push_str("unknown_zero = groups.z - 1u;\n");
+        }
         for (index, &(dtype, access)) in self.operands.iter().enumerate() {
             let offset = slot(self.offset_slot(index));
             // Writing to a string cannot fail.
