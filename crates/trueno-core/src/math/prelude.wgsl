@@ -159,18 +159,12 @@ fn ieee_expm1(x: f32) -> f32 {
     return fma(fma(p, x, 0.5) * x, x, x);
 }
 
-// Kahan: the rounding error of 1 + x cancels in the quotient.
+// The rounding of 1 + x is small in the logarithm but near 0. (Kahan's quotient would undo it, and drivers undo the quotient.)
 fn ieee_log1p(x: f32) -> f32 {
-    let u = 1.0 + x;
-    if u == 1.0 {
-        return x;
+    if x > -0.2928932 && x < 0.41421354 {
+        return log_of_mantissa(x);
     }
-    if is_nan(u) || bitcast<u32>(u) == 0x7f800000u {
-        return u;
-    }
-    let distance = u - 1.0;
-    // The logarithm's own answers where it has no value: NaN below -1, and -infinity at it.
-    return select(ieee_log(u), ieee_log(u) * (x / distance), u > 0.0);
+    return ieee_log(1.0 + x);
 }
 
 fn ieee_tanh(x: f32) -> f32 {
@@ -259,8 +253,11 @@ fn reduce_angle(x: f32) -> Angle {
     }
     let n = round(a * 0.6366197723675814);
     // Each part of pi/2 has 11 bits, so that its product with `n` is exact even where `fma` rounds twice.
-    let rest = fma(n, -2.5632829192545614e-12, fma(n, -7.549533620476723e-08, fma(n, -0.0004837512969970703, fma(n, -1.5703125, a))));
-    return Angle(rest, u32(n));
+    // WGSL lets drivers gather the four products into one, which loses what they are for; none sees through a minimum.
+    var rest = min(fma(n, -1.5703125, a), 1e30);
+    rest = min(fma(n, -0.0004837512969970703, rest), 1e30);
+    rest = min(fma(n, -7.549533620476723e-08, rest), 1e30);
+    return Angle(fma(n, -2.5632829192545614e-12, rest), u32(n));
 }
 
 fn sine_series(r: f32) -> f32 {

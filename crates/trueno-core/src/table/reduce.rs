@@ -337,7 +337,7 @@ impl ReduceOp {
                 let count = elements.len() as f64;
                 let center = if R::OP.centered() { elements.iter().sum::<f64>() / count } else { 0.0 };
                 let total = elements.iter().fold(R::init(0.0), |acc, &x| R::combine(acc, R::map(x, center)));
-                R::finish(total, count - correction)
+                R::finish(total, (count - correction).max(0.0))
             }
         }
         self.dispatch(Eval(elements, correction))
