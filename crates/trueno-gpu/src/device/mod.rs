@@ -17,11 +17,12 @@ pub(crate) use failure::Failure;
 pub(crate) use stats::{Counters, count};
 
 use std::fmt::{self, Display};
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trueno_core::{Error, Result};
 
-use crate::memory::{Pool, Staging};
+use crate::memory::{Constants, Pool, Staging};
 use crate::record::{Fault, Pipelines, Recorder};
 
 /// What sort of processor a device is.
@@ -106,6 +107,7 @@ pub(crate) struct Shared {
     pub fault: Fault,
     recorder: Mutex<Recorder>,
     pool: Mutex<Pool>,
+    pub constants: Mutex<Constants>,
     pub staging: Mutex<Staging>,
 }
 
@@ -184,5 +186,20 @@ impl Device {
     /// Whether two handles are of one device.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+/// Handles are equal if they are of one open device.
+impl PartialEq for Device {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other)
+    }
+}
+
+impl Eq for Device {}
+
+impl Hash for Device {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.shared).hash(state);
     }
 }

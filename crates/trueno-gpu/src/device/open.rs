@@ -6,7 +6,7 @@ use trueno_core::{Error, Result};
 use wgpu::{Backends, CooperativeScalarType, DeviceType, Features};
 
 use super::{Capabilities, Counters, Device, DeviceInfo, DeviceKind, Failure, Selector, Shared};
-use crate::memory::{Pool, Staging};
+use crate::memory::{Constants, Pool, Staging};
 use crate::record::{Fault, IMMEDIATE_BYTES, Pipelines, Recorder};
 
 /// How a device is opened.
@@ -86,6 +86,7 @@ impl Device {
             fault: Fault::new(&raw).ok_or_else(|| refused("it has no memory left".into()))?,
             recorder: Mutex::new(Recorder::default()),
             pool: Mutex::new(Pool::new(options.memory_limit.unwrap_or(u64::MAX))),
+            constants: Mutex::new(Constants::default()),
             staging: Mutex::new(Staging::default()),
             capabilities,
             raw,

@@ -1,5 +1,6 @@
 //! Device memory: buffers from a pool, and the way there and back through mapped staging memory.
 
+mod constants;
 mod pool;
 mod readback;
 mod staging;
@@ -9,6 +10,7 @@ mod view;
 pub use readback::Readback;
 pub use view::View;
 
+pub(crate) use constants::Constants;
 pub(crate) use pool::{Pool, Raw, create_buffer};
 pub(crate) use staging::Staging;
 
@@ -27,6 +29,8 @@ pub struct Buffer {
     raw: Option<Raw>,
     dtype: DType,
     len: usize,
+    /// A constant of the device, which keeps its memory.
+    constant: bool,
 }
 
 impl Buffer {
@@ -38,7 +42,7 @@ impl Buffer {
         let bytes = len.checked_next_multiple_of(4).and_then(|len| len.checked_mul(dtype.size()));
         let bytes = bytes.ok_or(Error::OutOfMemory { op, bytes: usize::MAX })?;
         let raw = allocate(device, op, bytes as u64)?;
-        Ok(Self { device: device.clone(), raw: Some(raw), dtype, len })
+        Ok(Self { device: device.clone(), raw: Some(raw), dtype, len, constant: false })
     }
 
     /// The device that holds it.
@@ -73,7 +77,7 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if let Some(raw) = self.raw.take() {
+        if let Some(raw) = self.raw.take().filter(|_| !self.constant) {
             self.device.pool().put(raw);
         }
     }

@@ -6,8 +6,8 @@ use std::task::{Context, Poll, Waker};
 
 use wgpu::{BufferUsages, ErrorFilter};
 
-/// A buffer of the driver.
-#[derive(Debug)]
+/// A buffer of the driver. Clones are the same one.
+#[derive(Clone, Debug)]
 pub(crate) struct Raw {
     pub buffer: wgpu::Buffer,
     /// Never used twice on a device, so that it can stand for the buffer in a key.
@@ -83,6 +83,12 @@ impl Pool {
     pub fn put(&mut self, raw: Raw) {
         self.used -= raw.class;
         self.free.entry(raw.class).or_default().push(raw);
+    }
+
+    /// Counts a buffer out that will not come back: it goes when its last handle does.
+    pub fn disown(&mut self, raw: &Raw) {
+        self.used -= raw.class;
+        self.held -= raw.class;
     }
 
     /// Drops what is free.

@@ -163,6 +163,10 @@ impl Launch<'_> {
     fn record_with(self, device: &Device, note: Option<&Raw>) -> Result<()> {
         let op = self.op;
         for (at, written) in self.writes.iter().enumerate() {
+            if written.is_constant() {
+                let reason = "a constant of the device cannot be overwritten; copy it first".into();
+                return Err(Error::Argument { op, reason });
+            }
             let id = written.raw().id;
             if self.reads.iter().chain(&self.writes[..at]).any(|other| other.raw().id == id) {
                 let reason = "a value that is overwritten is also an operand; copy one of them first".into();

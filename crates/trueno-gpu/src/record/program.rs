@@ -1,7 +1,9 @@
 //! The name of every shader that this crate can make.
 
 use super::Shader;
-use crate::{batch_norm, conv, elementwise, index, loss, matmul, movement, optim, pool, random, reduce, rows};
+use crate::{
+    attention, batch_norm, conv, elementwise, index, loss, matmul, movement, optim, pool, random, reduce, rows,
+};
 
 /// A shader, by what it computes and over which types and layouts. Equal programs are one pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -12,6 +14,7 @@ pub(crate) enum Program {
     Rows(rows::Program),
     Loss(loss::Program),
     Index(index::Program),
+    Attention(attention::Program),
     Movement(movement::Program),
     Random(random::Program),
     Optim(optim::Program),
@@ -34,6 +37,7 @@ impl Program {
             Self::Rows(program) => program.shader(),
             Self::Loss(program) => program.shader(),
             Self::Index(program) => program.shader(),
+            Self::Attention(program) => program.shader(),
             Self::Movement(program) => program.shader(),
             Self::Random(program) => program.shader(),
             Self::Optim(program) => program.shader(),
@@ -64,6 +68,7 @@ mod tests {
         programs.extend(random::every_program().map(Program::Random));
         programs.extend(optim::every_program().map(Program::Optim));
         programs.extend(index::every_program().map(Program::Index));
+        programs.extend(attention::every_program().map(Program::Attention));
         programs.extend(movement::every_program().map(Program::Movement));
         programs.extend(matmul::every_program().map(Program::Matmul));
         programs.extend(conv::every_program().map(Program::Conv));

@@ -39,7 +39,7 @@ const LEAST_SPAN: usize = 4096;
 ///
 /// # Errors
 /// [`Error::Axis`], [`Error::Argument`] for an axis that is named twice, [`Error::DType`] for a type that the row has not
-/// (integers have no sums here, which are 64 bits wide), [`Error::Shape`] for nothing to choose from.
+/// (integers but `bool` have no sums here, which are 64 bits wide), [`Error::Shape`] for nothing to choose from.
 pub fn reduce(op: ReduceOp, x: &View<'_>, axes: &[usize], correction: f64) -> Result<Buffer> {
     let name = op.name();
     let dtype = x.buffer().dtype();
@@ -77,7 +77,11 @@ fn result_type(op: ReduceOp, dtype: DType) -> Result<DType> {
     }
     match op {
         ReduceOp::Max | ReduceOp::Min if matches!(dtype, DType::I32 | DType::U32) => Ok(dtype),
-        ReduceOp::Sum | ReduceOp::Prod => refuse("on a GPU it takes floats: sums of integers are 64 bits wide"),
+        // How many there are: at most as many as a buffer has elements, which 32 bits count.
+        ReduceOp::Sum if dtype == DType::Bool => Ok(DType::I64),
+        ReduceOp::Sum | ReduceOp::Prod => {
+            refuse("on a GPU it takes floats and bool: sums of other integers are 64 bits wide")
+        }
         _ => refuse("on a GPU it takes floats; cast it first"),
     }
 }
@@ -108,7 +112,7 @@ fn raw(op: ReduceOp, x: &View<'_>, axes: [&Axes; 2], center: Option<&Buffer>, co
     let (results, elements) = (kept.count(), joined.count());
     let shape = choose(kept, joined, x.layout().offset());
     let parts = parts(shape, results, elements);
-    let count = elements as f64 - correction;
+    let count = (elements as f64 - correction).max(0.0);
     let pass = Pass { op, scalar, shape, count };
     if parts == 1 {
         return pass.run((x.buffer(), x.layout().offset()), center, axes, 1, true, true);

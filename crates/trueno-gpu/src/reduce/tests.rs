@@ -122,3 +122,15 @@ fn nothing_and_wrong_axes() {
     assert!(matches!(reduce(ReduceOp::Sum, &view, &[2], 0.0), Err(Error::Axis { .. })));
     assert!(matches!(reduce(ReduceOp::Sum, &view, &[1, 1], 0.0), Err(Error::Argument { .. })));
 }
+
+#[test]
+fn sums_of_truths_count_them() {
+    let Some(device) = device() else { return };
+    let truths: Vec<bool> = (0..70_001).map(|i| i % 3 == 0).collect();
+    let x = Buffer::from_slice(device, "test", &truths).unwrap();
+    let count = reduce(ReduceOp::Sum, &View::contiguous("test", &x, &[70_001]).unwrap(), &[0], 0.0).unwrap();
+    assert_eq!(count.download::<i64>("test").wait().unwrap(), [23_334]);
+    let rows = View::new("test", &x, &Layout::contiguous(&[70_001]).narrow("test", 0, 1, 7).unwrap()).unwrap();
+    let empty = reduce(ReduceOp::Sum, &rows, &[], 0.0).unwrap();
+    assert_eq!(empty.download::<i64>("test").wait().unwrap(), [0, 0, 1, 0, 0, 1, 0]);
+}
