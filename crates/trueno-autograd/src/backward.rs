@@ -118,7 +118,7 @@ pub(crate) fn towards(
 /// The gradient of a value of rank 0 by itself.
 pub(crate) fn one(output: &DynTensor) -> Result<DynTensor> {
     if output.rank() == 0 {
-        return output.detach().constant(1.0);
+        return output.detach().constant(1.0)?.to(&output.device());
     }
     let reason = "has no one gradient to start from; only rank 0 does: pass a seed, or reduce it to rank 0 first";
     Err(Error::Shape { op: "backward", got: output.shape().into(), reason: reason.into() })

@@ -99,6 +99,7 @@ pub(crate) fn keeps(op: &Op, tracked: impl Fn(usize) -> bool) -> Keeps {
         | Op::CumSum(_)
         | Op::Dropout(_)
         | Op::Cast(_)
+        | Op::To(_)
         | Op::Contiguous
         | Op::Permute(_)
         | Op::Reshape(_)

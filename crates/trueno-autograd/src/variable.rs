@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use trueno_core::{DType, Dims, Error, Result};
-use trueno_tensor::{DynTensor, Op, Recorder, Saved};
+use trueno_tensor::{Device, DynTensor, Op, Recorder, Saved};
 
 /// A hook on a gradient: sees it, may replace it.
 pub(crate) type Hook = Arc<dyn Fn(&DynTensor) -> Option<DynTensor> + Send + Sync>;
@@ -47,6 +47,7 @@ pub(crate) struct Record {
 pub(crate) struct Input {
     pub(crate) shape: Dims,
     pub(crate) dtype: DType,
+    pub(crate) device: Device,
     pub(crate) value: Option<DynTensor>,
     pub(crate) variable: Option<Arc<Variable>>,
 }
@@ -79,6 +80,7 @@ impl Variable {
         let input = |(i, (x, variable)): (usize, (&&DynTensor, Option<Arc<Variable>>))| Input {
             shape: Dims::from_slice(x.shape()),
             dtype: x.dtype(),
+            device: x.device(),
             value: kept.input(i).then(|| x.detach()),
             variable,
         };
@@ -123,7 +125,7 @@ impl Variable {
             let mut slot = lock(gradient);
             *slot = Some(match slot.take() {
                 None => value.detach(),
-                Some(old) => crate::walk::sum(old, value.detach())?,
+                Some(old) => crate::walk::sum(old.to(&value.device())?, value.detach())?,
             });
         }
         Ok(())

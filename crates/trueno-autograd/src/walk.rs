@@ -130,6 +130,8 @@ fn descend(
             );
             return Err(Error::Gradient { op: record.op.name(), reason: reason.into() });
         }
+        // Constants of a rule stay in main memory until they meet a value of a device.
+        let gradient = gradient.to(&input.device)?;
         // A user's rule may return something tracked although nobody asked for a graph.
         arrive(pending, edge, if options.create_graph { gradient } else { gradient.detach() })?;
     }

@@ -75,7 +75,18 @@ mod sealed {
 }
 
 /// A Rust type that can be an element of a tensor. Sealed: [`DType`] names every implementor.
-pub trait Element: sealed::Sealed + Copy + Default + Debug + PartialEq + PartialOrd + Send + Sync + 'static {
+pub trait Element:
+    sealed::Sealed
+    + bytemuck::NoUninit
+    + bytemuck::CheckedBitPattern
+    + Default
+    + Debug
+    + PartialEq
+    + PartialOrd
+    + Send
+    + Sync
+    + Unpin
+{
     /// What sums and products of this type are: the type itself for floats, `i64` for the rest (as in NumPy).
     type Sum: Number;
     /// The tag of this type.

@@ -1,6 +1,8 @@
 //! Adam and AdamW.
 
 use crate::{Optimizer, Rule};
+#[cfg(feature = "gpu")]
+use trueno_core::Result;
 use trueno_kernels::optim::{AdamState, AdamStep, adam};
 use trueno_kernels::simd::Real;
 
@@ -73,7 +75,36 @@ macro_rules! adam_like {
             }
 
             fn update<T: Real>(&self, step: u64, parameter: &mut [T], grad: &[T], state: &mut [&mut [T]]) {
-                let step = AdamStep {
+                let (mean, square, largest) = match state {
+                    [mean, square] => (mean, square, &mut [][..]),
+                    [mean, square, largest] => (mean, square, &mut **largest),
+                    _ => unreachable!("there is a slice per name in state()"),
+                };
+                adam(trueno_tensor::isa(), self.kernel(step), parameter, grad, AdamState { mean, square, largest });
+            }
+
+            #[cfg(feature = "gpu")]
+            fn update_on_gpu(
+                &self,
+                step: u64,
+                parameter: &mut trueno_gpu::Buffer,
+                grad: &trueno_gpu::View<'_>,
+                state: &mut [&mut trueno_gpu::Buffer],
+            ) -> Result<()> {
+                let (mean, square, largest) = match state {
+                    [mean, square] => (mean, square, None),
+                    [mean, square, largest] => (mean, square, Some(&mut **largest)),
+                    _ => unreachable!("there is a buffer per name in state()"),
+                };
+                let state = trueno_gpu::optim::AdamState { mean, square, largest };
+                trueno_gpu::optim::adam(&self.kernel(step), parameter, grad, state, None)
+            }
+        }
+
+        impl $config {
+            /// What the kernel is told at a step.
+            fn kernel(&self, step: u64) -> AdamStep {
+                AdamStep {
                     lr: self.lr,
                     beta1: self.betas.0,
                     beta2: self.betas.1,
@@ -82,13 +113,7 @@ macro_rules! adam_like {
                     decoupled: $decoupled,
                     step,
                     amsgrad: self.amsgrad,
-                };
-                let (mean, square, largest) = match state {
-                    [mean, square] => (mean, square, &mut [][..]),
-                    [mean, square, largest] => (mean, square, &mut **largest),
-                    _ => unreachable!("there is a slice per name in state()"),
-                };
-                adam(trueno_tensor::isa(), step, parameter, grad, AdamState { mean, square, largest });
+                }
             }
         }
     };

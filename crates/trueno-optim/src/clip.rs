@@ -5,10 +5,10 @@ use trueno_core::table::{BinaryOp, ReduceOp, UnaryOp};
 use trueno_core::{DType, Result, dispatch_dtype};
 use trueno_kernels::reduce::{BLOCK, accumulate_rows};
 use trueno_kernels::simd::Real;
-use trueno_tensor::{DynTensor, for_each_job, isa};
+use trueno_tensor::{Device, DynTensor, for_each_job, isa};
 
 /// Scales all gradients by one factor so that their joint L2 norm is at most `max_norm`, and returns the norm they had
-/// (PyTorch's `clip_grad_norm_`).
+/// (PyTorch's `clip_grad_norm_`). Gradients on a GPU are waited for.
 ///
 /// # Errors
 /// [`trueno_core::Error::OutOfMemory`].
@@ -22,9 +22,26 @@ pub fn clip_grad_norm(gradients: &mut Gradients, max_norm: f64) -> Result<f64> {
     Ok(total)
 }
 
-/// The L2 norm of all elements of all gradients, in one pass over them. Squares of a block are added in the gradient's
-/// type (`f32` for half precision), blocks in `f64` and in order.
+/// The L2 norm of all elements of all gradients.
 fn norm(gradients: &Gradients) -> Result<f64> {
+    let on_host = |gradient: &DynTensor| gradient.device() == Device::Cpu;
+    if gradients.iter().all(on_host) { norm_on_host(gradients) } else { norm_on_device(gradients) }
+}
+
+/// The norm of the norms, which is read back.
+fn norm_on_device(gradients: &Gradients) -> Result<f64> {
+    let norm = |gradient: &DynTensor| -> Result<DynTensor> {
+        let wide = gradient.detach().cast(DType::F32)?;
+        wide.reduce(ReduceOp::NormL2, &wide.all_axes(), false, 0.0)
+    };
+    let norms = gradients.iter().map(norm).collect::<Result<Vec<_>>>()?;
+    let joint = norm(&DynTensor::stack(&norms.iter().collect::<Vec<_>>(), 0)?)?;
+    joint.item::<f32>().map(f64::from)
+}
+
+/// The norm in one pass over them. Squares of a block are added in the gradient's
+/// type (`f32` for half precision), blocks in `f64` and in order.
+fn norm_on_host(gradients: &Gradients) -> Result<f64> {
     let wide = |gradient: &DynTensor| match gradient.dtype() {
         DType::F16 | DType::BF16 => gradient.cast(DType::F32),
         _ => gradient.contiguous(),

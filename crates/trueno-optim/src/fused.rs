@@ -23,10 +23,15 @@ pub(crate) struct Update<'a, R> {
     pub(crate) state: &'a mut [DynTensor],
 }
 
-/// Moves the parameters, in their memory. They are all moved, or on an error none.
+/// Moves the parameters, in their memory. They are all moved, or on an error none; but when a GPU fails, those before it are.
 pub(crate) fn step<R: Rule>(updates: &mut [Update<'_, R>]) -> Result<()> {
     let mut jobs = Vec::new();
     for update in updates {
+        #[cfg(feature = "gpu")]
+        if update.parameter.device() != trueno_tensor::Device::Cpu {
+            on_gpu(update)?;
+            continue;
+        }
         match update.parameter.dtype() {
             DType::F32 => cut::<R, f32>(update, &mut jobs)?,
             DType::F64 => cut::<R, f64>(update, &mut jobs)?,
@@ -37,6 +42,16 @@ pub(crate) fn step<R: Rule>(updates: &mut [Update<'_, R>]) -> Result<()> {
     }
     for_each_job(jobs, |job| job.elements * COST, |job| (job.run)());
     Ok(())
+}
+
+/// Records the step of a parameter on a GPU.
+#[cfg(feature = "gpu")]
+fn on_gpu<R: Rule>(update: &mut Update<'_, R>) -> Result<()> {
+    let Update { rule, step, parameter, grad, state } = update;
+    let grad = grad.to(&parameter.device())?;
+    let Some(grad) = grad.gpu_view(R::NAME)? else { return Ok(()) };
+    let mut state = state.iter_mut().map(|state| state.gpu_make_mut(R::NAME)).collect::<Result<Vec<_>>>()?;
+    rule.update_on_gpu(*step, parameter.gpu_make_mut(R::NAME)?, &grad, &mut state)
 }
 
 /// A chunk of one parameter.

@@ -152,7 +152,7 @@ impl<R: Rule> Optimizer<R> {
             let Entry { group, steps: count, state } = entry;
             let rule = &groups[*group].rule;
             if *count == 0 {
-                let fresh = || DynTensor::zeros(parameter.shape(), parameter.dtype());
+                let fresh = || DynTensor::zeros(parameter.shape(), parameter.dtype())?.to(&parameter.device());
                 *state = rule.state().iter().map(|_| fresh()).collect::<Result<_>>()?;
             }
             updates.push(Update { rule, step: *count + 1, parameter, grad: gradient, state });
@@ -274,7 +274,7 @@ fn load_entry<R: Rule>(
                 "{key} has shape {got:?} and type {dtype}, the parameter has {shape:?} of {own}"
             )));
         }
-        Ok(value.clone())
+        value.to(&parameter.device())
     };
     Ok(Entry { group, steps, state: rule.state().iter().map(tensor).collect::<Result<_>>()? })
 }

@@ -32,6 +32,24 @@ pub trait Rule: Clone + Send + Sync + 'static {
     /// Parts are stepped in any order and by several threads, so an element's step must depend on nothing but that element.
     /// Parameters in half precision come in `f32`, and are rounded afterwards.
     fn update<T: Real>(&self, step: u64, parameter: &mut [T], grad: &[T], state: &mut [&mut [T]]);
+
+    /// The same step of a whole parameter on a GPU.
+    ///
+    /// # Errors
+    /// [`Error::Device`] from a rule that has no kernel there, and for what the device refuses.
+    #[cfg(feature = "gpu")]
+    fn update_on_gpu(
+        &self,
+        step: u64,
+        parameter: &mut trueno_gpu::Buffer,
+        grad: &trueno_gpu::View<'_>,
+        state: &mut [&mut trueno_gpu::Buffer],
+    ) -> Result<()> {
+        let _ = (step, grad, state);
+        let device = parameter.device().info().to_string();
+        let reason = "this optimizer has no kernel for GPUs; train on the processor";
+        Err(Error::Device { op: Self::NAME, device, reason: reason.into() })
+    }
 }
 
 /// Refuses a hyperparameter outside `[low, high)`.

@@ -1,6 +1,8 @@
 //! Stochastic gradient descent.
 
 use crate::{Optimizer, Rule};
+#[cfg(feature = "gpu")]
+use trueno_core::Result;
 use trueno_kernels::optim::{SgdStep, sgd};
 use trueno_kernels::simd::Real;
 
@@ -68,9 +70,27 @@ impl Rule for SgdConfig {
     }
 
     fn update<T: Real>(&self, step: u64, parameter: &mut [T], grad: &[T], state: &mut [&mut [T]]) {
-        let SgdConfig { lr, momentum, dampening, weight_decay, nesterov } = *self;
-        let step = SgdStep { lr, momentum, dampening, weight_decay, nesterov, first: step == 1 };
         let velocity = state.first_mut().map_or(&mut [][..], |velocity| &mut **velocity);
-        sgd(trueno_tensor::isa(), step, parameter, grad, velocity);
+        sgd(trueno_tensor::isa(), self.kernel(step), parameter, grad, velocity);
+    }
+
+    #[cfg(feature = "gpu")]
+    fn update_on_gpu(
+        &self,
+        step: u64,
+        parameter: &mut trueno_gpu::Buffer,
+        grad: &trueno_gpu::View<'_>,
+        state: &mut [&mut trueno_gpu::Buffer],
+    ) -> Result<()> {
+        let velocity = state.first_mut().map(|velocity| &mut **velocity);
+        trueno_gpu::optim::sgd(&self.kernel(step), parameter, grad, velocity, None)
+    }
+}
+
+impl SgdConfig {
+    /// What the kernel is told at a step.
+    fn kernel(&self, step: u64) -> SgdStep {
+        let SgdConfig { lr, momentum, dampening, weight_decay, nesterov } = *self;
+        SgdStep { lr, momentum, dampening, weight_decay, nesterov, first: step == 1 }
     }
 }

@@ -1,7 +1,9 @@
 //! The engine's one value: a tensor whose type and rank are known at run time.
 
-use crate::storage::{Buffer, Storage};
-use crate::{Device, Recorder};
+#[cfg(feature = "gpu")]
+use crate::exec;
+use crate::storage::{Buffer, Memory, Storage};
+use crate::{Device, Op, Recorder, apply};
 use std::fmt;
 use std::sync::Arc;
 use trueno_core::{DType, Element, Error, Layout, Result, dispatch_dtype};
@@ -36,7 +38,14 @@ impl DynTensor {
     /// A fresh row-major tensor of a filled buffer.
     pub(crate) fn from_buffer(buffer: Buffer, shape: &[usize]) -> DynTensor {
         debug_assert_eq!(buffer.len(), shape.iter().product::<usize>());
-        DynTensor::from_parts(Arc::new(buffer), Layout::contiguous(shape))
+        DynTensor::from_parts(Arc::new(Memory::Host(buffer)), Layout::contiguous(shape))
+    }
+
+    /// A fresh row-major tensor of a buffer on a GPU.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn from_gpu(buffer: trueno_gpu::Buffer, shape: &[usize]) -> DynTensor {
+        debug_assert_eq!(buffer.len(), shape.iter().product::<usize>());
+        DynTensor::from_parts(Arc::new(Memory::Gpu(buffer)), Layout::contiguous(shape))
     }
 
     /// A copy of elements in row-major order.
@@ -114,17 +123,19 @@ impl DynTensor {
 
     /// Where the tensor lives.
     pub fn device(&self) -> Device {
-        Device::Cpu
+        match &*self.storage {
+            Memory::Host(_) => Device::Cpu,
+            #[cfg(feature = "gpu")]
+            Memory::Gpu(buffer) => Device::Gpu(buffer.device().clone()),
+        }
     }
 
-    /// The same value on a device; shares memory if it is there already.
+    /// The same value on a device; shares memory if it is there already. Gradients flow back to where it was.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`]; [`Error::Device`] for what a GPU refuses.
     pub fn to(&self, device: &Device) -> Result<DynTensor> {
-        match device {
-            Device::Cpu => Ok(self.clone()),
-        }
+        if self.device() == *device { Ok(self.clone()) } else { apply(&Op::To(device.clone()), &[self]) }
     }
 
     /// The same memory under another layout, which must stay inside it; carries no recorder.
@@ -133,11 +144,54 @@ impl DynTensor {
     }
 
     /// The whole storage, in which `layout` finds the elements.
+    ///
+    /// # Panics
+    /// For a value of another device: [`apply`] sends those to kernels of their own.
     pub(crate) fn storage(&self) -> &Buffer {
-        &self.storage
+        self.storage.host().expect("kernels of the processor are given values in main memory")
     }
 
-    /// The elements, if they lie in row-major order without gaps and are of type `T`.
+    /// The elements as kernels of a GPU see them, if they are there: for crates that have kernels of their own.
+    ///
+    /// # Errors
+    /// None for a tensor that this crate made; [`Error::Shape`] names a layout that leaves its memory.
+    #[cfg(feature = "gpu")]
+    pub fn gpu_view(&self, op: &'static str) -> Result<Option<trueno_gpu::View<'_>>> {
+        self.gpu_storage().map(|buffer| trueno_gpu::View::new(op, buffer, &self.layout)).transpose()
+    }
+
+    /// The elements on a GPU to write, row-major and alone in their buffer; copied first if anybody shares them or they are not.
+    /// The recorder is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if they are not on a GPU, or for what that refuses; [`Error::OutOfMemory`].
+    #[cfg(feature = "gpu")]
+    pub fn gpu_make_mut(&mut self, op: &'static str) -> Result<&mut trueno_gpu::Buffer> {
+        let Some(buffer) = self.gpu_storage() else {
+            let (device, reason) = (self.device().to_string(), "its elements are not on a GPU; move it first");
+            return Err(Error::Device { op, device, reason: reason.into() });
+        };
+        let alone = self.layout.is_contiguous() && self.size() == buffer.len() && !buffer.is_constant();
+        self.recorder = None;
+        if !alone || Arc::get_mut(&mut self.storage).is_none() {
+            *self = apply(&Op::Contiguous, &[self])?;
+        }
+        match Arc::get_mut(&mut self.storage) {
+            Some(Memory::Gpu(buffer)) => Ok(buffer),
+            Some(Memory::Host(_)) | None => Err(Error::OutOfMemory { op, bytes: 0 }),
+        }
+    }
+
+    /// The storage on a GPU, if it is there.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn gpu_storage(&self) -> Option<&trueno_gpu::Buffer> {
+        match &*self.storage {
+            Memory::Host(_) => None,
+            Memory::Gpu(buffer) => Some(buffer),
+        }
+    }
+
+    /// The elements, if they lie in main memory in row-major order without gaps and are of type `T`.
     ///
     /// ```
     /// use trueno_tensor::DynTensor;
@@ -147,19 +201,20 @@ impl DynTensor {
     /// # Ok::<(), trueno_tensor::core::Error>(())
     /// ```
     pub fn as_slice<T: Element>(&self) -> Option<&[T]> {
+        let buffer = self.storage.host()?;
         let fits = self.dtype() == T::DTYPE && self.layout.is_contiguous();
         fits.then(|| {
             let start = if self.size() == 0 { 0 } else { self.layout.offset() };
-            &self.storage.as_slice::<T>()[start..start + self.size()]
+            &buffer.as_slice::<T>()[start..start + self.size()]
         })
     }
 
-    /// The elements to write in place, if they lie in row-major order, are of type `T`, nobody else
+    /// The elements to write in place, if they lie in main memory in row-major order, are of type `T`, nobody else
     /// shares them, and no gradient graph may have kept them.
     pub fn as_mut_slice<T: Element>(&mut self) -> Option<&mut [T]> {
         let fits = self.dtype() == T::DTYPE && self.layout.is_contiguous() && self.recorder.is_none();
         let (start, size) = (self.layout.offset(), self.size());
-        let buffer = Arc::get_mut(&mut self.storage).filter(|_| fits)?;
+        let buffer = Arc::get_mut(&mut self.storage).filter(|_| fits)?.host_mut()?;
         let start = if size == 0 { 0 } else { start };
         Some(&mut buffer.as_mut_slice::<T>()[start..start + size])
     }
@@ -167,18 +222,24 @@ impl DynTensor {
     /// The elements to write, copied first if anybody shares them or they are not in row-major order. The recorder is dropped.
     ///
     /// # Errors
-    /// [`Error::DType`] if the elements are not of type `T`; [`Error::OutOfMemory`].
+    /// [`Error::DType`] if the elements are not of type `T`; [`Error::Device`] if they are not in main memory;
+    /// [`Error::OutOfMemory`].
     pub fn make_mut<T: Element>(&mut self) -> Result<&mut [T]> {
         if self.dtype() != T::DTYPE {
             let expected = format!("asked for as {}", T::DTYPE).into();
             return Err(Error::DType { op: "make_mut", got: self.dtype(), expected });
+        }
+        if self.storage.host().is_none() {
+            let (device, reason) = (self.device().to_string(), "its elements are not in main memory; move it first");
+            return Err(Error::Device { op: "make_mut", device, reason: reason.into() });
         }
         self.recorder = None;
         if Arc::get_mut(&mut self.storage).is_none() || !self.layout.is_contiguous() {
             *self = crate::exec::movement::copy("make_mut", self)?;
         }
         let (start, size) = (if self.size() == 0 { 0 } else { self.layout.offset() }, self.size());
-        let buffer = Arc::get_mut(&mut self.storage).ok_or(Error::OutOfMemory { op: "make_mut", bytes: 0 })?;
+        let buffer = Arc::get_mut(&mut self.storage).and_then(Memory::host_mut);
+        let buffer = buffer.ok_or(Error::OutOfMemory { op: "make_mut", bytes: 0 })?;
         Ok(&mut buffer.as_mut_slice::<T>()[start..start + size])
     }
 
@@ -187,10 +248,10 @@ impl DynTensor {
         Arc::strong_count(&self.storage) == 1
     }
 
-    /// The elements in row-major order.
+    /// The elements in row-major order. Those on a GPU are waited for.
     ///
     /// # Errors
-    /// [`Error::DType`] if they are not of type `T`.
+    /// [`Error::DType`] if they are not of type `T`; [`Error::Device`] for what went wrong on a GPU.
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         if self.dtype() != T::DTYPE {
             let expected = format!("asked for as {}; cast it first", T::DTYPE).into();
@@ -198,8 +259,20 @@ impl DynTensor {
         }
         match self.as_slice::<T>() {
             Some(elements) => Ok(elements.to_vec()),
-            None => self.detach().contiguous()?.to_vec(),
+            None => self.detach().to(&Device::Cpu)?.contiguous()?.to_vec(),
         }
+    }
+
+    /// As [`DynTensor::to_vec`], for those who do not wait but await: the only form in a browser.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn to_vec_async<T: Element>(&self) -> Result<Vec<T>> {
+        #[cfg(feature = "gpu")]
+        if self.gpu_storage().is_some() {
+            return exec::gpu::download::<T>(self)?.await;
+        }
+        self.to_vec()
     }
 
     /// The only element.

@@ -1,7 +1,7 @@
 //! Operations as values: what the engine executes, the tape records and bindings name.
 
-use crate::DynTensor;
 use crate::fused::Fusion;
+use crate::{Device, DynTensor};
 use smallvec::SmallVec;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -146,6 +146,8 @@ pub enum Op {
     NonZero,
     /// `[x]` in another type.
     Cast(DType),
+    /// `[x]` on another device.
+    To(Device),
     /// `[x]` in row-major order.
     Contiguous,
     /// `[x]` with axes reordered.
@@ -436,6 +438,7 @@ impl Op {
             Op::NonZero => Row::Family(Family::NonZero),
             Op::Unfold { .. } => Row::Family(Family::Unfold),
             Op::Cast(_) => Row::Family(Family::Cast),
+            Op::To(_) => Row::Family(Family::To),
             Op::Contiguous => Row::Family(Family::Contiguous),
             Op::Permute(_) => Row::Family(Family::Permute),
             Op::Reshape(_) => Row::Family(Family::Reshape),

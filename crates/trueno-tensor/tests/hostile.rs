@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
 use trueno_core::{DType, Dims, Error, SliceItem};
 use trueno_tensor::{
-    AttentionConfig, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme, Op,
-    Pool2dConfig, Reduction, apply, apply_in_place, apply_owned,
+    AttentionConfig, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, Device, DropoutConfig, DynTensor,
+    Extreme, Op, Pool2dConfig, Reduction, apply, apply_in_place, apply_owned,
 };
 
 /// Sizes that are ordinary, nothing, or beyond every memory; none that a machine might begin to fill.
@@ -125,6 +125,7 @@ fn movement() -> impl Strategy<Value = Op> {
         (widths, number()).prop_map(|(widths, value)| Op::Pad { widths, value }),
         size().prop_map(Op::CumSum),
         select(DType::ALL.to_vec()).prop_map(Op::Cast),
+        Just(Op::To(Device::Cpu)),
         Just(Op::Contiguous),
         axes().prop_map(Op::Permute),
         dims().prop_map(Op::Reshape),

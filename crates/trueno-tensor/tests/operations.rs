@@ -6,8 +6,8 @@ use std::sync::Arc;
 use trueno_tensor::core::table::{BinaryOp, CompareOp, Family, ReduceOp, TernaryOp, UnaryOp};
 use trueno_tensor::core::{DType, Dims, Result, SliceItem};
 use trueno_tensor::{
-    AttentionConfig, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme,
-    Function, Op, Pool2dConfig, Reduction, apply, with_num_threads,
+    AttentionConfig, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, Device, DropoutConfig, DynTensor,
+    Extreme, Function, Op, Pool2dConfig, Reduction, apply, with_num_threads,
 };
 
 /// Elements that make several pieces of the cheapest operation.
@@ -102,6 +102,7 @@ fn example(family: Family, size: usize) -> (Op, Vec<DynTensor>) {
         }
         Family::ArgReduce => (Op::ArgReduce { extreme: Extreme::Min, axis: 1, keep_dims: true }, vec![x()]),
         Family::Cast => (Op::Cast(DType::F64), vec![x()]),
+        Family::To => (Op::To(Device::Cpu), vec![x()]),
         Family::Contiguous => (Op::Contiguous, vec![x().transpose().unwrap()]),
         Family::Permute => (Op::Permute(smallvec![1, 0]), vec![x()]),
         Family::Reshape => (Op::Reshape(Dims::from_slice(&[32, 2 * n])), vec![x().transpose().unwrap()]),
@@ -222,6 +223,62 @@ fn two_float_types_do_not_meet_in_one_operation() {
                 .collect();
             let error = apply(&op, &mixed.iter().collect::<Vec<_>>()).expect_err("two float types");
             assert!(error.to_string().contains("cast"), "{op:?} of {first} and {rest}: {error}");
+        }
+    }
+}
+
+/// The GPU that `TRUENO_DEVICE` names, which must be there, or the best; nothing if there is none.
+#[cfg(feature = "gpu")]
+fn gpu() -> Option<Device> {
+    if std::env::var_os(Device::VARIABLE).is_some() {
+        return Some(Device::from_env().unwrap()).filter(|device| *device != Device::Cpu);
+    }
+    Device::gpu(0).inspect_err(|error| println!("nothing is compared: {error}")).ok()
+}
+
+/// As far apart as the row allows, or a rounding to the type of the result.
+#[cfg(feature = "gpu")]
+fn assert_agrees(op: &Op, got: &DynTensor, want: &DynTensor) {
+    assert_eq!((got.dtype(), got.shape()), (want.dtype(), want.shape()), "{op:?}");
+    let wide = |x: &DynTensor| {
+        let on_host = x.to(&Device::Cpu).unwrap();
+        on_host.cast(DType::F64).unwrap().to_vec::<f64>().unwrap()
+    };
+    let rounding = match want.dtype() {
+        DType::F16 => 1.0 / 1024.0,
+        DType::BF16 => 1.0 / 128.0,
+        _ => 0.0,
+    };
+    // A fused formula changes no bit of its steps, which are as near as their own rows say.
+    let steps = if matches!(op, Op::Fused(_)) { UnaryOp::Sigmoid.info().tolerance[0] } else { 0.0 };
+    let tolerance = op.row().info().tolerance[0].max(rounding).max(steps);
+    for (i, (got, want)) in wide(got).into_iter().zip(wide(want)).enumerate() {
+        let near =
+            got == want || (got - want).abs() <= tolerance * want.abs().max(1.0) || (got.is_nan() && want.is_nan());
+        assert!(near, "{op:?} {:?}: element {i} is {got:e}, not {want:e}", op.row().info().name);
+    }
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+fn a_gpu_agrees_with_the_processor() {
+    let Some(device) = gpu() else { return };
+    for dtype in [DType::F32, DType::F16, DType::BF16] {
+        for (op, inputs) in everything(SMALL) {
+            // 64-bit floats are for adapters that have them.
+            if matches!(op, Op::Cast(DType::F64)) {
+                continue;
+            }
+            let cast = |x: &DynTensor| if x.dtype().is_float() { x.cast(dtype).unwrap() } else { x.clone() };
+            let inputs: Vec<DynTensor> = inputs.iter().map(cast).collect();
+            let there: Vec<DynTensor> = inputs.iter().map(|x| x.to(&device).unwrap()).collect();
+            let got = match apply(&op, &there.iter().collect::<Vec<_>>()) {
+                Err(error) if error.to_string().contains("no kernel for GPUs yet") => continue,
+                got => got.unwrap_or_else(|error| panic!("{op:?} of {dtype}: {error}")),
+            };
+            let target = if let Op::To(target) = &op { target.clone() } else { device.clone() };
+            assert_eq!(got.device(), target, "{op:?}");
+            assert_agrees(&op, &got, &run(&op, &inputs));
         }
     }
 }

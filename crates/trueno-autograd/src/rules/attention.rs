@@ -43,7 +43,7 @@ fn weights(config: &AttentionConfig, asked: &DynTensor, k: &DynTensor, mask: Opt
     if config.causal {
         let [.., queries, keys] = *scores.shape() else { return Ok(scores) };
         let seen: Vec<bool> = (0..queries).flat_map(|i| (0..keys).map(move |j| j <= i)).collect();
-        scores = DynTensor::from_slice(&seen, &[queries, keys])?.select(&scores, &hidden)?;
+        scores = DynTensor::from_slice(&seen, &[queries, keys])?.to(&scores.device())?.select(&scores, &hidden)?;
     }
     let log_sum = scores.logsumexp(-1, true)?;
     let sees = log_sum.compare(CompareOp::Gt, &hidden)?;

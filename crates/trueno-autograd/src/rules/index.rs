@@ -51,7 +51,7 @@ pub(super) fn unfold(axis: usize, size: usize, apart: usize, step: &Step<'_>) ->
         joined[axis] = windows * size;
         let g = step.g.permute(&order)?.reshape_to(&joined)?;
         let shown: Vec<i64> = (0..windows * size).map(|at| (at / size * apart + at % size) as i64).collect();
-        let shown = DynTensor::from_slice(&shown, &[shown.len()])?;
+        let shown = DynTensor::from_slice(&shown, &[shown.len()])?.to(&g.device())?;
         apply(&Op::IndexAdd { axis, size: shape[axis] }, &[&g, &shown])
     })
 }

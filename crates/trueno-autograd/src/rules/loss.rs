@@ -27,7 +27,7 @@ pub(super) fn cross_entropy(config: &CrossEntropyConfig, step: &Step<'_>) -> Res
 fn counting_rows(config: &CrossEntropyConfig, labels: &DynTensor, logits: &DynTensor) -> Result<DynTensor> {
     let column = labels.unsqueeze(1)?;
     match config.ignore_index {
-        None => DynTensor::full(column.shape(), logits.dtype(), 1.0),
+        None => logits.constant(1.0)?.broadcast_to(column.shape())?.to(&logits.device()),
         Some(ignored) => column.compare(CompareOp::Ne, &DynTensor::scalar(ignored)?)?.cast(logits.dtype()),
     }
 }

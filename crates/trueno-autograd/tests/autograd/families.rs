@@ -7,8 +7,8 @@ use trueno_core::table::{BinaryOp, Family, Gradient, UnaryOp};
 use trueno_core::{DType, Dims, Result, SliceItem};
 use trueno_tensor::fused::Fusion;
 use trueno_tensor::{
-    AttentionConfig, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme,
-    Function, Op, Pool2dConfig, apply, fuse,
+    AttentionConfig, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, Device, DropoutConfig, DynTensor,
+    Extreme, Function, Op, Pool2dConfig, apply, fuse,
 };
 
 type Checked = dyn Fn(&[DynTensor]) -> Result<DynTensor>;
@@ -130,6 +130,7 @@ fn cases(family: Family) -> Vec<Case> {
             let there_and_back = |x: &[DynTensor]| x[0].cast(DType::F32)?.cast(DType::F64);
             vec![Case { options, ..case(&[normal(&[2, 3], 0)], there_and_back) }]
         }
+        Family::To => views(|_| Some(Op::To(Device::Cpu))),
         Family::Contiguous => views(|_| Some(Op::Contiguous)),
         Family::Permute => views(|x| Some(Op::Permute((0..x.rank()).rev().collect()))),
         Family::Reshape => views(|x| Some(Op::Reshape(Dims::from_slice(&[x.size(), 1])))),

@@ -78,6 +78,8 @@ macro_rules! family_table {
             NonZero nonzero { grad: none "a position does not vary smoothly"; tolerance: 0.0, 0.0; }
             /// The same elements in another data type.
             Cast cast { grad: yes; tolerance: 0.0, 0.0; }
+            /// The same elements on another device.
+            To to { grad: yes; tolerance: 0.0, 0.0; }
             /// The same elements in row-major order.
             Contiguous contiguous { grad: yes; tolerance: 0.0, 0.0; }
             /// Axes reordered; a view.

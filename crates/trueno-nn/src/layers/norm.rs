@@ -2,7 +2,7 @@
 
 use crate::{Buffer, Layer, Mode, Module, Param, Visitor, VisitorMut};
 use trueno_autograd::is_recomputing;
-use trueno_core::table::BinaryOp;
+use trueno_core::table::TernaryOp;
 use trueno_core::{Error, Float, Result};
 use trueno_tensor::{DynTensor, Tensor, batch_norm_with_stats};
 
@@ -58,9 +58,11 @@ impl<T: Float> BatchNorm<T> {
             let reason = format!("axis 1 must have size {channels}, the number of channels").into();
             return Err(Error::Shape { op, got: input.shape().into(), reason });
         }
-        let (ones, zeros) = (Tensor::<T, 1>::ones([channels]), Tensor::<T, 1>::zeros([channels]));
-        let weight = self.weight.as_deref().unwrap_or(&ones).as_dyn();
-        let bias = self.bias.as_deref().unwrap_or(&zeros).as_dyn();
+        // Constants go along to any device.
+        let all = |value: f64| Tensor::scalar(T::from_f64(value)).as_dyn().broadcast_to(&[channels]);
+        let (ones, zeros) = (all(1.0)?, all(0.0)?);
+        let weight = self.weight.as_deref().map_or(&ones, Tensor::as_dyn);
+        let bias = self.bias.as_deref().map_or(&zeros, Tensor::as_dyn);
         match mode {
             Mode::Eval => {
                 let (mean, var) = (self.running_mean.get(), self.running_var.get());
@@ -88,9 +90,8 @@ impl<T: Float> BatchNorm<T> {
         for (running, batch) in [(&self.running_mean, mean), (&self.running_var, var)] {
             // The engine leaves the statistics of half precision in `f32`.
             let batch = batch.cast(T::DTYPE)?;
-            let kept = running.get().as_dyn().binary_scalar(BinaryOp::Mul, 1.0 - share)?;
-            let added = batch.binary_scalar(BinaryOp::Mul, share)?;
-            running.set(Tensor::from_dyn(kept.binary(BinaryOp::Add, &added)?)?);
+            let share = batch.constant(share)?;
+            running.set(Tensor::from_dyn(running.get().as_dyn().ternary(TernaryOp::Lerp, &batch, &share)?)?);
         }
         self.num_batches_tracked.set(Tensor::scalar(batches));
         Ok(())

@@ -194,7 +194,8 @@ impl Rows {
         let mask = DynTensor::from_slice(&ids.iter().map(|&id| !ignored(id)).collect::<Vec<_>>(), &[count])?;
         let safe: Vec<i64> = ids.iter().map(|&id| if ignored(id) { 0 } else { id }).collect();
         let weight = weight.map(|weight| weight.as_dyn().clone());
-        Ok(Rows { labels: DynTensor::from_slice(&safe, &[count])?, counts: mask, weight })
+        let device = labels.device();
+        Ok(Rows { labels: DynTensor::from_slice(&safe, &[count])?.to(&device)?, counts: mask.to(&device)?, weight })
     }
 
     /// `losses` where rows count, 0 elsewhere.
@@ -205,7 +206,7 @@ impl Rows {
     /// Minus the element of each row at its label, times the weight of the label.
     fn likelihoods(&self, log_probabilities: &DynTensor) -> Result<DynTensor> {
         if log_probabilities.shape()[1] == 0 {
-            return DynTensor::zeros(self.labels.shape(), log_probabilities.dtype());
+            return DynTensor::zeros(self.labels.shape(), log_probabilities.dtype())?.to(&self.labels.device());
         }
         let picked = log_probabilities.gather(1, &self.labels.unsqueeze(1)?)?.squeeze(1)?;
         let losses = picked.unary(UnaryOp::Neg, [0.0; 2])?;
@@ -242,7 +243,7 @@ impl Rows {
         if reduction == Reduction::Sum {
             return Tensor::from_dyn(sum);
         }
-        let ones = DynTensor::full(self.labels.shape(), losses.dtype(), 1.0)?;
+        let ones = losses.constant(1.0)?.broadcast_to(self.labels.shape())?;
         let weights = match &self.weight {
             Some(weight) => weight.detach().index_select(0, &self.labels)?,
             None => ones,

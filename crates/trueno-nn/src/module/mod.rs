@@ -174,7 +174,7 @@ pub trait Module {
         self.visit_mut(&mut Unfreeze);
     }
 
-    /// The module with its parameters and buffers on a device.
+    /// The module with its parameters and buffers on a device; counters (integers of rank 0) stay in main memory.
     ///
     /// # Panics
     /// At the caller's line, with the error of [`try_to`](Module::try_to) as the message.
@@ -198,8 +198,11 @@ pub trait Module {
         struct Move<'a>(&'a Device, Result<()>);
         impl Move<'_> {
             fn tensor(&mut self, value: &mut DynTensor) {
-                if self.1.is_ok() && value.device() != *self.0 {
-                    self.1 = value.to(self.0).map(|moved| *value = moved.with_recorder(value.recorder().cloned()));
+                // What counts batches is read at each of them, and stays where that costs nothing.
+                let counts = value.rank() == 0 && !value.dtype().is_float();
+                if self.1.is_ok() && !counts && value.device() != *self.0 {
+                    self.1 =
+                        value.detach().to(self.0).map(|moved| *value = moved.with_recorder(value.recorder().cloned()));
                 }
             }
         }

@@ -40,7 +40,7 @@ impl Plan<'_> {
             self.misfits.push(format!("`{name}` is {expected} here and {got} in the state dict"));
             return;
         }
-        match given.cast(own.dtype()) {
+        match given.cast(own.dtype()).and_then(|value| value.to(&own.device())) {
             Ok(value) => {
                 self.values.insert(name.to_owned(), value);
             }

@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use trueno_core::{DType, Element, Error, Result, bf16, dispatch_dtype, f16};
-use trueno_tensor::DynTensor;
+use trueno_tensor::{Device, DynTensor};
 
 const _: () = assert!(cfg!(target_endian = "little"), "files are little-endian, and elements are written as they lie");
 
@@ -37,8 +37,10 @@ impl StateDict {
             return Err(Error::Argument { op: "save_safetensors", reason });
         }
         // Widest elements first: readers map the file and want every tensor aligned.
-        let mut tensors: Vec<(&str, DynTensor)> =
-            self.iter().map(|(name, value)| Ok((name, value.contiguous()?))).collect::<Result<_>>()?;
+        let mut tensors: Vec<(&str, DynTensor)> = self
+            .iter()
+            .map(|(name, value)| Ok((name, value.to(&Device::Cpu)?.contiguous()?)))
+            .collect::<Result<_>>()?;
         tensors.sort_by_key(|(_, value)| std::cmp::Reverse(value.dtype().size()));
         let header = header(&tensors, &self.metadata).map_err(|reason| file_error(path, None, reason))?;
         write_atomically(path, |file| {

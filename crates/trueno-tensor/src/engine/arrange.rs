@@ -27,7 +27,7 @@ impl DynTensor {
     fn triangle(&self, op: &'static str, side: CompareOp, diagonal: i64) -> Result<DynTensor> {
         let [rows, cols] = self.matrix(op)?;
         let keep = || {
-            let mask = from_diagonal(rows, cols)?.compare(side, &DynTensor::scalar(diagonal)?)?;
+            let mask = from_diagonal(rows, cols)?.compare(side, &DynTensor::scalar(diagonal)?)?.to(&self.device())?;
             mask.select(self, &self.detach().constant(0.0)?)
         };
         keep().map_err(|error| error.named(op))
@@ -76,7 +76,7 @@ impl DynTensor {
         let &[size] = self.shape() else {
             return Err(Error::Shape { op: "diag", got: self.shape().into(), reason: "is no vector".into() });
         };
-        let on = from_diagonal(size, size)?.compare(CompareOp::Eq, &DynTensor::scalar(0_i64)?)?;
+        let on = from_diagonal(size, size)?.compare(CompareOp::Eq, &DynTensor::scalar(0_i64)?)?.to(&self.device())?;
         on.select(self, &self.detach().constant(0.0)?).map_err(|error| error.named("diag"))
     }
 

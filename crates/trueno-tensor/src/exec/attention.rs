@@ -76,7 +76,9 @@ impl<'a> Problem<'a> {
 fn additive(mask: &DynTensor, dtype: DType, shape: &[usize]) -> Result<DynTensor> {
     let mask = match mask.dtype() {
         // The logarithm of 1 is 0 and that of 0 minus infinity.
-        DType::Bool => super::elementwise::unary(UnaryOp::Ln, [0.0; 2], &cast(mask, dtype)?)?,
+        DType::Bool => {
+            super::elementwise::unary(UnaryOp::Ln, [0.0; 2], &cast(mask, dtype)?).map_err(|error| error.named(OP))?
+        }
         own if own == dtype => mask.detach(),
         other => return Err(mixed(OP, dtype, other)),
     };

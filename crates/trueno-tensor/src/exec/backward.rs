@@ -4,11 +4,21 @@
 //! needs gradients of gradients. Operands in half precision are computed in `f32` and rounded once at the end.
 
 use super::norm::{self, Gradients};
-use super::{attention, elementwise, fused as formulas, loss, movement, softmax as rows};
+use super::{attention, elementwise, fused as formulas, loss, movement, pool, softmax as rows};
 use crate::fused::Fusion;
-use crate::{AttentionConfig, CrossEntropyConfig, DynTensor};
+use crate::{AttentionConfig, CrossEntropyConfig, DynTensor, Pool2dConfig};
 use trueno_core::table::UnaryOp;
 use trueno_core::{DType, Result};
+
+/// Returns what the function of that name in `exec::gpu` gives, if an operand is on a GPU.
+macro_rules! on_gpu {
+    ($operands:expr, |$device:ident| $name:ident($($argument:expr),*)) => {
+        #[cfg(feature = "gpu")]
+        if let Some($device) = super::gpu::device_of(&$operands) {
+            return super::gpu::$name($($argument),*);
+        }
+    };
+}
 
 /// Operands with half precision widened to `f32`, and the type to go back to.
 struct Widened<const N: usize> {
@@ -55,6 +65,7 @@ fn widened<const N: usize>(
 /// # Errors
 /// As the operation itself.
 pub fn unary(op: UnaryOp, parameters: [f64; 2], saved: &DynTensor, g: &DynTensor) -> Result<DynTensor> {
+    on_gpu!([saved, g], |device| unary(device, op, parameters, saved, g));
     widened([saved, g], |operands| elementwise::unary_grad(op, parameters, operands[0], operands[1]))
 }
 
@@ -70,6 +81,7 @@ pub fn fused(
     g: &DynTensor,
     wanted: &[bool],
 ) -> Result<Vec<Option<DynTensor>>> {
+    on_gpu!([g], |device| fused_grad(device, fusion, operands, g, wanted));
     formulas::fused_grad(fusion, operands, g, wanted)
 }
 
@@ -80,6 +92,7 @@ pub fn fused(
 /// [`Error::ShapePair`](trueno_core::Error::ShapePair), [`Error::DType`](trueno_core::Error::DType) or
 /// [`Error::Axis`](trueno_core::Error::Axis).
 pub fn softmax(y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTensor> {
+    on_gpu!([y, g], |device| softmax(device, y, g, axis));
     widened([y, g], |operands| rows::softmax_grad("softmax", false, axis, operands[0], operands[1]))
 }
 
@@ -89,6 +102,7 @@ pub fn softmax(y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTensor> {
 /// # Errors
 /// As [`softmax`].
 pub fn log_softmax(y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTensor> {
+    on_gpu!([y, g], |device| log_softmax(device, y, g, axis));
     widened([y, g], |operands| rows::softmax_grad("log_softmax", true, axis, operands[0], operands[1]))
 }
 
@@ -98,6 +112,7 @@ pub fn log_softmax(y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTenso
 /// # Errors
 /// As [`softmax`].
 pub fn logsumexp(x: &DynTensor, y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTensor> {
+    on_gpu!([x, y, g], |device| logsumexp(device, x, y, g, axis));
     widened([x, y, g], |operands| rows::logsumexp_grad(operands[0], operands[1], operands[2], axis))
 }
 
@@ -112,6 +127,7 @@ pub fn cross_entropy(
     g: &DynTensor,
     config: &CrossEntropyConfig,
 ) -> Result<DynTensor> {
+    on_gpu!([logits, g], |device| cross_entropy(device, logits, labels, g, config));
     widened([logits, g], |operands| loss::cross_entropy_grad(config, operands[0], labels, operands[1]))
 }
 
@@ -127,6 +143,7 @@ pub fn scaled_dot_product_attention(
     g: &DynTensor,
     config: &AttentionConfig,
 ) -> Result<[DynTensor; 3]> {
+    on_gpu!(operands, |device| scaled_dot_product_attention(device, operands, mask, [out, log_sum], g, config));
     let [q, k, v] = operands;
     let wide = Widened::new([q, k, v, out, log_sum, g])?;
     let mask = mask.map(|mask| Widened::new([mask])).transpose()?;
@@ -134,6 +151,16 @@ pub fn scaled_dot_product_attention(
     let [q, k, v, out, log_sum, g] = &wide.operands;
     let [gq, gk, gv] = attention::attention_grad(config, [q, k, v], mask, [out, log_sum, g])?;
     Ok([wide.narrow(gq)?, wide.narrow(gk)?, wide.narrow(gv)?])
+}
+
+/// The gradient of `max_pool2d` by its input, of shape `input`, from the gradient `g` by its result and the positions of the
+/// maxima in their planes, which the forward pass saved: integers of the result's shape.
+///
+/// # Errors
+/// As the operation itself.
+pub fn max_pool2d(config: &Pool2dConfig, input: [usize; 4], g: &DynTensor, positions: &DynTensor) -> Result<DynTensor> {
+    on_gpu!([g], |device| max_pool2d(device, config, input, g, positions));
+    pool::max_pool2d_grad(config, input, g, positions)
 }
 
 /// The gradients of `layer_norm` over the trailing `axes` axes by `[x, weight, bias]`, where `needs` asks for them, from the
@@ -155,6 +182,7 @@ pub fn layer_norm(
     axes: usize,
     needs: [bool; 3],
 ) -> Result<[Option<DynTensor>; 3]> {
+    on_gpu!([x, g], |device| layer_norm(device, axes, [x, mean, rstd, g], weight, needs));
     let wide = Widened::new([x, mean, rstd, g])?;
     let weight = weight.map(|weight| Widened::new([weight])).transpose()?;
     let weight = weight.as_ref().map(|weight| &weight.operands[0]);
@@ -179,6 +207,7 @@ pub fn batch_norm(
     training: bool,
     needs: [bool; 3],
 ) -> Result<[Option<DynTensor>; 3]> {
+    on_gpu!([x, g], |device| batch_norm(device, training, [x, weight, mean, rstd, g], needs));
     let wide = Widened::new([x, weight, mean, rstd, g])?;
     wide.narrow_all(norm::batch_norm_grad(training, wide.operands.each_ref(), needs)?)
 }

@@ -62,6 +62,7 @@ pub(super) fn check(op: &Op, inputs: &[&DynTensor]) -> Result<()> {
         | Op::Dropout(_)
         | Op::CrossEntropy(_)
         | Op::Cast(_)
+        | Op::To(_)
         | Op::Contiguous
         | Op::Reshape(_)
         | Op::Slice(_)
@@ -108,6 +109,7 @@ fn operands(op: &Op) -> RangeInclusive<usize> {
         | Op::Unfold { .. }
         | Op::Dropout(_)
         | Op::Cast(_)
+        | Op::To(_)
         | Op::Contiguous
         | Op::Permute(_)
         | Op::Reshape(_)

@@ -48,6 +48,52 @@ impl<'a, T: Element> Factor<'a, T> {
     }
 }
 
+/// The shape of the product over the last two axes; leading axes broadcast.
+pub(super) fn product_shape(lhs: &[usize], rhs: &[usize]) -> Result<Dims> {
+    let refuse = |reason| Error::ShapePair { op: "matmul", lhs: lhs.into(), rhs: rhs.into(), reason };
+    let ([lead_a @ .., m, k], [lead_b @ .., rows, n]) = (lhs, rhs) else {
+        return Err(refuse("both need at least two axes".into()));
+    };
+    if k != rows {
+        return Err(refuse(format!("axis -1 of the left is {k}, axis -2 of the right is {rows}").into()));
+    }
+    let mut shape = broadcast_shapes("matmul", lead_a, lead_b).map_err(|error| match error {
+        Error::Broadcast { op, axis, .. } => Error::Broadcast { op, lhs: lhs.into(), rhs: rhs.into(), axis: axis - 2 },
+        other => other,
+    })?;
+    shape.extend([*m, *n]);
+    Ok(shape)
+}
+
+/// Operands of `linear` that fit: how many rows of how many inputs there are, and the result's shape.
+pub(super) struct LinearShape {
+    pub rows: usize,
+    pub inputs: usize,
+    pub output: Dims,
+}
+
+impl LinearShape {
+    pub fn new(x: &[usize], weight: &[usize], bias: Option<&[usize]>) -> Result<LinearShape> {
+        let refuse = |other: &[usize], reason: String| {
+            let (lhs, rhs) = (other.into(), weight.into());
+            Error::ShapePair { op: "linear", lhs, rhs, reason: reason.into() }
+        };
+        let ([lead @ .., k], [n, inputs]) = (x, weight) else {
+            return Err(refuse(x, "it takes an input of at least one axis and a weight of two".into()));
+        };
+        if k != inputs {
+            return Err(refuse(x, format!("the last axis must have size {inputs}, that of the weight's axis 1")));
+        }
+        if let Some(bias) = bias.filter(|bias| *bias != [*n]) {
+            return Err(refuse(bias, format!("the bias must have shape [{n}], one element per row of the weight")));
+        }
+        let mut output = Dims::from_slice(lead);
+        output.push(*n);
+        checked_size("linear", &output)?;
+        Ok(LinearShape { rows: lead.iter().product(), inputs: *k, output })
+    }
+}
+
 /// The product over the last two axes; leading axes broadcast.
 pub(crate) fn matmul(a: &DynTensor, b: &DynTensor) -> Result<DynTensor> {
     let problem = Problem::new(a, b)?;
@@ -67,32 +113,20 @@ pub(crate) fn matmul(a: &DynTensor, b: &DynTensor) -> Result<DynTensor> {
 
 /// `x wᵀ + b` over the last axis; the bias is added while the sums are still in registers.
 pub(crate) fn linear(x: &DynTensor, w: &DynTensor, bias: Option<&DynTensor>) -> Result<DynTensor> {
-    let refuse = |other: &DynTensor, reason: String| {
-        let (lhs, rhs) = (other.shape().into(), w.shape().into());
-        Error::ShapePair { op: "linear", lhs, rhs, reason: reason.into() }
-    };
-    let ([lead @ .., k], [n, inputs]) = (x.shape(), w.shape()) else {
-        return Err(refuse(x, "it takes an input of at least one axis and a weight of two".into()));
-    };
-    if k != inputs {
-        return Err(refuse(x, format!("the last axis must have size {inputs}, that of the weight's axis 1")));
-    }
+    let LinearShape { rows, inputs, output: shape } =
+        LinearShape::new(x.shape(), w.shape(), bias.map(DynTensor::shape))?;
     if let Some(other) = [Some(w), bias].into_iter().flatten().find(|other| other.dtype() != x.dtype()) {
         return Err(mixed("linear", x.dtype(), other.dtype()));
     }
-    if let Some(bias) = bias.filter(|bias| bias.shape() != [*n]) {
-        return Err(refuse(bias, format!("the bias must have shape [{n}], one element per row of the weight")));
-    }
-    let mut shape = Dims::from_slice(lead);
-    shape.push(*n);
+    let outputs = w.shape()[0];
     let mut buffer = Buffer::new("linear", x.dtype(), checked_size("linear", &shape)?)?;
     if buffer.len() > 0 {
-        let x = movement::reshape(&[buffer.len() / n, *k], x)?;
+        let x = movement::reshape(&[rows, inputs], x)?;
         let bias = bias.map(|bias| movement::copy("linear", bias)).transpose()?;
         dispatch_dtype!(x.dtype(), real T => {
             let (a, b) = (Factor::<T>::of(&x), Factor::<T>::of(w));
             let bias = bias.as_ref().map_or(Bias::None, |bias| Bias::PerColumn(bias.storage().as_slice::<T>()));
-            let c = MatMut::row_major(buffer.as_mut_slice::<T>(), x.shape()[0], *n);
+            let c = MatMut::row_major(buffer.as_mut_slice::<T>(), rows, outputs);
             product(a.matrix(0), b.matrix(0).transposed(), c, &Epilogue { bias, ..Epilogue::STORE })?;
         }, else return Err(unsupported("linear", x.dtype(), "it takes floating point numbers; cast it first")));
     }
@@ -113,23 +147,10 @@ struct Problem {
 
 impl Problem {
     fn new(a: &DynTensor, b: &DynTensor) -> Result<Problem> {
-        let (lhs, rhs) = (a.shape(), b.shape());
-        let refuse = |reason| Error::ShapePair { op: "matmul", lhs: lhs.into(), rhs: rhs.into(), reason };
-        let ([lead_a @ .., m, k], [lead_b @ .., rows, n]) = (lhs, rhs) else {
-            return Err(refuse("both need at least two axes".into()));
-        };
-        if k != rows {
-            return Err(refuse(format!("axis -1 of the left is {k}, axis -2 of the right is {rows}").into()));
-        }
-        let batch = broadcast_shapes("matmul", lead_a, lead_b).map_err(|error| match error {
-            Error::Broadcast { op, axis, .. } => {
-                Error::Broadcast { op, lhs: lhs.into(), rhs: rhs.into(), axis: axis - 2 }
-            }
-            other => other,
-        })?;
-        let mut shape = batch.clone();
-        shape.extend([*m, *n]);
-        let (m, n, k) = (*m, *n, *k);
+        let shape = product_shape(a.shape(), b.shape())?;
+        let rank = shape.len();
+        let (batch, m, n) = (Dims::from_slice(&shape[..rank - 2]), shape[rank - 2], shape[rank - 1]);
+        let k = a.shape()[a.rank() - 1];
         if let Some([a, b]) = stacked(a, b) {
             return Ok(Problem { shape, ..Problem::new(&a, &b)? });
         }

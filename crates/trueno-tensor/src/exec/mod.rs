@@ -1,7 +1,7 @@
-//! How operations run on the processor: one file per kind, from checked operands to kernels.
+//! How operations run: one file per kind, from checked operands to kernels.
 //!
-//! Every file here takes shapes and layouts apart until what is left are slices, which it hands to
-//! `trueno-kernels`, on several threads where that pays.
+//! What has an operand on a GPU goes to `gpu`, whose files are named as those here. Every other file takes shapes and
+//! layouts apart until what is left are slices, which it hands to `trueno-kernels`, on several threads where that pays.
 
 mod attention;
 pub mod backward;
@@ -12,6 +12,8 @@ pub(crate) mod elementwise;
 #[cfg(test)]
 mod fixtures;
 pub(crate) mod fused;
+#[cfg(feature = "gpu")]
+pub(crate) mod gpu;
 mod index;
 pub(crate) mod isa;
 mod loss;
@@ -26,10 +28,11 @@ mod reduce;
 mod softmax;
 mod sort;
 mod transpose;
+mod views;
 
-use crate::{DynTensor, Op, Saved};
+use crate::{Device, DynTensor, Function, Op, Saved};
 use smallvec::smallvec;
-use trueno_core::{DType, Error, Layout, Result};
+use trueno_core::{DType, Error, Result};
 
 /// The result of an operation, and what its backward pass will want besides.
 pub(crate) type Executed = (DynTensor, Saved);
@@ -37,6 +40,10 @@ pub(crate) type Executed = (DynTensor, Saved);
 /// Computes an operation. Half-precision operands are computed in `f32` and rounded once at the end.
 pub(crate) fn execute(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
     check::check(op, inputs)?;
+    #[cfg(feature = "gpu")]
+    if let Some(device) = gpu::device_of(inputs) {
+        return gpu::execute(op, device, inputs);
+    }
     match widened(op, inputs)? {
         None => run(op, inputs),
         Some((dtype, wide)) => {
@@ -68,6 +75,7 @@ fn widened(op: &Op, inputs: &[&DynTensor]) -> Result<Option<(DType, Vec<DynTenso
 fn computes(op: &Op) -> bool {
     match op {
         Op::Cast(_)
+        | Op::To(_)
         | Op::Contiguous
         | Op::Permute(_)
         | Op::Reshape(_)
@@ -121,7 +129,6 @@ fn computes(op: &Op) -> bool {
 
 fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
     let plain = |output: DynTensor| (output, smallvec![]);
-    let view = |layout: Layout| Ok((inputs[0].view(layout), smallvec![]));
     match op {
         Op::Unary(row, parameters) => elementwise::unary(*row, *parameters, inputs[0]).map(plain),
         Op::Binary(row) => elementwise::binary(*row, inputs[0], inputs[1]).map(plain),
@@ -135,32 +142,24 @@ fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
         Op::CumSum(axis) => reduce::cumsum(*axis, inputs[0]).map(plain),
         Op::Dropout(config) => elementwise::dropout(config, inputs[0]).map(plain),
         Op::Cast(dtype) => movement::cast(inputs[0], *dtype).map(plain),
+        Op::To(device) => transfer(inputs[0], device).map(plain),
         Op::Contiguous => movement::copy("contiguous", inputs[0]).map(plain),
         Op::Concat(axis) => movement::concat(*axis, inputs).map(plain),
         Op::Pad { widths, value } => movement::pad(widths, *value, inputs[0]).map(plain),
         Op::SliceScatter(shape, items) => movement::slice_scatter(shape, items, inputs[0]).map(plain),
-        Op::Permute(axes) => {
-            let axes: Vec<isize> = axes.iter().map(|&axis| axis as isize).collect();
-            view(inputs[0].layout().permute("permute", &axes)?)
-        }
-        Op::Flip(axes) => {
-            let axes: Vec<isize> = axes.iter().map(|&axis| axis as isize).collect();
-            view(inputs[0].layout().flip("flip", &axes)?)
-        }
-        Op::Unfold { axis, size, step } => view(inputs[0].layout().unfold("unfold", *axis as isize, *size, *step)?),
+        Op::Permute(axes) => views::permute(axes, inputs[0]).map(plain),
+        Op::Flip(axes) => views::flip(axes, inputs[0]).map(plain),
+        Op::Unfold { axis, size, step } => views::unfold(*axis, *size, *step, inputs[0]).map(plain),
+        Op::Slice(items) => views::slice(items, inputs[0]).map(plain),
+        Op::Broadcast(shape) => views::broadcast(shape, inputs[0]).map(plain),
         Op::Sort { axis, descending } => sort::sort(*axis, *descending, inputs[0]).map(plain),
         Op::ArgSort { axis, descending } => sort::argsort(*axis, *descending, inputs[0]).map(plain),
         Op::TopK { axis, k, extreme } => sort::top_k(*axis, *k, *extreme, inputs[0]).map(plain),
         Op::MaskedSelect => mask::masked_select(inputs[0], inputs[1]).map(plain),
         Op::NonZero => mask::nonzero(inputs[0]).map(plain),
-        Op::Slice(items) => view(inputs[0].layout().slice("slice", items)?),
-        Op::Broadcast(shape) => view(inputs[0].layout().broadcast_to("broadcast_to", shape)?),
         Op::Reshape(shape) => movement::reshape(shape, inputs[0]).map(plain),
         Op::Fused(fusion) => fused::fused(fusion, inputs).map(plain),
-        Op::Custom(function) => {
-            let detached: Vec<DynTensor> = inputs.iter().map(|x| x.detach()).collect();
-            function.forward(&detached.iter().collect::<Vec<_>>()).map(|y| plain(y.detach()))
-        }
+        Op::Custom(function) => custom(function.as_ref(), inputs).map(plain),
         Op::Matmul => matmul::matmul(inputs[0], inputs[1]).map(plain),
         Op::Linear => matmul::linear(inputs[0], inputs[1], inputs.get(2).copied()).map(plain),
         Op::Conv2d(config) => conv::conv2d(config, inputs).map(plain),
@@ -184,6 +183,21 @@ fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
         Op::IndexAdd { axis, size } => index::index_add(*axis, *size, inputs[0], inputs[1]).map(plain),
         Op::ScatterAdd { axis, shape } => index::scatter_add(*axis, shape, inputs[0], inputs[1]).map(plain),
     }
+}
+
+/// A value in main memory, on another device.
+fn transfer(x: &DynTensor, device: &Device) -> Result<DynTensor> {
+    match device {
+        Device::Cpu => Ok(x.detach()),
+        #[cfg(feature = "gpu")]
+        Device::Gpu(gpu) => gpu::upload(x, gpu),
+    }
+}
+
+/// A user's function, which calls the engine itself, on whatever device its operands are.
+fn custom(function: &dyn Function, inputs: &[&DynTensor]) -> Result<DynTensor> {
+    let detached: Vec<DynTensor> = inputs.iter().map(|x| x.detach()).collect();
+    function.forward(&detached.iter().collect::<Vec<_>>()).map(|y| y.detach())
 }
 
 const FLOATS: &str = "it takes floats; cast it first";

@@ -41,13 +41,22 @@ pub(crate) fn contiguous(x: &DynTensor) -> Result<DynTensor> {
 
 /// The same elements in another shape: a view where strides allow, else a copy.
 pub(crate) fn reshape(shape: &[usize], x: &DynTensor) -> Result<DynTensor> {
+    reshape_with(shape, x, |x| copy("reshape", x))
+}
+
+/// As [`reshape`], with the device's own way to copy.
+pub(crate) fn reshape_with(
+    shape: &[usize],
+    x: &DynTensor,
+    copied: impl FnOnce(&DynTensor) -> Result<DynTensor>,
+) -> Result<DynTensor> {
     if x.size() != checked_size("reshape", shape)? {
         let reason = format!("({} elements) cannot become {shape:?}", x.size());
         return Err(Error::Shape { op: "reshape", got: x.shape().into(), reason: reason.into() });
     }
     match x.layout().reshape(shape) {
         Some(layout) => Ok(x.view(layout)),
-        None => Ok(copy("reshape", x)?.view(Layout::contiguous(shape))),
+        None => Ok(copied(x)?.view(Layout::contiguous(shape))),
     }
 }
 
@@ -104,21 +113,28 @@ fn write_window<T: Element>(out: &mut [T], window: &Layout, x: &DynTensor) {
     }
 }
 
+/// The shape of what is joined along an axis.
+pub(super) fn concat_shape(axis: usize, shapes: &[&[usize]]) -> Result<Dims> {
+    let first = shapes[0];
+    let mut joined = Dims::from_slice(first);
+    for shape in &shapes[1..] {
+        let fits = shape.len() == first.len() && (0..first.len()).all(|i| i == axis || shape[i] == first[i]);
+        if !fits {
+            let reason = format!("all axes but {axis} must be equal").into();
+            return Err(Error::ShapePair { op: "concat", lhs: first.into(), rhs: (*shape).into(), reason });
+        }
+        let sum = joined[axis].checked_add(shape[axis]);
+        joined[axis] = sum.ok_or(Error::OutOfMemory { op: "concat", bytes: usize::MAX })?;
+    }
+    Ok(joined)
+}
+
 /// Tensors joined along an axis.
 pub(crate) fn concat(axis: usize, inputs: &[&DynTensor]) -> Result<DynTensor> {
     let first = inputs[0];
-    let mut shape = Dims::from_slice(first.shape());
-    for x in &inputs[1..] {
-        let fits = x.rank() == first.rank() && (0..x.rank()).all(|i| i == axis || x.shape()[i] == first.shape()[i]);
-        if !fits {
-            let reason = format!("all axes but {axis} must be equal").into();
-            return Err(Error::ShapePair { op: "concat", lhs: first.shape().into(), rhs: x.shape().into(), reason });
-        }
-        if x.dtype() != first.dtype() {
-            return Err(mixed("concat", first.dtype(), x.dtype()));
-        }
-        let sum = shape[axis].checked_add(x.shape()[axis]);
-        shape[axis] = sum.ok_or(Error::OutOfMemory { op: "concat", bytes: usize::MAX })?;
+    let shape = concat_shape(axis, &inputs.iter().map(|x| x.shape()).collect::<Vec<_>>())?;
+    if let Some(other) = inputs.iter().find(|x| x.dtype() != first.dtype()) {
+        return Err(mixed("concat", first.dtype(), other.dtype()));
     }
     let mut buffer = Buffer::new("concat", first.dtype(), checked_size("concat", &shape)?)?;
     let whole = Layout::contiguous(&shape);
@@ -133,15 +149,20 @@ pub(crate) fn concat(axis: usize, inputs: &[&DynTensor]) -> Result<DynTensor> {
     Ok(DynTensor::from_buffer(buffer, &shape))
 }
 
-/// A border of a constant.
-pub(crate) fn pad(widths: &[[usize; 2]], value: f64, x: &DynTensor) -> Result<DynTensor> {
-    if widths.len() != x.rank() {
-        let reason = format!("{} pairs of widths for shape {:?}; one pair per axis is needed", widths.len(), x.shape());
+/// A shape with a border.
+pub(super) fn padded_shape(shape: &[usize], widths: &[[usize; 2]]) -> Result<Dims> {
+    if widths.len() != shape.len() {
+        let reason = format!("{} pairs of widths for shape {shape:?}; one pair per axis is needed", widths.len());
         return Err(Error::Argument { op: "pad", reason: reason.into() });
     }
     let sum = |size: usize, [before, after]: [usize; 2]| size.checked_add(before)?.checked_add(after);
-    let sizes = x.shape().iter().zip(widths).map(|(&size, &width)| sum(size, width));
-    let shape: Dims = sizes.collect::<Option<_>>().ok_or(Error::OutOfMemory { op: "pad", bytes: usize::MAX })?;
+    let sizes = shape.iter().zip(widths).map(|(&size, &width)| sum(size, width));
+    sizes.collect::<Option<_>>().ok_or(Error::OutOfMemory { op: "pad", bytes: usize::MAX })
+}
+
+/// A border of a constant.
+pub(crate) fn pad(widths: &[[usize; 2]], value: f64, x: &DynTensor) -> Result<DynTensor> {
+    let shape = padded_shape(x.shape(), widths)?;
     let size = checked_size("pad", &shape)?;
     let mut window = Layout::contiguous(&shape);
     for (axis, [before, _]) in widths.iter().enumerate() {

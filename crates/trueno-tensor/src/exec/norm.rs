@@ -32,17 +32,17 @@ fn expect(op: &'static str, x: &DynTensor, other: &DynTensor, shape: &[usize], w
 }
 
 /// How many of the leading axes are left when the trailing `axes` are normalised together.
-fn lead(x: &DynTensor, axes: usize) -> Result<usize> {
-    x.rank().checked_sub(axes).filter(|_| axes > 0).ok_or_else(|| {
-        let reason = format!("has rank {}; it cannot be normalised over {axes} trailing axes", x.rank());
-        Error::Shape { op: LAYER, got: x.shape().into(), reason: reason.into() }
+pub(super) fn lead(shape: &[usize], axes: usize) -> Result<usize> {
+    shape.len().checked_sub(axes).filter(|_| axes > 0).ok_or_else(|| {
+        let reason = format!("has rank {}; it cannot be normalised over {axes} trailing axes", shape.len());
+        Error::Shape { op: LAYER, got: shape.into(), reason: reason.into() }
     })
 }
 
 /// Normalisation of `[x]` or `[x, weight, bias]` over the trailing axes; saves mean and reciprocal deviation, of the
 /// shape of the leading axes.
 pub(crate) fn layer_norm(axes: usize, eps: f64, inputs: &[&DynTensor]) -> Result<Executed> {
-    let lead = lead(inputs[0], axes)?;
+    let lead = lead(inputs[0].shape(), axes)?;
     let (batch, row) = inputs[0].shape().split_at(lead);
     for (other, what) in inputs[1..].iter().zip(["weight", "bias"]) {
         expect(LAYER, inputs[0], other, row, what)?;
@@ -83,7 +83,7 @@ pub(super) fn layer_norm_grad(
     weight: Option<&DynTensor>,
     needs: [bool; 3],
 ) -> Result<Gradients> {
-    let lead = lead(x, axes)?;
+    let lead = lead(x.shape(), axes)?;
     let (batch, row) = x.shape().split_at(lead);
     expect(LAYER, x, g, x.shape(), "gradient")?;
     expect(LAYER, x, mean, batch, "mean")?;

@@ -1,9 +1,9 @@
 //! Pooling of the planes of `[N, C, H, W]`, and the gradients of the means.
 
 use super::isa::isa;
-use super::movement::contiguous;
+use super::movement::{self, contiguous};
 use super::operand::elements;
-use super::{Executed, FLOATS, unsupported};
+use super::{Executed, FLOATS, index, unsupported};
 use crate::dyn_tensor::checked_size;
 use crate::parallel::{for_each_piece, for_each_piece_pair, piece_size};
 use crate::storage::Buffer;
@@ -16,7 +16,7 @@ use trueno_kernels::pool::{self as kernel, Pool2dShape};
 const LARGEST: usize = 1 << 40;
 
 /// The four sizes of a batch of images.
-fn images(op: &'static str, shape: &[usize]) -> Result<[usize; 4]> {
+pub(super) fn images(op: &'static str, shape: &[usize]) -> Result<[usize; 4]> {
     let reason = "is not [N, C, H, W]".into();
     shape.try_into().map_err(|_| Error::Shape { op, got: shape.into(), reason })
 }
@@ -26,7 +26,7 @@ fn refuse(op: &'static str, shape: [usize; 4], reason: String) -> Error {
 }
 
 /// The geometry of pooling images of this shape, and the shape of the result.
-fn windows(op: &'static str, config: &Pool2dConfig, shape: [usize; 4]) -> Result<(Pool2dShape, [usize; 4])> {
+pub(super) fn windows(op: &'static str, config: &Pool2dConfig, shape: [usize; 4]) -> Result<(Pool2dShape, [usize; 4])> {
     let [batch, channels, height, width] = shape;
     let Pool2dConfig { kernel, stride, padding } = *config;
     for axis in 0..2 {
@@ -88,6 +88,22 @@ pub(crate) fn max_pool2d(config: &Pool2dConfig, x: &DynTensor) -> Result<Execute
         });
     }, else return Err(unsupported(op, x.dtype(), FLOATS)));
     Ok((DynTensor::from_buffer(buffer, &shape), smallvec![DynTensor::from_buffer(indices, &shape)]))
+}
+
+/// The gradient of [`max_pool2d`]: what arrives at a window goes to the position of its largest element.
+pub(super) fn max_pool2d_grad(
+    config: &Pool2dConfig,
+    input: [usize; 4],
+    g: &DynTensor,
+    positions: &DynTensor,
+) -> Result<DynTensor> {
+    let op = "max_pool2d";
+    let (geometry, output) = windows(op, config, input)?;
+    expect(op, g, &input, &output)?;
+    let [batch, channels, ..] = input;
+    let of_planes = |x: &DynTensor| movement::reshape(&[batch, channels, output[2] * output[3]], x);
+    let planes = [batch, channels, geometry.height * geometry.width];
+    movement::reshape(&input, &index::scatter_add(2, &planes, &of_planes(g)?, &of_planes(positions)?)?)
 }
 
 /// The mean of each window; padding counts as zeros.

@@ -11,6 +11,13 @@ use trueno_core::{DType, Dims, Element, Error, Result, dispatch_dtype};
 use trueno_kernels::reduce as kernel;
 use trueno_kernels::simd::Real;
 
+/// The shape of a reduction's result.
+pub(super) fn reduced_shape(shape: &[usize], axes: &[usize], keep_dims: bool) -> Dims {
+    let reduced = |axis: usize| axes.contains(&axis);
+    let sizes = shape.iter().enumerate().filter(|&(axis, _)| keep_dims || !reduced(axis));
+    sizes.map(|(axis, &size)| if reduced(axis) { 1 } else { size }).collect()
+}
+
 /// How a reduction sees its operand: row-major `[outer, length, inner]`, reduced over the middle.
 struct Frame {
     x: DynTensor,
@@ -24,9 +31,7 @@ impl Frame {
     /// Moves the reduced axes together (by a copy if they are not already) and drops or keeps them in the result's shape.
     fn new(x: &DynTensor, axes: &[usize], keep_dims: bool) -> Result<Frame> {
         let reduced = |axis: &usize| axes.contains(axis);
-        let shape =
-            (0..x.rank()).filter(|a| keep_dims || !reduced(a)).map(|a| if reduced(&a) { 1 } else { x.shape()[a] });
-        let shape: Dims = shape.collect();
+        let shape = reduced_shape(x.shape(), axes, keep_dims);
         let adjacent = axes.windows(2).all(|pair| pair[1] == pair[0] + 1);
         let product = |axes: std::ops::Range<usize>| x.shape()[axes].iter().product::<usize>();
         if let (true, Some(&first)) = (adjacent, axes.first()) {

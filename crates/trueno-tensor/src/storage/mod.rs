@@ -1,4 +1,6 @@
 //! Memory of tensors: aligned, pooled, typed by a [`DType`]. The only `unsafe` code of this crate.
+//!
+//! What lies on a GPU is a buffer of `trueno-gpu`, which has a pool of its own.
 
 mod pool;
 
@@ -9,7 +11,55 @@ use std::sync::Arc;
 use trueno_core::{DType, Element, Error, Result};
 
 /// Elements of one type in one allocation, shared by every view of them.
-pub type Storage = Arc<Buffer>;
+pub type Storage = Arc<Memory>;
+
+/// One allocation, wherever it is.
+#[derive(Debug)]
+pub enum Memory {
+    /// Main memory.
+    Host(Buffer),
+    /// Memory of a GPU.
+    #[cfg(feature = "gpu")]
+    Gpu(trueno_gpu::Buffer),
+}
+
+impl Memory {
+    /// The type of the elements.
+    pub fn dtype(&self) -> DType {
+        match self {
+            Memory::Host(buffer) => buffer.dtype(),
+            #[cfg(feature = "gpu")]
+            Memory::Gpu(buffer) => buffer.dtype(),
+        }
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            Memory::Host(buffer) => buffer.len(),
+            #[cfg(feature = "gpu")]
+            Memory::Gpu(buffer) => buffer.len(),
+        }
+    }
+
+    /// The elements, if they are in main memory.
+    pub fn host(&self) -> Option<&Buffer> {
+        match self {
+            Memory::Host(buffer) => Some(buffer),
+            #[cfg(feature = "gpu")]
+            Memory::Gpu(_) => None,
+        }
+    }
+
+    /// The elements to write, if they are in main memory.
+    pub fn host_mut(&mut self) -> Option<&mut Buffer> {
+        match self {
+            Memory::Host(buffer) => Some(buffer),
+            #[cfg(feature = "gpu")]
+            Memory::Gpu(_) => None,
+        }
+    }
+}
 
 /// A zero- or pool-initialised run of elements, aligned to a cache line.
 ///

@@ -188,17 +188,15 @@ impl<T: Element, const N: usize> Tensor<T, N> {
         self.inner.device()
     }
 
-    /// The same value on a device; shares memory if it is there already.
+    /// The same value on a device; shares memory if it is there already. Gradients flow back to where it was.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`]; [`Error::Device`] for what a GPU refuses.
     pub fn to(&self, device: &Device) -> Result<Self> {
-        match device {
-            Device::Cpu => Ok(self.clone()),
-        }
+        self.inner.to(device).map(Tensor::new)
     }
 
-    /// The elements, if they lie in row-major order without gaps.
+    /// The elements, if they lie in main memory in row-major order without gaps.
     pub fn as_slice(&self) -> Option<&[T]> {
         self.inner.as_slice::<T>()
     }
@@ -219,6 +217,14 @@ impl<T: Element, const N: usize> Tensor<T, N> {
         pub fn contiguous(&self) -> Tensor<T, N> {
             self.inner.contiguous().map(Tensor::new)
         }
+    }
+
+    /// As [`Tensor::to_vec`], for those who do not wait for a GPU but await it: the only form in a browser.
+    ///
+    /// # Errors
+    /// [`Error::Device`] for what went wrong on a GPU; [`Error::OutOfMemory`].
+    pub async fn to_vec_async(&self) -> Result<Vec<T>> {
+        self.inner.to_vec_async::<T>().await
     }
 
     /// True if the elements lie in row-major order without gaps.

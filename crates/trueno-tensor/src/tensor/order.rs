@@ -110,7 +110,7 @@ fn unique(x: &DynTensor) -> Result<DynTensor> {
     let (before, after) = (sorted.narrow(0, 0, x.size() - 1)?, sorted.narrow(0, 1, x.size() - 1)?);
     let numbers = before.compare(CompareOp::Eq, &before)?;
     let new = after.compare(CompareOp::Ne, &before)?.compare(CompareOp::LogicalAnd, &numbers)?;
-    let first = DynTensor::from_slice(&[true], &[1])?;
+    let first = DynTensor::from_slice(&[true], &[1])?.to(&x.device())?;
     sorted.masked_select(&DynTensor::concat(&[&first, &new], 0)?)
 }
 

@@ -6,7 +6,7 @@ use trueno_kernels::conv::Conv2dShape;
 
 /// A convolution whose operands were found to fit.
 #[derive(Clone, Copy)]
-pub(super) struct Geometry {
+pub(in crate::exec) struct Geometry {
     pub config: Conv2dConfig,
     pub input: [usize; 4],
     pub weight: [usize; 4],
@@ -61,7 +61,7 @@ impl Geometry {
 }
 
 /// The shape of a transposed convolution's result: the images that a convolution with this weight gives `input` of.
-pub(super) fn transposed(
+pub(in crate::exec) fn transposed(
     op: &'static str,
     config: &ConvTranspose2dConfig,
     input: &[usize],

@@ -1,6 +1,6 @@
 //! Two-dimensional convolution and its gradients: images go to threads, weight gradients join in a fixed order.
 
-mod geometry;
+pub(super) mod geometry;
 mod images;
 mod weights;
 mod winograd;

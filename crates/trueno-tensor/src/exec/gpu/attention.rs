@@ -1,0 +1,45 @@
+//! Scaled dot-product attention. The kernels say whether operands fit; shapes of results follow from those that do.
+
+use super::operand::{Operand, operands};
+use crate::exec::Executed;
+use crate::{AttentionConfig, DynTensor};
+use smallvec::smallvec;
+use trueno_core::Result;
+use trueno_gpu::{Device, attention as kernel};
+
+const OP: &str = "scaled_dot_product_attention";
+
+fn settings(config: &AttentionConfig, queries: &[usize]) -> kernel::Attention {
+    let width = queries.last().copied().unwrap_or(1);
+    kernel::Attention { scale: config.scale_for(width), causal: config.causal }
+}
+
+/// Results `[..., L, V]` of `[q, k, v]` or `[q, k, v, mask]`; saves the logarithm of each query's sum of exponentials, as `f32`.
+pub(super) fn attention(config: &AttentionConfig, held: &[Operand<'_>]) -> Result<Executed> {
+    let [q, k, v] = [held[0].view(OP)?, held[1].view(OP)?, held[2].view(OP)?];
+    let mask = held.get(3).map(|mask| mask.view(OP)).transpose()?;
+    let attended = kernel::attention(&settings(config, q.shape()), [&q, &k, &v], mask.as_ref())?;
+    let [rows @ .., _] = q.shape() else { unreachable!("the kernel refuses rank 0") };
+    let width = v.shape().last().copied().unwrap_or(0);
+    let output = DynTensor::from_gpu(attended.output, &[rows, &[width]].concat());
+    Ok((output, smallvec![DynTensor::from_gpu(attended.log_sum, rows)]))
+}
+
+/// The gradients by `[q, k, v]`.
+pub(crate) fn scaled_dot_product_attention(
+    device: &Device,
+    tensors: [&DynTensor; 3],
+    mask: Option<&DynTensor>,
+    [out, log_sum]: [&DynTensor; 2],
+    g: &DynTensor,
+    config: &AttentionConfig,
+) -> Result<[DynTensor; 3]> {
+    let held = operands(OP, device, &[tensors[0], tensors[1], tensors[2], out, log_sum, g])?;
+    let mask = operands(OP, device, mask.as_slice())?;
+    let mask = mask.first().map(|mask| mask.view(OP)).transpose()?;
+    let [q, k, v] = [held[0].view(OP)?, held[1].view(OP)?, held[2].view(OP)?];
+    let (out, g) = (held[3].view(OP)?, held[5].view(OP)?);
+    let settings = settings(config, q.shape());
+    let [gq, gk, gv] = kernel::attention_grad(&settings, [&q, &k, &v], mask.as_ref(), &out, held[4].buffer(), &g)?;
+    Ok([DynTensor::from_gpu(gq, q.shape()), DynTensor::from_gpu(gk, k.shape()), DynTensor::from_gpu(gv, v.shape())])
+}

@@ -1,0 +1,46 @@
+//! Two-dimensional convolution and its gradients.
+
+use super::operand::Operand;
+use super::shaped;
+use crate::exec::conv::geometry::{Geometry, transposed};
+use crate::{Conv2dConfig, ConvTranspose2dConfig, DynTensor};
+use trueno_core::Result;
+use trueno_gpu::conv as kernel;
+
+fn geometry(config: &Conv2dConfig) -> kernel::Config {
+    let Conv2dConfig { stride, padding, dilation, groups } = *config;
+    kernel::Config { stride, padding, dilation, groups }
+}
+
+/// Of `[x, weight]` or `[x, weight, bias]`.
+pub(super) fn conv2d(config: &Conv2dConfig, operands: &[Operand<'_>]) -> Result<DynTensor> {
+    let op = "conv2d";
+    let (x, weight) = (operands[0].view(op)?, operands[1].view(op)?);
+    let bias = operands.get(2).map(|bias| bias.view(op)).transpose()?;
+    let output = Geometry::new(op, config, x.shape(), weight.shape())?.output;
+    shaped(&output, kernel::conv2d(&x, &weight, bias.as_ref(), &geometry(config)))
+}
+
+/// Of `[x, weight]` or `[x, weight, bias]`.
+pub(super) fn conv_transpose2d(config: &ConvTranspose2dConfig, operands: &[Operand<'_>]) -> Result<DynTensor> {
+    let op = "conv_transpose2d";
+    let (x, weight) = (operands[0].view(op)?, operands[1].view(op)?);
+    let bias = operands.get(2).map(|bias| bias.view(op)).transpose()?;
+    let output = transposed(op, config, x.shape(), weight.shape())?;
+    let geometry = geometry(&config.convolution());
+    shaped(&output, kernel::conv_transpose2d(&x, &weight, bias.as_ref(), output, &geometry))
+}
+
+/// The gradient by the input, of shape `input`, of `[g, weight]`.
+pub(super) fn input_grad(config: &Conv2dConfig, input: [usize; 4], operands: &[Operand<'_>]) -> Result<DynTensor> {
+    let op = "conv2d_input_grad";
+    let (g, weight) = (operands[0].view(op)?, operands[1].view(op)?);
+    shaped(&input, kernel::input_grad(&g, &weight, input, &geometry(config)))
+}
+
+/// The gradient by the weight, of shape `weight`, of `[g, x]`.
+pub(super) fn weight_grad(config: &Conv2dConfig, weight: [usize; 4], operands: &[Operand<'_>]) -> Result<DynTensor> {
+    let op = "conv2d_weight_grad";
+    let (g, x) = (operands[0].view(op)?, operands[1].view(op)?);
+    shaped(&weight, kernel::weight_grad(&g, &x, weight, &geometry(config)))
+}

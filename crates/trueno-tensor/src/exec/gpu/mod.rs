@@ -1,0 +1,114 @@
+//! How operations run on a GPU: operands become views of device buffers, and `trueno-gpu` records kernels over them.
+//!
+//! Nothing here waits or moves values, but for the few operations whose result's shape depends on values.
+
+mod attention;
+mod backward;
+mod conv;
+mod elementwise;
+mod fused;
+mod index;
+mod loss;
+mod movement;
+mod operand;
+mod pool;
+mod products;
+mod reduce;
+mod rows;
+mod transfer;
+
+pub(super) use attention::scaled_dot_product_attention;
+pub(super) use backward::{batch_norm, cross_entropy, layer_norm, log_softmax, logsumexp, max_pool2d, softmax, unary};
+pub(crate) use transfer::{download, upload};
+
+use super::{Executed, custom, views};
+use crate::{DynTensor, Op};
+pub(super) use fused::fused_grad;
+use operand::{Operand, operands};
+use smallvec::smallvec;
+use trueno_core::{Error, Result};
+use trueno_gpu::{Device, elementwise as kernel};
+
+/// The GPU on which an operation of these operands runs, if on any.
+pub(crate) fn device_of<'a>(inputs: &[&'a DynTensor]) -> Option<&'a Device> {
+    inputs.iter().find_map(|x| x.gpu_storage()).map(trueno_gpu::Buffer::device)
+}
+
+/// Records an operation, of which at least one operand is on the device.
+pub(super) fn execute(op: &Op, device: &Device, inputs: &[&DynTensor]) -> Result<Executed> {
+    let plain = |output: DynTensor| (output, smallvec![]);
+    let held = || operands(op.name(), device, inputs);
+    match op {
+        Op::Permute(axes) => views::permute(axes, inputs[0]).map(plain),
+        Op::Flip(axes) => views::flip(axes, inputs[0]).map(plain),
+        Op::Unfold { axis, size, step } => views::unfold(*axis, *size, *step, inputs[0]).map(plain),
+        Op::Slice(items) => views::slice(items, inputs[0]).map(plain),
+        Op::Broadcast(shape) => views::broadcast(shape, inputs[0]).map(plain),
+        Op::Reshape(shape) => reshape(shape, inputs[0]).map(plain),
+        Op::Custom(function) => custom(function.as_ref(), inputs).map(plain),
+        Op::To(target) => transfer::to(inputs[0], target).map(plain),
+        Op::Contiguous => contiguous(inputs[0]).map(plain),
+        Op::Cast(dtype) => elementwise::cast(&held()?[0], *dtype).map(plain),
+        Op::Unary(row, parameters) => elementwise::unary(*row, *parameters, &held()?[0]).map(plain),
+        Op::Binary(row) => elementwise::binary(*row, &held()?).map(plain),
+        Op::Compare(row) => elementwise::compare(*row, &held()?).map(plain),
+        Op::Ternary(row) => elementwise::ternary(*row, &held()?).map(plain),
+        Op::Fused(fusion) => fused::fused(fusion, &held()?).map(plain),
+        Op::Where => elementwise::select(&held()?).map(plain),
+        Op::Reduce(reduction) => reduce::reduce(reduction, &held()?[0]).map(plain),
+        Op::Matmul => products::matmul(&held()?).map(plain),
+        Op::Linear => products::linear(&held()?).map(plain),
+        Op::Softmax(axis) => rows::softmax(*axis, &held()?[0]).map(plain),
+        Op::LogSoftmax(axis) => rows::log_softmax(*axis, &held()?[0]).map(plain),
+        Op::LayerNorm { axes, eps } => rows::layer_norm(*axes, *eps, &held()?),
+        Op::ArgReduce { extreme, axis, keep_dims } => {
+            reduce::arg_reduce(*extreme, *axis, *keep_dims, &held()?[0]).map(plain)
+        }
+        Op::LogSumExp { axis, keep_dims } => loss::logsumexp(*axis, *keep_dims, &held()?[0]).map(plain),
+        Op::CrossEntropy(config) => loss::cross_entropy(config, &held()?).map(plain),
+        Op::Conv2d(config) => conv::conv2d(config, &held()?).map(plain),
+        Op::Conv2dInputGrad(config, shape) => conv::input_grad(config, *shape, &held()?).map(plain),
+        Op::Conv2dWeightGrad(config, shape) => conv::weight_grad(config, *shape, &held()?).map(plain),
+        Op::ConvTranspose2d(config) => conv::conv_transpose2d(config, &held()?).map(plain),
+        Op::MaxPool2d(config) => pool::max_pool2d(config, &held()?[0]),
+        Op::AvgPool2d(config) => pool::avg_pool2d(config, &held()?[0]).map(plain),
+        Op::AvgPool2dGrad(config, shape) => pool::avg_pool2d_grad(config, *shape, &held()?[0]).map(plain),
+        Op::AdaptiveAvgPool2d(size) => pool::adaptive_avg_pool2d(*size, &held()?[0]).map(plain),
+        Op::AdaptiveAvgPool2dGrad(shape) => pool::adaptive_avg_pool2d_grad(*shape, &held()?[0]).map(plain),
+        Op::BatchNorm { eps } => rows::batch_norm(*eps, &held()?),
+        Op::Dropout(config) => movement::dropout(config, &held()?[0]).map(plain),
+        Op::IndexSelect(axis) => index::index_select(*axis, &held()?).map(plain),
+        Op::Gather(axis) => index::gather(*axis, &held()?).map(plain),
+        Op::IndexAdd { axis, size } => index::index_add(*axis, *size, &held()?).map(plain),
+        Op::ScatterAdd { axis, shape } => index::scatter_add(*axis, shape, &held()?).map(plain),
+        Op::Concat(axis) => movement::concat(*axis, &held()?).map(plain),
+        Op::Pad { widths, value } => movement::pad(widths, *value, &held()?[0]).map(plain),
+        Op::SliceScatter(shape, items) => movement::slice_scatter(shape, items, &held()?[0]).map(plain),
+        Op::ScaledDotProductAttention(config) => attention::attention(config, &held()?),
+        Op::CumSum(_) | Op::Sort { .. } | Op::ArgSort { .. } | Op::TopK { .. } | Op::MaskedSelect | Op::NonZero => {
+            Err(absent(op.name(), device))
+        }
+    }
+}
+
+/// An operation that has no kernel on GPUs.
+fn absent(op: &'static str, device: &Device) -> Error {
+    let reason = "it has no kernel for GPUs yet; move its operands to the processor first".into();
+    Error::Device { op, device: device.info().to_string(), reason }
+}
+
+/// A row-major copy.
+fn contiguous(x: &DynTensor) -> Result<DynTensor> {
+    let operand = Operand::on_device(x);
+    Ok(DynTensor::from_gpu(kernel::contiguous(&operand.view("contiguous")?)?, x.shape()))
+}
+
+/// A view where strides allow, else a copy.
+fn reshape(shape: &[usize], x: &DynTensor) -> Result<DynTensor> {
+    super::movement::reshape_with(shape, x, contiguous)
+}
+
+/// A result of the kernels, under the shape that it has.
+fn shaped(shape: &[usize], buffer: Result<trueno_gpu::Buffer>) -> Result<DynTensor> {
+    buffer.map(|buffer| DynTensor::from_gpu(buffer, shape))
+}

@@ -1,0 +1,37 @@
+//! Matrix products.
+
+use super::operand::Operand;
+use super::shaped;
+use crate::DynTensor;
+use crate::exec::matmul::{LinearShape, product_shape};
+use trueno_core::{DType, Result};
+use trueno_gpu::View;
+use trueno_gpu::matmul::{self as kernel, Epilogue};
+
+pub(super) fn matmul(operands: &[Operand<'_>]) -> Result<DynTensor> {
+    let [a, b] = [&operands[0], &operands[1]];
+    let shape = product_shape(a.shape(), b.shape())?;
+    shaped(&shape, kernel::matmul(&a.view("matmul")?, &b.view("matmul")?, a.dtype(), Epilogue::default()))
+}
+
+/// `x wᵀ + b`; the weight is read transposed where it lies.
+pub(super) fn linear(operands: &[Operand<'_>]) -> Result<DynTensor> {
+    let op = "linear";
+    let (x, w) = (&operands[0], &operands[1]);
+    let bias = operands.get(2);
+    let LinearShape { rows, inputs, output } = LinearShape::new(x.shape(), w.shape(), bias.map(Operand::shape))?;
+    let copy;
+    let rows = match x.layout().reshape(&[rows, inputs]) {
+        Some(layout) => x.with_layout(op, &layout)?,
+        None => {
+            copy = trueno_gpu::elementwise::contiguous(&x.view(op)?)?;
+            View::contiguous(op, &copy, &[rows, inputs])?
+        }
+    };
+    let weight = w.with_layout(op, &w.layout().swap_axes(op, 0, 1)?)?;
+    // It is added to the accumulators, which are `f32`.
+    let bias = bias.map(|bias| bias.whole(op, DType::F32)).transpose()?;
+    let bias = bias.as_ref().map(|bias| bias.view(op)).transpose()?;
+    let epilogue = Epilogue { bias: bias.as_ref(), activation: None };
+    shaped(&output, kernel::matmul(&rows, &weight, x.dtype(), epilogue).map_err(|error| error.named(op)))
+}
