@@ -360,6 +360,10 @@ def cast(x):
     return cases
 
 
+def to(x):
+    return [({}, [x(*shape)], lambda x: x.to("cpu")) for shape in [(2, 3), (), (0, 2)]]
+
+
 def reshape(x):
     # The permutation makes strides that a view cannot keep.
     cases = [((2, 3, 4), (0, 2, 1), (4, 6)), ((), (), (1, 1)), ((1,), (0,), ()), ((0, 3), (1, 0), (3, 0, 2)), ((2, 3), (0, 1), (-1,)), ((4, 1, 2), (2, 1, 0), (2, 4))]
@@ -467,6 +471,7 @@ CASES = {
     "cross_entropy": cross_entropy,
     "arg_reduce": arg_reduce,
     "cast": cast,
+    "to": to,
     "contiguous": contiguous,
     "permute": permute,
     "reshape": reshape,

@@ -4,15 +4,19 @@
 //! `trueno-data`; `--data DIR` takes the full IDX files. Everything is written to `--out` (runs/mnist). Ctrl-C saves a
 //! checkpoint and stops; `--resume runs/mnist/last.safetensors` continues as if nothing had happened.
 
-mod curve;
-mod history;
 mod net;
 mod settings;
-mod train;
+#[path = "../support/mod.rs"]
+mod support;
 
 use clap::Parser;
+use net::Net;
+use settings::Settings;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use support::{Outcome, Training, interrupt_flag, saved_words};
+use trueno::data::{RandomCrop, mnist};
+use trueno::prelude::*;
 
 /// Train a convolutional network on MNIST.
 #[derive(Parser, Debug)]
@@ -38,6 +42,9 @@ pub struct Options {
     /// Threads of the arithmetic; by default one per processor. The result does not depend on it
     #[arg(long)]
     threads: Option<usize>,
+    /// Where it is computed: cpu, gpu, gpu:1, a PCI bus id [default: what TRUENO_DEVICE says, else cpu]
+    #[arg(long)]
+    device: Option<String>,
     /// Folder for checkpoints and the learning curve
     #[arg(long, default_value = "runs/mnist")]
     out: PathBuf,
@@ -45,18 +52,49 @@ pub struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let run = || train::run(&options);
+    let run = || train(&options);
     let outcome = match options.threads {
         Some(threads) => trueno::tensor::with_num_threads(threads, run),
         None => run(),
     };
     match outcome {
-        Ok(train::Outcome::Finished) => ExitCode::SUCCESS,
+        Ok(Outcome::Finished) => ExitCode::SUCCESS,
         // What a shell reports for a program that Ctrl-C ended.
-        Ok(train::Outcome::Interrupted) => ExitCode::from(130),
+        Ok(Outcome::Interrupted) => ExitCode::from(130),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Trains as the options say.
+fn train(options: &Options) -> Result<Outcome, Box<dyn std::error::Error>> {
+    std::fs::create_dir_all(&options.out)?;
+    let device = options.device.as_deref().map_or_else(Device::from_env, str::parse)?;
+    let (train, test) = match &options.data {
+        Some(folder) => mnist::load_dir(folder)?,
+        None => mnist::subset(),
+    };
+    let threads = trueno::tensor::num_threads();
+    println!("{} training images, {} test images, on {device}, {threads} threads", train.len(), test.len());
+    let settings = Settings::new(options, &saved_words(options.resume.as_deref())?);
+    let net = Net::new(train.classes(), &mut Rng::seed(settings.seed)).try_to(&device)?;
+    println!("{} parameters", net.num_parameters());
+    let loader =
+        |shuffle| DataLoaderConfig { batch_size: settings.batch_size, shuffle, seed: settings.seed, ..default() };
+    let training = Training {
+        title: "MNIST",
+        optimizer: AdamW::try_new(&net, AdamWConfig { lr: settings.lr, ..default() })?,
+        net,
+        train: DataLoader::new(train.augment(RandomCrop { padding: 2 }), loader(true))?,
+        test: DataLoader::new(test, loader(false))?,
+        device,
+        epochs: settings.epochs,
+        lr: settings.lr,
+        settings: settings.to_words(),
+        out: options.out.clone(),
+        stop: interrupt_flag()?,
+    };
+    training.run(options.resume.as_deref())
 }

@@ -4,7 +4,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use trueno::tensor::DynTensor;
+use trueno::tensor::{Device, DynTensor};
 use trueno_core::DType;
 
 /// One question that PyTorch answered.
@@ -93,5 +93,5 @@ fn from_view(view: &TensorView<'_>) -> DynTensor {
 
 /// The elements as `f64`.
 pub fn values(x: &DynTensor) -> Vec<f64> {
-    x.detach().cast(DType::F64).unwrap().to_vec().unwrap()
+    x.detach().to(&Device::Cpu).unwrap().cast(DType::F64).unwrap().to_vec().unwrap()
 }

@@ -7,8 +7,8 @@ mod run;
 
 use fixture::{Case, Fixture};
 use std::collections::BTreeSet;
-use trueno::autograd::Autograd;
-use trueno::tensor::{DynTensor, Row};
+use trueno::autograd::{Autograd, BackwardOptions};
+use trueno::tensor::{Device, DynTensor, Row};
 use trueno_core::DType;
 use trueno_core::table::{Family, Gradient, RowInfo};
 
@@ -71,11 +71,15 @@ fn leaf(x: &DynTensor) -> DynTensor {
 }
 
 /// Compares one case in one type and memory order, and returns what is wrong.
-fn check(case: &Case, fixture: &Fixture, dtype: DType, memory: Memory) -> Vec<String> {
+fn check(case: &Case, fixture: &Fixture, dtype: DType, memory: Memory, device: &Device) -> Vec<String> {
     let (info, single) = (info(case), usize::from(dtype == DType::F64));
-    let inputs: Vec<DynTensor> = fixture.inputs(case, dtype).iter().map(|x| memory.lay(x)).collect();
+    let there = |x: &DynTensor| memory.lay(&x.to(device).unwrap());
+    let inputs: Vec<DynTensor> = fixture.inputs(case, dtype).iter().map(there).collect();
     let tracked: Vec<DynTensor> = inputs.iter().map(leaf).collect();
-    let output = match (run::run(case, &tracked.iter().collect::<Vec<_>>()), fixture.output(case)) {
+    // What a device finds wrong with values shows when they are read.
+    let output = run::run(case, &tracked.iter().collect::<Vec<_>>());
+    let output = output.and_then(|output| output.detach().to(&Device::Cpu).map(|_| output));
+    let output = match (output, fixture.output(case)) {
         (Ok(output), Some(_)) => output,
         (Err(_), None) => return Vec::new(),
         (Ok(_), None) => return vec![format!("{} {dtype}: PyTorch refuses it", case.name)],
@@ -93,7 +97,10 @@ fn check(case: &Case, fixture: &Fixture, dtype: DType, memory: Memory) -> Vec<St
     compare("the value", info.tolerance[single].min(LIMITS[single]), floor, &output, want);
     let differentiable = !matches!(info.gradient, Gradient::None(_));
     if let (true, Some(seed)) = (differentiable, fixture.seed(case, dtype)) {
-        let gradients = output.backward_with(&memory.lay(&seed));
+        let gradients = match output.try_backward_with(&there(&seed), BackwardOptions::default()) {
+            Ok(gradients) => gradients,
+            Err(error) => return vec![format!("{} {dtype} {memory:?}: {error}", case.name)],
+        };
         for (index, x) in tracked.iter().enumerate() {
             if let Some(want) = fixture.gradient(case, index) {
                 let got = gradients.get(x).unwrap_or_else(|| panic!("{}: no gradient by operand {index}", case.name));
@@ -114,11 +121,33 @@ fn every_row_agrees_with_pytorch() {
     for case in &fixture.cases {
         for dtype in [DType::F32, DType::F64] {
             for memory in [Memory::RowMajor, Memory::Backwards, Memory::Transposed] {
-                wrong.extend(check(case, &fixture, dtype, memory));
+                wrong.extend(check(case, &fixture, dtype, memory, &Device::Cpu));
             }
         }
     }
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The same in `f32` on a GPU. A machine without one is counted as skipped by the gate that looks for it.
+#[cfg(feature = "gpu")]
+#[test]
+fn every_row_agrees_with_pytorch_on_a_gpu() {
+    let Some(device) = gpu() else { return };
+    let fixture = Fixture::load();
+    let orders = [Memory::RowMajor, Memory::Backwards, Memory::Transposed];
+    let checked = |case| orders.map(|memory| check(case, &fixture, DType::F32, memory, &device));
+    let present = |wrong: &String| !wrong.contains("no kernel for GPUs yet");
+    let wrong: Vec<String> = fixture.cases.iter().flat_map(checked).flatten().filter(present).collect();
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The GPU that `TRUENO_DEVICE` names, which must be there, or the best; nothing if there is none.
+#[cfg(feature = "gpu")]
+fn gpu() -> Option<Device> {
+    if std::env::var_os(Device::VARIABLE).is_some() {
+        return Some(Device::from_env().unwrap()).filter(|device| *device != Device::Cpu);
+    }
+    Device::gpu(0).inspect_err(|error| println!("nothing is compared: {error}")).ok()
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use crate::fixture::Case;
 use serde_json::Value;
 use trueno::tensor::{
-    AttentionConfig, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DynTensor, Extreme, Op, Pool2dConfig,
-    apply,
+    AttentionConfig, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, Device, DynTensor, Extreme, Op,
+    Pool2dConfig, apply,
 };
 use trueno_core::table::{BinaryOp, CompareOp, Family, ReduceOp, TernaryOp, UnaryOp};
 use trueno_core::{DType, Dims, Result, SliceItem};
@@ -166,6 +166,7 @@ fn family(family: Family, p: &Value, inputs: &[&DynTensor]) -> Result<DynTensor>
             x.arg_reduce(if p["extreme"] == "max" { Extreme::Max } else { Extreme::Min }, axis(), keep_dims(p))
         }
         Family::Cast => cast(x, p["dtype"].as_str().unwrap()),
+        Family::To => x.to(&Device::Cpu),
         Family::Contiguous => x.transpose().and_then(|y| y.contiguous()),
         Family::Permute => x.permute(&list(&p["axes"])),
         Family::Reshape => x.permute(&list(&p["permute"])).and_then(|y| y.reshape(&list(&p["shape"]))),

@@ -1,11 +1,11 @@
 //! The learning curve as a picture.
 
-use crate::history::Epoch;
+use super::history::Epoch;
 use plotters::prelude::*;
 use std::path::Path;
 
 /// Draws loss (left axis) and accuracies (right axis) over the epochs.
-pub fn draw(epochs: &[Epoch], path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+pub fn draw(title: &str, epochs: &[Epoch], path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let area = SVGBackend::new(path, (800, 480)).into_drawing_area();
     area.fill(&WHITE)?;
     let points = |value: fn(&Epoch) -> f64| epochs.iter().enumerate().map(move |(i, e)| (i as f64 + 1.0, value(e)));
@@ -14,7 +14,7 @@ pub fn draw(epochs: &[Epoch], path: &Path) -> Result<(), Box<dyn std::error::Err
     let last = (epochs.len() as f64).max(2.0);
     let mut chart = ChartBuilder::on(&area)
         .margin(12)
-        .caption("MNIST", ("sans-serif", 20))
+        .caption(title, ("sans-serif", 20))
         .x_label_area_size(36)
         .y_label_area_size(56)
         .right_y_label_area_size(56)

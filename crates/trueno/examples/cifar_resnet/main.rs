@@ -1,0 +1,123 @@
+//! Trains ResNet-18 or ResNet-50 on CIFAR-10, on a GPU if one is named.
+//!
+//! `cargo run --release --example cifar_resnet -- --data DIR --device gpu`, where DIR holds the binary version of CIFAR-10
+//! (`data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`). Everything is written to `--out` (runs/cifar). Ctrl-C saves
+//! a checkpoint and stops; `--resume runs/cifar/last.safetensors` continues.
+
+mod net;
+#[path = "../support/mod.rs"]
+mod support;
+
+use clap::{Parser, ValueEnum};
+use net::ResNet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use support::{Outcome, Training, interrupt_flag, saved_words};
+use trueno::data::{Image, RandomCrop, RandomHorizontalFlip, SampleRng, Transform, cifar};
+use trueno::prelude::*;
+
+/// Train a residual network on CIFAR-10.
+#[derive(Parser, Debug)]
+struct Options {
+    /// Folder with the binary version of CIFAR-10, plain or gzipped
+    #[arg(long)]
+    data: PathBuf,
+    /// How deep the network is
+    #[arg(long, value_enum, default_value_t = Depth::Eighteen)]
+    depth: Depth,
+    /// Passes over the training images
+    #[arg(long, default_value_t = 30)]
+    epochs: u64,
+    /// Images per step
+    #[arg(long, default_value_t = 128)]
+    batch_size: usize,
+    /// Highest learning rate; it falls to 0 along a cosine
+    #[arg(long, default_value_t = 0.1)]
+    lr: f64,
+    /// Seed of initial weights, order and augmentation
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Checkpoint to continue from; give the same options as the run that wrote it
+    #[arg(long, value_name = "CKPT")]
+    resume: Option<PathBuf>,
+    /// Where it is computed: cpu, gpu, gpu:1, a PCI bus id [default: what TRUENO_DEVICE says, else cpu]
+    #[arg(long)]
+    device: Option<String>,
+    /// Threads that load images
+    #[arg(long, default_value_t = 4)]
+    workers: usize,
+    /// Folder for checkpoints and the learning curve
+    #[arg(long, default_value = "runs/cifar")]
+    out: PathBuf,
+}
+
+/// The two networks of the paper that fit small images.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Depth {
+    #[value(name = "18")]
+    Eighteen,
+    #[value(name = "50")]
+    Fifty,
+}
+
+fn main() -> ExitCode {
+    match train(&Options::parse()) {
+        Ok(Outcome::Finished) => ExitCode::SUCCESS,
+        // What a shell reports for a program that Ctrl-C ended.
+        Ok(Outcome::Interrupted) => ExitCode::from(130),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Shifted by up to four pixels and mirrored half of the time.
+struct ShiftAndFlip;
+
+impl Transform<Image> for ShiftAndFlip {
+    fn apply(&self, image: Image, rng: &mut SampleRng) -> Image {
+        let shifted = RandomCrop { padding: 4 }.apply(image, rng);
+        RandomHorizontalFlip::default().apply(shifted, rng)
+    }
+}
+
+fn train(options: &Options) -> Result<Outcome, Box<dyn std::error::Error>> {
+    std::fs::create_dir_all(&options.out)?;
+    let device = options.device.as_deref().map_or_else(Device::from_env, str::parse)?;
+    let (train, test) = cifar::load_dir(&options.data, cifar::Variant::Cifar10)?;
+    let normalized = |images: trueno::data::ImageSet| images.normalized(&cifar::CIFAR10_MEAN, &cifar::CIFAR10_STD);
+    let (train, test) = (normalized(train)?, normalized(test)?);
+    println!("{} training images, {} test images, on {device}", train.len(), test.len());
+    let rng = &mut Rng::seed(options.seed);
+    let net = match options.depth {
+        Depth::Eighteen => ResNet::resnet18(train.classes(), rng),
+        Depth::Fifty => ResNet::resnet50(train.classes(), rng),
+    };
+    let net = net.try_to(&device)?;
+    println!("{} parameters", net.num_parameters());
+    let loader = |shuffle| DataLoaderConfig {
+        batch_size: options.batch_size,
+        shuffle,
+        seed: options.seed,
+        workers: options.workers,
+        ..default()
+    };
+    let rule = SgdConfig { lr: options.lr, momentum: 0.9, weight_decay: 5e-4, nesterov: true, ..default() };
+    // Refuses a file that is no checkpoint before anything long begins.
+    saved_words(options.resume.as_deref())?;
+    let training = Training {
+        title: "CIFAR-10",
+        optimizer: Sgd::try_new(&net, rule)?,
+        net,
+        train: DataLoader::new(train.augment(ShiftAndFlip), loader(true))?,
+        test: DataLoader::new(test, loader(false))?,
+        device,
+        epochs: options.epochs,
+        lr: options.lr,
+        settings: Vec::new(),
+        out: options.out.clone(),
+        stop: interrupt_flag()?,
+    };
+    training.run(options.resume.as_deref())
+}

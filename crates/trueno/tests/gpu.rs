@@ -1,0 +1,175 @@
+//! Programs on a GPU: what moves, what is made, what fails, and that the same program gives what it gives on the processor.
+//!
+//! They run on any adapter, software too. On a machine without one the gate that looks for devices counts it as skipped.
+#![cfg(all(feature = "gpu", feature = "mnist-subset"))]
+
+use trueno::data::mnist;
+use trueno::prelude::*;
+use trueno_gpu::{Device as Gpu, Options, Selector, Stats};
+
+/// A device of the test's own, so that its counters are its own. Where `TRUENO_DEVICE` names one it must be there.
+fn open() -> Option<(Device, Gpu)> {
+    if Gpu::list().is_empty() && std::env::var_os(Device::VARIABLE).is_none() {
+        println!("no GPU: nothing is compared");
+        return None;
+    }
+    let gpu = Gpu::open(&Selector::from_env().unwrap(), &Options::default()).expect("a device that is listed opens");
+    Some((Device::from(gpu.clone()), gpu))
+}
+
+#[derive(Module)]
+struct Net {
+    conv: Conv2d,
+    norm: BatchNorm2d,
+    dropout: Dropout,
+    hidden: Linear,
+    layer_norm: LayerNorm,
+    head: Linear,
+}
+
+impl Net {
+    fn new() -> Net {
+        let rng = &mut Rng::seed(3);
+        Net {
+            conv: Conv2d::with_config(1, 4, 5, Conv2dConfig { stride: [2, 2], bias: false, ..default() }, rng),
+            norm: BatchNorm2d::new(4),
+            dropout: Dropout::new(0.25, rng),
+            hidden: Linear::new(4 * 6 * 6, 32, rng),
+            layer_norm: LayerNorm::new([32]),
+            head: Linear::new(32, 10, rng),
+        }
+    }
+
+    fn forward(&self, images: &Tensor<f32, 4>, mode: Mode) -> Tensor<f32, 2> {
+        let x = self.norm.forward(&self.conv.forward(images, mode), mode).relu();
+        let x = Flatten.forward(&MaxPool2d::new(2).forward(&x, mode), mode);
+        let x = self.layer_norm.forward(&self.hidden.forward(&x, mode), mode).gelu();
+        self.head.forward(&self.dropout.forward(&x, mode), mode)
+    }
+}
+
+/// Losses of some steps on a device, with what the device did after each.
+fn train(device: &Device, steps: usize, mut after: impl FnMut()) -> (Vec<f32>, Net) {
+    let images = mnist::subset().0.subset(0..32 * steps).unwrap();
+    let loader = DataLoader::new(images, DataLoaderConfig { batch_size: 32, ..default() }).unwrap();
+    let mut net = Net::new().to(device);
+    let mut optimizer = AdamW::new(&net, AdamWConfig { lr: 2e-3, ..default() });
+    let mut losses = Vec::new();
+    for (images, labels) in loader.epoch(0) {
+        let (images, labels) = (images.to(device).unwrap(), labels.to(device).unwrap());
+        let loss = cross_entropy(&net.forward(&images, Mode::Train), &labels);
+        optimizer.step(&mut net, &loss.backward());
+        losses.push(loss.item());
+        after();
+    }
+    (losses, net)
+}
+
+#[test]
+fn training_gives_what_it_gives_on_the_processor_and_the_same_bits_twice() {
+    let Some((device, _)) = open() else { return };
+    let (there, net) = train(&device, 12, || {});
+    let (here, _) = train(&Device::Cpu, 12, || {});
+    for (step, (there, here)) in there.iter().zip(&here).enumerate() {
+        assert!((there - here).abs() <= 1e-4 * here.abs(), "step {step}: {there}, the processor has {here}");
+    }
+    assert!(net.named_parameters().iter().all(|(_, value)| value.device() == device));
+    let (again, _) = train(&device, 12, || {});
+    assert_eq!(there, again);
+}
+
+#[test]
+fn a_step_in_steady_state_makes_nothing_and_moves_the_batch_and_the_loss() {
+    let Some((device, gpu)) = open() else { return };
+    let mut steps: Vec<Stats> = Vec::new();
+    train(&device, 8, || steps.push(gpu.stats()));
+    for pair in steps[3..].windows(2) {
+        let [before, after] = pair else { unreachable!("windows of two") };
+        assert_eq!(after.pipelines, before.pipelines);
+        assert_eq!(after.buffers, before.buffers);
+        assert_eq!(after.pool_bytes, before.pool_bytes);
+        assert_eq!(after.uploads - before.uploads, 2, "images and labels");
+        assert_eq!(after.downloads - before.downloads, 1, "the loss");
+        assert_eq!(after.downloaded_bytes - before.downloaded_bytes, 4);
+    }
+}
+
+#[test]
+fn chained_operations_move_their_operand_and_their_result() {
+    let Some((device, gpu)) = open() else { return };
+    let x = Tensor::<f32, 2>::randn([64, 64], &mut Rng::seed(1));
+    let chain = |x: &Tensor<f32, 2>| {
+        let centred = x - x.mean_axis(1).unsqueeze(1);
+        let scores = (centred.matmul(&centred.t()) * 0.125).softmax(1);
+        fuse!(|a, b| (a * b + 0.5).relu()).call(&scores, x).slice(i![::-1, 1:]).sum_axis(0)
+    };
+    let before = gpu.stats();
+    let got = chain(&x.to(&device).unwrap()).to_vec();
+    let after = gpu.stats();
+    assert_eq!((after.uploads - before.uploads, after.downloads - before.downloads), (1, 1));
+    for (got, want) in got.into_iter().zip(chain(&x).to_vec()) {
+        assert!((got - want).abs() <= 1e-4, "{got}, the processor has {want}");
+    }
+}
+
+#[test]
+fn gradients_flow_back_to_the_device_that_a_value_came_from() {
+    let Some((device, _)) = open() else { return };
+    let x = tensor![1.0, 2.0, 3.0].requires_grad();
+    let there = x.to(&device).unwrap();
+    (&there * &there).sum().backward();
+    let gradient = x.grad().unwrap();
+    assert_eq!((gradient.device(), gradient.to_vec()), (Device::Cpu, vec![2.0, 4.0, 6.0]));
+}
+
+#[test]
+fn operands_of_two_devices_are_an_error_that_says_what_to_do() {
+    let Some((device, _)) = open() else { return };
+    let (there, here) = (tensor![1.0, 2.0].to(&device).unwrap(), tensor![1.0, 2.0]);
+    let error = there.try_add(&here).unwrap_err().to_string();
+    assert!(error.contains("processor") && error.contains("to(&device)"), "{error}");
+    // Values of one element go along, those too that `f64` does not hold.
+    assert_eq!((&there + &tensor![0.5]).to_vec(), [1.5, 2.5]);
+    let (large, numbers) = ((1_i64 << 60) + 1, tensor![(1_i64 << 60) + 1, 1 << 60].to(&device).unwrap());
+    assert_eq!(numbers.eq(&tensor![large]).to_vec(), [true, false]);
+}
+
+#[test]
+fn a_label_that_is_no_class_is_told_when_something_is_read() {
+    let Some((device, _)) = open() else { return };
+    let logits = Tensor::<f32, 2>::zeros([2, 3]).to(&device).unwrap();
+    let loss = cross_entropy(&logits, &tensor![0_i64, 3].to(&device).unwrap());
+    let error = loss.try_item().unwrap_err();
+    assert!(matches!(error, Error::Index { op: "cross_entropy", index: 3, size: 3, .. }), "{error}");
+    assert_eq!(tensor![1.0].to(&device).unwrap().to_vec(), [1.0], "and the next reading works");
+}
+
+#[test]
+fn checkpoints_go_from_device_to_device() {
+    let Some((device, _)) = open() else { return };
+    let (_, net) = train(&device, 2, || {});
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    net.state_dict().save_safetensors(&path).unwrap();
+    let mut here = Net::new();
+    here.load_state_dict(&StateDict::load_safetensors(&path).unwrap(), true).unwrap();
+    for ((name, here), (_, there)) in here.named_parameters().into_iter().zip(net.named_parameters()) {
+        assert_eq!(here.device(), Device::Cpu);
+        assert_eq!(here.to_vec::<f32>().unwrap(), there.to_vec::<f32>().unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn what_can_be_awaited_needs_no_thread_that_waits() {
+    let Some((device, _)) = open() else { return };
+    let x = tensor![[1.0, 2.0], [3.0, 4.0]].to(&device).unwrap();
+    let transposed = x.t();
+    let mut reading = std::pin::pin!(transposed.to_vec_async());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let elements = loop {
+        if let std::task::Poll::Ready(elements) = reading.as_mut().poll(&mut context) {
+            break elements.unwrap();
+        }
+    };
+    assert_eq!(elements, [1.0, 3.0, 2.0, 4.0]);
+}
