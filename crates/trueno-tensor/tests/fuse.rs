@@ -206,4 +206,8 @@ fn misfits_are_refused_in_words() {
     let whole = double.cast(DType::I32).unwrap();
     assert!(f.apply([&whole, &whole]).unwrap_err().to_string().contains("floats"));
     assert!(apply(&Op::Fused(f.fusion()), &[&double]).unwrap_err().to_string().contains("1 operands"));
+    let owned = apply_owned(&Op::Fused(f.fusion()), double.clone(), &[&double, &double]);
+    assert!(owned.unwrap_err().to_string().contains("3 operands"));
+    let unique = apply_owned(&Op::Fused(f.fusion()), numbers(&[2], 0), &[]);
+    assert!(unique.unwrap_err().to_string().contains("1 operands"));
 }

@@ -31,8 +31,12 @@ pub(crate) fn fused(fusion: &Fusion, operands: &[&DynTensor]) -> Result<DynTenso
     }, else Err(unsupported("fused", operands[0].dtype(), FLOATS)))
 }
 
-/// The value of a formula in the memory of its first operand, which has the result's shape and is nobody else's.
+/// The value of a formula in the memory of its first operand, which has the result's shape and is nobody else's. Says `false`, and
+/// leaves the operand as it is, where that cannot be.
 pub(crate) fn fused_in_place(fusion: &Fusion, first: &mut DynTensor, rest: &[&DynTensor]) -> Result<bool> {
+    if rest.len() + 1 != fusion.listing().operands() {
+        return Ok(false);
+    }
     dispatch_dtype!(first.dtype(), real T => {
         let shape = Dims::from_slice(first.shape());
         let Some(out) = first.as_mut_slice::<T>() else { return Ok(false) };
