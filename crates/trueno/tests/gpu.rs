@@ -128,6 +128,10 @@ fn operands_of_two_devices_are_an_error_that_says_what_to_do() {
     let (there, here) = (tensor![1.0, 2.0].to(&device).unwrap(), tensor![1.0, 2.0]);
     let error = there.try_add(&here).unwrap_err().to_string();
     assert!(error.contains("processor") && error.contains("to(&device)"), "{error}");
+    // Memory that is given away on one side does not make the processor look for values on the other.
+    let error = fuse!(|a, b| a + b).try_call(tensor![1.0, 2.0], &there).unwrap_err().to_string();
+    assert!(error.contains("processor") && error.contains("to(&device)"), "{error}");
+    assert_eq!((tensor![0.5] + tensor![1.0].to(&device).unwrap()).to_vec(), [1.5]);
     // Values of one element go along, those too that `f64` does not hold.
     assert_eq!((&there + &tensor![0.5]).to_vec(), [1.5, 2.5]);
     let (large, numbers) = ((1_i64 << 60) + 1, tensor![(1_i64 << 60) + 1, 1 << 60].to(&device).unwrap());
