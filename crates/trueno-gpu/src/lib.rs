@@ -28,6 +28,7 @@ mod device;
 pub mod elementwise;
 pub mod index;
 pub mod loss;
+pub mod mask;
 pub mod matmul;
 mod memory;
 pub mod movement;
@@ -38,6 +39,8 @@ pub mod random;
 mod record;
 pub mod reduce;
 pub mod rows;
+pub mod scan;
+pub mod sort;
 mod storage;
 #[cfg(test)]
 mod testing;

@@ -17,16 +17,22 @@ pub(crate) fn key(dtype: DType, zeros_equal: bool) -> String {
         }
         DType::I32 => "fn key(x: i32) -> u32 { return bitcast<u32>(x) ^ 0x80000000u; }\n".into(),
         DType::U32 | DType::U8 | DType::Bool => "fn key(x: u32) -> u32 { return x; }\n".into(),
-        DType::I64 | DType::F64 => pair_key(dtype),
+        DType::I64 | DType::F64 => pair_key(dtype, zeros_equal),
     }
 }
 
-/// The same for pairs of words; both zeros have one key.
-fn pair_key(dtype: DType) -> String {
-    let signed = if dtype == DType::I64 {
-        "let w = x;"
-    } else {
-        "if double_is_nan(x) { return vec2(0xffffffffu); }\nlet w = double_key(x);"
+/// The same for pairs of words.
+fn pair_key(dtype: DType, zeros_equal: bool) -> String {
+    let body = match (dtype, zeros_equal) {
+        (DType::I64, _) => "return vec2(x.x, x.y ^ 0x80000000u);",
+        (_, true) => {
+            "if double_is_nan(x) { return vec2(0xffffffffu); }\n\
+             let w = double_key(x);\nreturn vec2(w.x, w.y ^ 0x80000000u);"
+        }
+        (_, false) => {
+            "if double_is_nan(x) { return vec2(0xffffffffu); }\n\
+             let turn = bitcast<u32>(bitcast<i32>(x.y) >> 31u);\nreturn vec2(x.x ^ turn, x.y ^ (turn | 0x80000000u));"
+        }
     };
-    format!("fn key(x: vec2<u32>) -> vec2<u32> {{\n{signed}\nreturn vec2(w.x, w.y ^ 0x80000000u);\n}}\n")
+    format!("fn key(x: vec2<u32>) -> vec2<u32> {{\n{body}\n}}\n")
 }

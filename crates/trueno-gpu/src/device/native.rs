@@ -27,6 +27,11 @@ impl Device {
         self.wait("synchronize")
     }
 
+    /// What an asynchronous form gives.
+    pub(crate) fn wait_for<T>(form: impl Future<Output = T>) -> T {
+        pollster::block_on(form)
+    }
+
     /// Waits for everything submitted so far.
     pub(crate) fn wait(&self, op: &'static str) -> Result<()> {
         let waited = self.shared.raw.poll(wgpu::PollType::wait_indefinitely());

@@ -2,7 +2,8 @@
 
 use super::Shader;
 use crate::{
-    attention, batch_norm, conv, elementwise, index, loss, matmul, movement, optim, pool, random, reduce, rows,
+    attention, batch_norm, conv, elementwise, index, loss, mask, matmul, movement, optim, pool, random, reduce, rows,
+    scan, sort,
 };
 
 /// A shader, by what it computes and over which types and layouts. Equal programs are one pipeline.
@@ -14,6 +15,9 @@ pub(crate) enum Program {
     Rows(rows::Program),
     Loss(loss::Program),
     Index(index::Program),
+    Scan(scan::Program),
+    Sort(sort::Program),
+    Mask(mask::Program),
     Attention(attention::Program),
     Movement(movement::Program),
     Random(random::Program),
@@ -37,6 +41,9 @@ impl Program {
             Self::Rows(program) => program.shader(),
             Self::Loss(program) => program.shader(),
             Self::Index(program) => program.shader(),
+            Self::Scan(program) => program.shader(),
+            Self::Sort(program) => program.shader(),
+            Self::Mask(program) => program.shader(),
             Self::Attention(program) => program.shader(),
             Self::Movement(program) => program.shader(),
             Self::Random(program) => program.shader(),
@@ -69,6 +76,9 @@ mod tests {
         programs.extend(optim::every_program().map(Program::Optim));
         programs.extend(index::every_program().map(Program::Index));
         programs.extend(attention::every_program().map(Program::Attention));
+        programs.extend(scan::every_program().map(Program::Scan));
+        programs.extend(sort::every_program().map(Program::Sort));
+        programs.extend(mask::every_program().map(Program::Mask));
         programs.extend(movement::every_program().map(Program::Movement));
         programs.extend(matmul::every_program().map(Program::Matmul));
         programs.extend(conv::every_program().map(Program::Conv));
