@@ -22,9 +22,11 @@ use trueno_core::math::wgsl::Scalar;
 use trueno_core::table::ReduceOp;
 use trueno_core::{DType, Error, Result};
 
+use crate::dense::Dense;
 use crate::elementwise;
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
+use crate::scan;
 use crate::storage;
 use crate::walk::Axes;
 
@@ -39,10 +41,13 @@ const LEAST_SPAN: usize = 4096;
 ///
 /// # Errors
 /// [`Error::Axis`], [`Error::Argument`] for an axis that is named twice, [`Error::DType`] for a type that the row has not
-/// (integers but `bool` have no sums here, which are 64 bits wide), [`Error::Shape`] for nothing to choose from.
+/// (integers have no products here, which are 64 bits wide), [`Error::Shape`] for nothing to choose from.
 pub fn reduce(op: ReduceOp, x: &View<'_>, axes: &[usize], correction: f64) -> Result<Buffer> {
     let name = op.name();
     let dtype = x.buffer().dtype();
+    if op == ReduceOp::Sum && matches!(dtype, DType::I64 | DType::I32 | DType::U32 | DType::U8) {
+        return integer_sum(x, axes);
+    }
     let result = result_type(op, dtype)?;
     let (kept, joined) = split(name, x, axes)?;
     let device = x.buffer().device();
@@ -65,6 +70,19 @@ pub fn reduce(op: ReduceOp, x: &View<'_>, axes: &[usize], correction: f64) -> Re
     elementwise::cast(&View::contiguous(name, &total, &[results])?, result)
 }
 
+/// Sums of integers, which are `int64`: in pairs of words.
+fn integer_sum(x: &View<'_>, axes: &[usize]) -> Result<Buffer> {
+    let (op, device) = (ReduceOp::Sum.name(), x.buffer().device());
+    let (kept, joined) = split(op, x, axes)?;
+    if kept.count() * joined.count() == 0 {
+        return elementwise::fill(device, DType::I64, kept.count(), 0.0);
+    }
+    let order = (0..x.shape().len()).filter(|axis| !axes.contains(axis)).chain(axes.iter().copied());
+    let order: Vec<isize> = order.map(|axis| axis as isize).collect();
+    let rows = Dense::in_type(&View::new(op, x.buffer(), &x.layout().permute(op, &order)?)?, DType::I64, 1)?;
+    scan::sums(op, rows.buffer(), rows.from(), [kept.count(), joined.count()])
+}
+
 /// The type of the result, or why there is none.
 fn result_type(op: ReduceOp, dtype: DType) -> Result<DType> {
     let refuse = |expected: &'static str| Err(Error::DType { op: op.name(), got: dtype, expected: expected.into() });
@@ -79,9 +97,7 @@ fn result_type(op: ReduceOp, dtype: DType) -> Result<DType> {
         ReduceOp::Max | ReduceOp::Min if matches!(dtype, DType::I32 | DType::U32) => Ok(dtype),
         // How many there are: at most as many as a buffer has elements, which 32 bits count.
         ReduceOp::Sum if dtype == DType::Bool => Ok(DType::I64),
-        ReduceOp::Sum | ReduceOp::Prod => {
-            refuse("on a GPU it takes floats and bool: sums of other integers are 64 bits wide")
-        }
+        ReduceOp::Prod => refuse("on a GPU it takes floats: products of integers are 64 bits wide"),
         _ => refuse("on a GPU it takes floats; cast it first"),
     }
 }

@@ -97,7 +97,19 @@ fn extremes_see_nan_and_integers() {
     assert_eq!(largest, [7, 5]);
     let every: Vec<bool> = reduce(ReduceOp::All, &view, &[1], 0.0).unwrap().download("test").wait().unwrap();
     assert_eq!(every, [true, false]);
-    assert!(matches!(reduce(ReduceOp::Sum, &view, &[1], 0.0), Err(Error::DType { .. })));
+    let sums = |x: &View<'_>, axes: &[usize]| -> Vec<i64> {
+        reduce(ReduceOp::Sum, x, axes, 0.0).unwrap().download("test").wait().unwrap()
+    };
+    assert_eq!(sums(&view, &[1]), [1, i64::from(i32::MIN) + 5]);
+    assert_eq!(sums(&view, &[0]), [3 + i64::from(i32::MIN), -4, 7]);
+    let many: Vec<i64> = (0..5000).map(|i| (i - 2000) << 40).collect();
+    let many = Buffer::from_slice(device, "test", &many).unwrap();
+    assert_eq!(
+        sums(&shaped(&many, &[1250, 2, 2]), &[0, 2]),
+        [0_i64, 2].map(|first| { (0..1250).map(|i| 2 * ((4 * i + first - 2000) << 40) + (1 << 40)).sum::<i64>() })
+    );
+    assert_eq!(sums(&shaped(&many, &[0, 3]), &[0]), [0; 3]);
+    assert!(matches!(reduce(ReduceOp::Prod, &view, &[1], 0.0), Err(Error::DType { .. })));
 }
 
 #[test]

@@ -68,25 +68,49 @@ pub(crate) fn axis_back(op: &'static str, x: Buffer, shape: &[usize], axis: usiz
 }
 
 /// Running sums of rows of `f32`, `u32` or `int64`.
-pub(crate) fn running_sums(op: &'static str, x: &Buffer, from: usize, [rows, length]: [usize; 2]) -> Result<Buffer> {
-    let (device, dtype) = (x.device(), x.dtype());
-    let chunks = length.div_ceil(CHUNK);
-    let output = Buffer::new(device, op, dtype, rows * length)?;
-    let totals = Buffer::new(device, op, dtype, rows * chunks)?;
-    let mut immediates = Immediates::default();
-    let words = [(slots::ROWS, rows), (slots::LENGTH, length), (slots::CHUNKS, chunks), (slots::FROM, from)];
-    for (slot, value) in words {
-        immediates[slot] = index(op, value)?;
-    }
-    let groups = record::grid(device, rows * chunks);
-    let program = record::Program::Scan(Program { dtype, carry: false });
-    Launch { op, program, reads: &[x], writes: &[&output, &totals], immediates, groups }.record(device)?;
+pub(crate) fn running_sums(op: &'static str, x: &Buffer, from: usize, shape: [usize; 2]) -> Result<Buffer> {
+    let Chunks { output, totals, chunks, immediates, groups } = Chunks::new(op, x, from, shape)?;
     if chunks > 1 {
-        let before = running_sums(op, &totals, 0, [rows, chunks])?;
-        let program = record::Program::Scan(Program { dtype, carry: true });
-        Launch { op, program, reads: &[&before], writes: &[&output], immediates, groups }.record(device)?;
+        let before = running_sums(op, &totals, 0, [shape[0], chunks])?;
+        let program = record::Program::Scan(Program { dtype: x.dtype(), carry: true });
+        Launch { op, program, reads: &[&before], writes: &[&output], immediates, groups }.record(x.device())?;
     }
     Ok(output)
+}
+
+/// Sums of rows of `f32`, `u32` or `int64`, none of them empty.
+pub(crate) fn sums(op: &'static str, x: &Buffer, from: usize, shape: [usize; 2]) -> Result<Buffer> {
+    let Chunks { totals, chunks, .. } = Chunks::new(op, x, from, shape)?;
+    if chunks > 1 { sums(op, &totals, 0, [shape[0], chunks]) } else { Ok(totals) }
+}
+
+/// The running sums of each chunk of each row by itself.
+struct Chunks {
+    output: Buffer,
+    /// The sum of each chunk.
+    totals: Buffer,
+    /// Chunks of a row.
+    chunks: usize,
+    immediates: Immediates,
+    groups: [u32; 3],
+}
+
+impl Chunks {
+    fn new(op: &'static str, x: &Buffer, from: usize, [rows, length]: [usize; 2]) -> Result<Self> {
+        let (device, dtype) = (x.device(), x.dtype());
+        let chunks = length.div_ceil(CHUNK);
+        let output = Buffer::new(device, op, dtype, rows * length)?;
+        let totals = Buffer::new(device, op, dtype, rows * chunks)?;
+        let mut immediates = Immediates::default();
+        let words = [(slots::ROWS, rows), (slots::LENGTH, length), (slots::CHUNKS, chunks), (slots::FROM, from)];
+        for (slot, value) in words {
+            immediates[slot] = index(op, value)?;
+        }
+        let groups = record::grid(device, rows * chunks);
+        let program = record::Program::Scan(Program { dtype, carry: false });
+        Launch { op, program, reads: &[x], writes: &[&output, &totals], immediates, groups }.record(device)?;
+        Ok(Self { output, totals, chunks, immediates, groups })
+    }
 }
 
 impl Program {
