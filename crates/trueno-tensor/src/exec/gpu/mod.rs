@@ -11,6 +11,7 @@ mod index;
 mod loss;
 mod movement;
 mod operand;
+mod order;
 mod pool;
 mod products;
 mod reduce;
@@ -26,7 +27,7 @@ use crate::{DynTensor, Op};
 pub(super) use fused::fused_grad;
 use operand::{Operand, operands};
 use smallvec::smallvec;
-use trueno_core::{Error, Result};
+use trueno_core::Result;
 use trueno_gpu::{Device, elementwise as kernel};
 
 /// The GPU on which an operation of these operands runs, if on any.
@@ -85,16 +86,13 @@ pub(super) fn execute(op: &Op, device: &Device, inputs: &[&DynTensor]) -> Result
         Op::Pad { widths, value } => movement::pad(widths, *value, &held()?[0]).map(plain),
         Op::SliceScatter(shape, items) => movement::slice_scatter(shape, items, &held()?[0]).map(plain),
         Op::ScaledDotProductAttention(config) => attention::attention(config, &held()?),
-        Op::CumSum(_) | Op::Sort { .. } | Op::ArgSort { .. } | Op::TopK { .. } | Op::MaskedSelect | Op::NonZero => {
-            Err(absent(op.name(), device))
-        }
+        Op::CumSum(axis) => order::cumsum(*axis, &held()?[0]).map(plain),
+        Op::Sort { axis, descending } => order::sort(*axis, *descending, &held()?[0]).map(plain),
+        Op::ArgSort { axis, descending } => order::argsort(*axis, *descending, &held()?[0]).map(plain),
+        Op::TopK { axis, k, extreme } => order::top_k(*axis, *k, *extreme, &held()?[0]).map(plain),
+        Op::MaskedSelect => order::masked_select(&held()?).map(plain),
+        Op::NonZero => order::nonzero(&held()?[0]).map(plain),
     }
-}
-
-/// An operation that has no kernel on GPUs.
-fn absent(op: &'static str, device: &Device) -> Error {
-    let reason = "it has no kernel for GPUs yet; move its operands to the processor first".into();
-    Error::Device { op, device: device.info().to_string(), reason }
 }
 
 /// A row-major copy.
