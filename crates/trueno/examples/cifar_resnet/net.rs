@@ -1,6 +1,7 @@
 //! Residual networks (He et al., 2016) for images of 32 x 32: a stem of 3 x 3 and no pooling after it.
 
 use crate::support::Network;
+use trueno::nn::init;
 use trueno::prelude::*;
 
 /// A convolution without bias, and its normalisation.
@@ -13,7 +14,11 @@ struct ConvNorm {
 impl ConvNorm {
     fn new(inputs: usize, outputs: usize, kernel: usize, stride: usize, rng: &mut Rng) -> ConvNorm {
         let config = Conv2dConfig { stride: [stride; 2], padding: [kernel / 2; 2], bias: false, ..default() };
-        ConvNorm { conv: Conv2d::with_config(inputs, outputs, kernel, config, rng), norm: BatchNorm2d::new(outputs) }
+        let mut conv = Conv2d::with_config(inputs, outputs, kernel, config, rng);
+        // As torchvision's networks begin: by He et al. (2015), rather than as layers do by themselves.
+        let shape = [outputs, inputs, kernel, kernel];
+        conv.weight = init::kaiming_normal(shape, init::Fan::Out, init::Nonlinearity::Relu, rng).into();
+        ConvNorm { conv, norm: BatchNorm2d::new(outputs) }
     }
 
     fn forward(&self, x: &Tensor<f32, 4>, mode: Mode) -> Tensor<f32, 4> {
