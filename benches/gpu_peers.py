@@ -1,4 +1,4 @@
-"""PyTorch's side of the GPU figures: the rows of crates/trueno-gpu/examples/throughput.rs, by the same names."""
+"""PyTorch's side of the GPU figures: the rows of crates/trueno-gpu/examples/throughput.rs and of src/bin/gpu.rs, by the same names."""
 
 import time
 
@@ -64,5 +64,68 @@ def main():
     row("download_64MiB", 4 * host.numel() / seconds(lambda: there.cpu()) / 1e9, "GB/s")
 
 
+def training(net, optimizer, *shape):
+    """A step on the same batch each time."""
+    x, labels = torch.randn(*shape, device=DEVICE), torch.arange(shape[0], device=DEVICE) % 10
+
+    def step():
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(x), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+class Encoder(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        layer = torch.nn.TransformerEncoderLayer(768, 12, 3072, dropout=0.0, batch_first=True)
+        self.layers = torch.nn.TransformerEncoder(layer, 12)
+        self.head = torch.nn.Linear(768, 10)
+
+    def forward(self, x):
+        return self.head(self.layers(x).mean(1))
+
+
+class Bottleneck(torch.nn.Module):
+    def __init__(self, inputs, width, stride):
+        super().__init__()
+        nn = torch.nn
+        conv = lambda i, o, k, s: [nn.Conv2d(i, o, k, s, k // 2, bias=False), nn.BatchNorm2d(o)]
+        path = conv(inputs, width, 1, 1) + [nn.ReLU()] + conv(width, width, 3, stride) + [nn.ReLU()]
+        self.path = nn.Sequential(*path, *conv(width, 4 * width, 1, 1))
+        same = stride == 1 and inputs == 4 * width
+        self.shortcut = nn.Identity() if same else nn.Sequential(*conv(inputs, 4 * width, 1, stride))
+
+    def forward(self, x):
+        return torch.relu(self.path(x) + self.shortcut(x))
+
+
+def resnet50():
+    """For images of 32 x 32: a stem of 3 x 3."""
+    nn = torch.nn
+    layers, inputs = [nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU()], 64
+    for stage, depth in enumerate([3, 4, 6, 3]):
+        for block in range(depth):
+            layers.append(Bottleneck(inputs, 64 << stage, 2 if stage > 0 and block == 0 else 1))
+            inputs = 4 * (64 << stage)
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 10))
+
+
+def networks():
+    nn = torch.nn
+    mlp = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10)).to(DEVICE)
+    row("mlp_step", seconds(training(mlp, torch.optim.AdamW(mlp.parameters()), 64, 784), 0.5) * 1e6, "us")
+    encoder = Encoder().to(DEVICE)
+    step = training(encoder, torch.optim.AdamW(encoder.parameters()), 32, 128, 768)
+    row("bert_step", 32 / seconds(step, 0.5), "sequences/s")
+    net = resnet50().to(DEVICE)
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    row("resnet50_128", 128 / seconds(training(net, optimizer, 128, 3, 32, 32), 1.0), "images/s")
+
+
 if __name__ == "__main__":
     main()
+    networks()

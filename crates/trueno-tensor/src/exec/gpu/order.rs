@@ -54,6 +54,7 @@ pub(super) fn nonzero(x: &Operand<'_>) -> Result<DynTensor> {
 #[cfg(target_arch = "wasm32")]
 fn waits(op: &'static str, x: &Operand<'_>) -> trueno_core::Error {
     let device = x.buffer().device().info().to_string();
-    let reason = "its result's shape depends on values, and a browser cannot wait for them; read the operand, and select there";
+    let reason =
+        "its result's shape depends on values, and a browser cannot wait for them; read the operand, and select there";
     trueno_core::Error::Device { op, device, reason: reason.into() }
 }

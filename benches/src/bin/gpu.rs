@@ -1,0 +1,80 @@
+//! Training steps on the GPU that `TRUENO_DEVICE` names, or the best: a row per network as `name<TAB>value<TAB>unit`.
+//!
+//! The rows of kernels are those of `trueno-gpu`'s example `throughput`; `gpu_peers.py` has PyTorch's side of both.
+#![forbid(unsafe_code)]
+
+use std::time::Instant;
+use trueno::nn::{TransformerEncoderConfig, TransformerEncoderLayer};
+use trueno::prelude::*;
+
+/// Least seconds of one measurement, and how many there are; the figure is the median.
+const SECONDS: f64 = 0.5;
+const ROUNDS: usize = 5;
+
+fn main() -> Result<(), Error> {
+    let device = if std::env::var_os(Device::VARIABLE).is_some() { Device::from_env()? } else { Device::gpu(0)? };
+    println!("# {device}");
+    let mlp = seconds(&device, perceptron(&device)?)?;
+    println!("mlp_step\t{:.1}\tus", mlp * 1e6);
+    let bert = seconds(&device, encoder(&device)?)?;
+    println!("bert_step\t{:.1}\tsequences/s", 32.0 / bert);
+    Ok(())
+}
+
+/// Median seconds of one call, which only records; the device is waited for at the end of each measurement.
+fn seconds(device: &Device, mut step: impl FnMut()) -> Result<f64, Error> {
+    let mut timed = |calls: usize| -> Result<f64, Error> {
+        let start = Instant::now();
+        (0..calls).for_each(|_| step());
+        device.synchronize()?;
+        Ok(start.elapsed().as_secs_f64())
+    };
+    timed(3)?;
+    let mut calls = 1;
+    while timed(calls)? < SECONDS {
+        calls *= 2;
+    }
+    let mut rounds = (0..ROUNDS).map(|_| timed(calls)).collect::<Result<Vec<_>, _>>()?;
+    rounds.sort_by(f64::total_cmp);
+    Ok(rounds[ROUNDS / 2] / calls as f64)
+}
+
+/// Labels that go through ten classes.
+fn labels(count: usize) -> Tensor<i64, 1> {
+    Tensor::from_fn([count], |[i]| (i % 10) as i64)
+}
+
+/// Layers 784-512-256-10, batch 64, AdamW.
+fn perceptron(device: &Device) -> Result<impl FnMut() + use<>, Error> {
+    let rng = &mut Rng::seed(0);
+    let (first, second) = (Linear::new(784, 512, rng), Linear::new(512, 256, rng));
+    let mut net = sequential![first, Relu, second, Relu, Linear::new(256, 10, rng)].try_to(device)?;
+    let x = Tensor::<f32, 2>::randn([64, 784], rng).to(device)?;
+    let labels = labels(64).to(device)?;
+    let mut optimizer = AdamW::new(&net, AdamWConfig::default());
+    Ok(move || {
+        let loss = cross_entropy(&net.forward(&x, Mode::Train), &labels);
+        optimizer.step(&mut net, &loss.backward());
+    })
+}
+
+/// An encoder of BERT-base's shape (12 layers of width 768 with 12 heads) under a classifier; batch 32 of 128 tokens, AdamW.
+fn encoder(device: &Device) -> Result<impl FnMut() + use<>, Error> {
+    #[derive(Module)]
+    struct Encoder {
+        layers: Vec<TransformerEncoderLayer>,
+        head: Linear,
+    }
+    let rng = &mut Rng::seed(0);
+    let config = TransformerEncoderConfig { dim_feedforward: 3072, dropout: 0.0, ..default() };
+    let layers = (0..12).map(|_| TransformerEncoderLayer::new(768, 12, config, rng)).collect();
+    let mut net = Encoder { layers, head: Linear::new(768, 10, rng) }.try_to(device)?;
+    let x = Tensor::<f32, 3>::randn([32, 128, 768], rng).to(device)?;
+    let labels = labels(32).to(device)?;
+    let mut optimizer = AdamW::new(&net, AdamWConfig::default());
+    Ok(move || {
+        let hidden = net.layers.iter().fold(x.clone(), |x, layer| layer.forward(&x, Mode::Train));
+        let loss = cross_entropy(&net.head.forward(&hidden.mean_axis(1), Mode::Train), &labels);
+        optimizer.step(&mut net, &loss.backward());
+    })
+}
