@@ -28,6 +28,49 @@ def row(name, value, unit):
     print(f"{name}\t{value:.2f}\t{unit}", flush=True)
 
 
+LAYERS = [
+    (64, 64, 32, 3, 1), (128, 128, 16, 3, 1), (256, 256, 8, 3, 1), (512, 512, 4, 3, 1),
+    (64, 256, 32, 1, 1), (1024, 256, 8, 1, 1), (512, 2048, 4, 1, 1), (128, 128, 32, 3, 2),
+]
+
+
+def convolutions(batch=128):
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
+    for channels, outputs, side, kernel, stride in LAYERS:
+        for dtype, name in ((torch.float32, "float32"), (torch.float16, "float16")):
+            x = torch.rand(batch, channels, side, side, device=DEVICE, dtype=dtype)
+            w = torch.rand(outputs, channels, kernel, kernel, device=DEVICE, dtype=dtype)
+            padding = kernel // 2
+            y = torch.nn.functional.conv2d(x, w, None, stride, padding)
+            g = torch.rand_like(y)
+            work = 2 * y.numel() * channels * kernel * kernel / 1e12
+            gradient = lambda mask: torch.ops.aten.convolution_backward(
+                g, x, w, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], 1, mask
+            )
+            name = f"conv_{name}_{channels}_{outputs}_{side}_{kernel}x{kernel}_s{stride}"
+            row(f"{name}_forward", work / seconds(lambda: torch.nn.functional.conv2d(x, w, None, stride, padding)), "TFLOP/s")
+            row(f"{name}_input", work / seconds(lambda: gradient([True, False, False])), "TFLOP/s")
+            row(f"{name}_weight", work / seconds(lambda: gradient([False, True, False])), "TFLOP/s")
+
+
+def norms(batch=128):
+    functional = torch.nn.functional
+    x = torch.rand(batch, 256, 32, 32, device=DEVICE, requires_grad=True)
+    w = torch.rand(256, device=DEVICE, requires_grad=True)
+    size = 4 * x.numel()
+    with torch.no_grad():
+        row("batch_norm", 3 * size / seconds(lambda: functional.batch_norm(x, None, None, w, w, True)) / 1e9, "GB/s")
+        row("max_pool2d", 1.5 * size / seconds(lambda: functional.max_pool2d(x, 3, 2, 1)) / 1e9, "GB/s")
+    y = functional.batch_norm(x, None, None, w, w.detach(), True)
+    g = torch.rand_like(y)
+    time = seconds(lambda: torch.autograd.grad(y, (x, w), g, retain_graph=True))
+    row("batch_norm_backward", 5 * size / time / 1e9, "GB/s")
+    y = functional.max_pool2d(x, 3, 2, 1)
+    g = torch.rand_like(y)
+    row("max_pool2d_backward", 1.5 * size / seconds(lambda: torch.autograd.grad(y, x, g, retain_graph=True)) / 1e9, "GB/s")
+
+
 def main():
     print(f"# {torch.cuda.get_device_name()} PyTorch {torch.__version__}")
     length, side = 64 << 20, 8192
@@ -56,6 +99,8 @@ def main():
         p, q = p.half(), q.half()
         row(f"matmul_f16_{n}", work / seconds(lambda: p @ q), "TFLOP/s")
         row(f"matmul_f16_{n}_transposed", work / seconds(lambda: p @ q.t()), "TFLOP/s")
+    convolutions()
+    norms()
     small = torch.rand(1000, device=DEVICE)
     row("small_add", seconds(lambda: small + small) * 1e6, "us per operation")
     host = torch.rand(16 << 20)

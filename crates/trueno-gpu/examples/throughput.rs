@@ -1,26 +1,38 @@
 //! Figures of one device: bandwidth, products, small operations, transfers.
 //!
 //! Prints a row per measurement as `name<TAB>value<TAB>unit`, the names being those of `benches/gpu_peers.py`, which measures
-//! PyTorch. Only runs of both on one machine, one after the other, say anything.
+//! PyTorch. Only runs of both on one machine, one after the other, say anything. Names given as arguments limit it to the groups
+//! `bandwidth`, `products`, `convolutions`, `norms`, `small` and `transfers`.
 
 use std::time::Instant;
 
 use trueno_core::table::{BinaryOp, ReduceOp, UnaryOp};
 use trueno_core::{DType, Result};
 use trueno_gpu::matmul::{Epilogue, matmul};
-use trueno_gpu::{Buffer, Device, Options, Selector, View, elementwise, reduce::reduce, rows};
+use trueno_gpu::{Buffer, Device, Options, Selector, View, batch_norm, conv, elementwise, pool, reduce::reduce, rows};
 
 /// Least seconds of one measurement, and how many there are; the figure is the best.
 const SECONDS: f64 = 0.1;
 const ROUNDS: usize = 3;
 
+/// Measurements that are asked for together, by their name.
+type Group = (&'static str, fn(&Device) -> Result<()>);
+
 fn main() -> Result<()> {
     let device = Device::open(&Selector::from_env()?, &Options::default())?;
     println!("# {} {:?}", device.info(), device.capabilities());
-    bandwidth(&device)?;
-    products(&device)?;
-    small(&device)?;
-    transfers(&device)?;
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let groups: [Group; 6] = [
+        ("bandwidth", bandwidth),
+        ("products", products),
+        ("convolutions", convolutions),
+        ("norms", norms),
+        ("small", small),
+        ("transfers", transfers),
+    ];
+    for (_, group) in groups.into_iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|w| w == name)) {
+        group(&device)?;
+    }
     println!("# {:?}", device.stats());
     Ok(())
 }
@@ -101,6 +113,67 @@ fn products(device: &Device) -> Result<()> {
         let time = seconds(device, || matmul(&x, &turned, DType::F32, plain).map(drop))?;
         row(&format!("matmul_f16_{side}_transposed"), work / time, "TFLOP/s");
     }
+    Ok(())
+}
+
+/// Images of a batch of ResNet-50 on 32 x 32, by channels in and out, side of the image, of the kernel, and stride.
+const LAYERS: [[usize; 5]; 8] = [
+    [64, 64, 32, 3, 1],
+    [128, 128, 16, 3, 1],
+    [256, 256, 8, 3, 1],
+    [512, 512, 4, 3, 1],
+    [64, 256, 32, 1, 1],
+    [1024, 256, 8, 1, 1],
+    [512, 2048, 4, 1, 1],
+    [128, 128, 32, 3, 2],
+];
+
+fn convolutions(device: &Device) -> Result<()> {
+    let batch = if device.capabilities().binding_bytes > 1 << 30 { 128 } else { 1 };
+    for [channels, outputs, side, kernel, stride] in LAYERS {
+        let padding = [kernel / 2; 2];
+        let config = conv::Config { stride: [stride; 2], padding, ..conv::Config::default() };
+        let made = (side + 2 * padding[0] - kernel) / stride + 1;
+        let shapes = [[batch, channels, side, side], [outputs, channels, kernel, kernel], [batch, outputs, made, made]];
+        let [x, w, g] = shapes.map(|shape| numbers(device, shape.iter().product()));
+        let buffers = [x?, w?, g?];
+        let work = 2.0 * (batch * outputs * made * made * channels * kernel * kernel) as f64 / 1e12;
+        for dtype in [DType::F32, DType::F16] {
+            let cast = |at: usize| elementwise::cast(&View::contiguous("x", &buffers[at], &shapes[at])?, dtype);
+            let [x, w, g] = [cast(0)?, cast(1)?, cast(2)?];
+            let (vx, vw) = (View::contiguous("x", &x, &shapes[0])?, View::contiguous("w", &w, &shapes[1])?);
+            let vg = View::contiguous("g", &g, &shapes[2])?;
+            let name = format!("conv_{dtype}_{channels}_{outputs}_{side}_{kernel}x{kernel}_s{stride}");
+            let time = seconds(device, || conv::conv2d(&vx, &vw, None, &config).map(drop))?;
+            row(&format!("{name}_forward"), work / time, "TFLOP/s");
+            let time = seconds(device, || conv::input_grad(&vg, &vw, shapes[0], &config).map(drop))?;
+            row(&format!("{name}_input"), work / time, "TFLOP/s");
+            let time = seconds(device, || conv::weight_grad(&vg, &vx, shapes[1], &config).map(drop))?;
+            row(&format!("{name}_weight"), work / time, "TFLOP/s");
+        }
+    }
+    Ok(())
+}
+
+fn norms(device: &Device) -> Result<()> {
+    let batch = if device.capabilities().binding_bytes > 1 << 30 { 128 } else { 1 };
+    let shape = [batch, 256, 32, 32];
+    let bytes = 4.0 * shape.iter().product::<usize>() as f64;
+    let (x, w) = (numbers(device, shape.iter().product())?, numbers(device, 256)?);
+    let (x, w) = (View::contiguous("x", &x, &shape)?, View::contiguous("w", &w, &[256])?);
+    let time = seconds(device, || batch_norm::batch_norm(&x, &w, &w, None, 1e-5).map(drop))?;
+    row("batch_norm", 3.0 * bytes / time / 1e9, "GB/s");
+    let got = batch_norm::batch_norm(&x, &w, &w, None, 1e-5)?;
+    let stats = [&got.mean, &got.rstd];
+    let time = seconds(device, || batch_norm::batch_norm_grad(&x, &w, stats, &x, true, [true; 3]).map(drop))?;
+    row("batch_norm_backward", 5.0 * bytes / time / 1e9, "GB/s");
+    let config = pool::Config { kernel: [3, 3], stride: [2, 2], padding: [1, 1] };
+    let time = seconds(device, || pool::max_pool2d(&x, &config).map(drop))?;
+    row("max_pool2d", 1.5 * bytes / time / 1e9, "GB/s");
+    let pooled = pool::max_pool2d(&x, &config)?;
+    let g = View::contiguous("g", &pooled.output, &[batch, 256, 16, 16])?;
+    let time = seconds(device, || pool::max_pool2d_grad(&g, &pooled.positions, shape, &config).map(drop))?;
+    row("max_pool2d_backward", 1.5 * bytes / time / 1e9, "GB/s");
     Ok(())
 }
 

@@ -45,6 +45,7 @@ mod storage;
 #[cfg(test)]
 mod testing;
 mod tile;
+mod units;
 mod walk;
 
 pub use device::{Capabilities, Device, DeviceInfo, DeviceKind, Options, Selector, Stats};

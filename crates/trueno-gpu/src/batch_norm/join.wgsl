@@ -4,10 +4,14 @@
 var<workgroup> held: array<vec4<f32>, 64>;
 
 fn join(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
-    let count = a.x + b.x;
-    if count == 0.0 {
+    // Exactly the other where one has no elements, whatever division rounds to.
+    if a.x == 0.0 {
+        return b;
+    }
+    if b.x == 0.0 {
         return a;
     }
+    let count = a.x + b.x;
     let distance = b.y - a.y;
     let share = b.x / count;
     return vec4(count, a.y + distance * share, a.z + b.z + distance * distance * a.x * share, 0.0);

@@ -26,9 +26,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     each let k# = first + thread + #u * 256u; var h# = V(0.0); if k# < last { h# = load_x(((k# / ROW) * CHANNELS + channel) * ROW + k# % ROW); }
     var sum = V(0.0);
     each sum += h#;
-    let mean = total(thread, fold(sum)) / count;
+    let near = total(thread, fold(sum)) / count;
+    // What is left of the sum is as far as the mean was rounded, and its sum.
+    var rest = V(0.0);
+    each if k# < last { h# -= V(near); rest += h#; }
+    let missed = total(thread, fold(rest)) / count;
+    let mean = near + missed;
     var squares = V(0.0);
-    each if k# < last { h# -= V(mean); squares += h# * h#; }
+    each if k# < last { h# -= V(missed); squares += h# * h#; }
     let spread = total(thread, fold(squares));
     if thread == 0u {
         let at = channel * PARTS + group.y;

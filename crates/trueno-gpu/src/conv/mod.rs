@@ -4,6 +4,7 @@
 //! staged, so that no buffer holds them. The gradient by the input is such a product too, for each remainder of a position by
 //! the stride. The gradient by the weight sums over positions, in parts that join in a fixed order.
 
+mod cooperative;
 mod geometry;
 mod program;
 #[cfg(test)]
@@ -26,10 +27,14 @@ use crate::elementwise::{cast, contiguous};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
 use crate::reduce::reduce;
-use crate::tile::{Reading, SLICE};
+use crate::tile::Reading;
+use crate::units;
 
 /// Workgroups that keep a large GPU busy: tiles are made smaller, and sums cut, where there would be fewer.
 const BUSY: usize = 128;
+
+/// Steps along K of the longest slice of any kernel: parts of a sum are a multiple.
+const LONGEST_SLICE: usize = 64;
 
 /// Groups with at most so many channels on the side that is made have a thread for each result.
 const FEW_CHANNELS: usize = 4;
@@ -240,26 +245,52 @@ impl Product<'_> {
             let groups = record::grid(output.device(), count.div_ceil(256));
             return self.launch(program, self.weight, bias.as_ref(), output, immediates, groups);
         }
-        let readable =
-            self.reading(self.weight) != Reading::Single || !self.channels[self.axes[0] ^ 1].is_multiple_of(4);
-        let copy = if readable { None } else { Some(self.by_taps()?) };
+        let columns = self.result[0] * positions;
+        let copy = self.by_taps()?;
         let copied = copy.as_ref().map(|copy| View::new(self.op, copy, &self.tap_layout()?)).transpose()?;
         let weight = copied.as_ref().unwrap_or(self.weight);
         self.place_weight(weight, &windows, &mut immediates);
-        let columns = self.result[0] * positions;
-        let program = Images {
-            dtype: self.dtype,
-            result: output.dtype(),
-            reading: self.reading(weight),
-            gather: gather(self.image, &windows),
-            blocks: blocks(self.channels[1], columns, self.groups),
-            aligned: self.is_aligned(&windows),
-            bias: bias.is_some(),
-        };
-        let [tile_m, tile_n] = program.tile();
+        let (program, [tile_m, tile_n]) = self.program(weight, &windows, columns, output.dtype());
         let tiles = self.channels[1].div_ceil(tile_m) * columns.div_ceil(tile_n);
         let groups = layers(self.op, output.device(), tiles, self.groups)?;
-        self.launch(Program::Images(program), weight, bias.as_ref(), output, immediates, groups)
+        self.launch(program, weight, bias.as_ref(), output, immediates, groups)
+    }
+
+    /// Whether matrix units can read the operands, if the device has them.
+    fn suits_units(&self, windows: &[Windows; 2]) -> bool {
+        let capable = self.dtype == DType::F16 && self.image.buffer().device().capabilities().cooperative_f16;
+        let wide = self.channels.iter().all(|channels| channels.is_multiple_of(4) && *channels >= 16);
+        capable && wide && gather(self.image, windows) != Gather::Anywhere
+    }
+
+    /// The kernel, and its tile.
+    fn program(
+        &self,
+        weight: &View<'_>,
+        windows: &[Windows; 2],
+        columns: usize,
+        result: DType,
+    ) -> (Program, [usize; 2]) {
+        let (aligned, bias) = (self.is_aligned(windows), self.bias.is_some());
+        let (reading, gathered) = (self.reading(weight), gather(self.image, windows));
+        if self.suits_units(windows) && reading != Reading::Single {
+            let along_k = reading == Reading::AlongK;
+            let device = weight.buffer().device();
+            if let Some(tile) = units::choose(device, [along_k, false], [self.channels[1], columns], self.groups) {
+                let program = cooperative::Images { tile, along_k, gather: gathered, result, aligned, bias };
+                return (Program::UnitImages(program), tile.size());
+            }
+        }
+        let program = Images {
+            dtype: self.dtype,
+            result,
+            reading,
+            gather: gathered,
+            blocks: blocks(self.channels[1], columns, self.groups),
+            aligned,
+            bias,
+        };
+        (Program::Images(program), program.tile())
     }
 
     fn launch(
@@ -277,10 +308,14 @@ impl Product<'_> {
         Launch { op: self.op, program, reads: &reads, writes: &[output], immediates, groups }.record(output.device())
     }
 
-    /// The weight by taps first: `[KH, KW, O, C]`, whose channels are neighbours.
-    fn by_taps(&self) -> Result<Buffer> {
+    /// The weight by taps first, `[KH, KW, O, C]`, whose channels are neighbours, if it is that which can be read in vectors.
+    fn by_taps(&self) -> Result<Option<Buffer>> {
+        let inner = self.weight.shape()[1];
+        if self.reading(self.weight) != Reading::Single || !inner.is_multiple_of(4) {
+            return Ok(None);
+        }
         let turned = self.weight.layout().permute(self.op, &[2, 3, 0, 1])?;
-        contiguous(&View::new(self.op, self.weight.buffer(), &turned)?)
+        contiguous(&View::new(self.op, self.weight.buffer(), &turned)?).map(Some)
     }
 
     /// The layout of the weight's copy by taps, in the weight's own order of axes.
@@ -289,18 +324,18 @@ impl Product<'_> {
         Layout::contiguous(&[rows, columns, outer, inner]).permute(self.op, &[2, 3, 0, 1])
     }
 
-    /// How a weight's slices can be read.
+    /// How a weight's slices can be read in vectors.
     fn reading(&self, weight: &View<'_>) -> Reading {
         let strides = weight.layout().strides();
         let [k, m] = self.axes.map(|axis| strides[axis]);
         let [size_k, size_m] = self.channels;
-        let by_fours = |stride: isize| stride % 4 == 0;
-        let based = weight.layout().offset().is_multiple_of(4) && strides[2..].iter().all(|&stride| by_fours(stride));
-        let tap = weight.shape()[2..] == [1, 1];
-        let based = based || (tap && weight.layout().offset().is_multiple_of(4));
-        if based && k == 1 && size_k.is_multiple_of(4) && by_fours(m) {
+        let by_vectors = |stride: isize| stride % 4 == 0;
+        let one_tap = weight.shape()[2..] == [1, 1];
+        let based = weight.layout().offset().is_multiple_of(4)
+            && (one_tap || strides[2..].iter().all(|&stride| by_vectors(stride)));
+        if based && k == 1 && size_k.is_multiple_of(4) && by_vectors(m) {
             Reading::AlongK
-        } else if based && m == 1 && size_m.is_multiple_of(4) && by_fours(k) {
+        } else if based && m == 1 && size_m.is_multiple_of(4) && by_vectors(k) {
             Reading::Across
         } else {
             Reading::Single
@@ -354,29 +389,44 @@ impl WeightSums<'_> {
         let mut immediates = self.immediates(&windows)?;
         let positions = immediates[slots::COLUMNS] as usize;
         let size_n = inner * geometry.weight[2] * geometry.weight[3];
-        let blocks = blocks(outer, size_n, groups * (positions / 1024).max(1));
-        let gathered = gather(self.x, &windows);
-        let program = Weights {
-            dtype: self.dtype,
-            gather: [results(self.g, &windows), gathered],
-            blocks,
-            aligned: size_n.is_multiple_of(4),
-        };
-        let [tile_m, tile_n] = program.tile();
+        let (program, [tile_m, tile_n]) = self.program(&windows, size_n, groups * (positions / 1024).max(1));
         let tiles = outer.div_ceil(tile_m) * size_n.div_ceil(tile_n);
         let parts = (4 * BUSY).div_ceil(tiles * groups).min(positions / 256).max(1);
-        let span = positions.div_ceil(parts).next_multiple_of(SLICE).max(SLICE);
+        let span = positions.div_ceil(parts).next_multiple_of(LONGEST_SLICE).max(LONGEST_SLICE);
         let parts = positions.div_ceil(span).max(1);
         immediates[slots::FAMILIES] = groups as u32;
         immediates[slots::SPAN] = span as u32;
         let weights = groups * outer * size_n;
         let output = Buffer::new(self.g.buffer().device(), self.op, DType::F32, parts * weights)?;
         let groups = layers(self.op, output.device(), tiles, groups * parts)?;
-        self.launch(Program::Weights(program), &output, immediates, groups)?;
+        self.launch(program, &output, immediates, groups)?;
         if parts == 1 {
             return Ok(output);
         }
         reduce(ReduceOp::Sum, &View::contiguous(self.op, &output, &[parts, weights])?, &[0], 0.0)
+    }
+
+    /// The kernel, and its tile.
+    fn program(&self, windows: &[Windows; 2], size_n: usize, layers: usize) -> (Program, [usize; 2]) {
+        let device = self.g.buffer().device();
+        let outer = self.geometry.channels()[1];
+        let gathered = [results(self.g, windows), gather(self.x, windows)];
+        let suited = gathered[0] == Gather::Vector && gathered[1] != Gather::Anywhere;
+        let suited = self.dtype == DType::F16 && suited && size_n.is_multiple_of(4) && outer.min(size_n) >= 16;
+        let tile = if suited { units::choose(device, [true; 2], [outer, size_n], layers) } else { None };
+        if let Some(tile) = tile {
+            let [tile_m, tile_n] = tile.size();
+            let whole = outer.is_multiple_of(tile_m) && size_n.is_multiple_of(tile_n);
+            let program = cooperative::Weights { tile, gather: gathered[1], whole };
+            return (Program::UnitWeights(program), tile.size());
+        }
+        let program = Weights {
+            dtype: self.dtype,
+            gather: gathered,
+            blocks: blocks(outer, size_n, layers),
+            aligned: size_n.is_multiple_of(4),
+        };
+        (Program::Weights(program), program.tile())
     }
 
     fn direct(&self) -> Result<Buffer> {
@@ -430,7 +480,7 @@ fn is_pointwise(windows: &[Windows; 2]) -> bool {
     windows.iter().all(|w| w.taps.count == 1 && w.base == 0 && w.step == 1 && w.count == w.size)
 }
 
-/// How windows of four neighbouring positions can be gathered, by the image's layout alone.
+/// How windows of neighbouring positions can be gathered, by the image's layout alone.
 fn gather(image: &View<'_>, windows: &[Windows; 2]) -> Gather {
     if is_pointwise(windows) {
         return results(image, windows);
@@ -438,15 +488,16 @@ fn gather(image: &View<'_>, windows: &[Windows; 2]) -> Gather {
     if windows[1].count.is_multiple_of(4) { Gather::Row } else { Gather::Anywhere }
 }
 
-/// How four neighbouring elements of images whose positions are those of the windows can be read.
+/// How neighbouring elements of images whose positions are those of the windows can be read.
 fn results(image: &View<'_>, windows: &[Windows; 2]) -> Gather {
     let &[n, c, y, x] = image.layout().strides() else { unreachable!("an image has four axes") };
-    let [height, width] = windows.map(|windows| windows.count);
-    let rows_follow = height == 1 || y == width as isize;
-    let dense = (x == 1 || width == 1) && rows_follow && (height * width).is_multiple_of(4);
-    if dense && image.layout().offset().is_multiple_of(4) && n % 4 == 0 && c % 4 == 0 {
+    let [rows, columns] = windows.map(|windows| windows.count);
+    let dense = (x == 1 || columns == 1) && (rows == 1 || y == columns as isize);
+    let by_vectors = |stride: isize| stride % 4 == 0;
+    let based = image.layout().offset().is_multiple_of(4) && by_vectors(n) && by_vectors(c);
+    if dense && based && (rows * columns).is_multiple_of(4) {
         Gather::Vector
-    } else if width.is_multiple_of(4) {
+    } else if columns.is_multiple_of(4) {
         Gather::Row
     } else {
         Gather::Anywhere

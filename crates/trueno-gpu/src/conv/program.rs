@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use trueno_core::DType;
 
+use super::cooperative;
 use crate::record::Shader;
 use crate::storage;
 use crate::tile::{self, Operand, Reading, SLICE};
@@ -16,6 +17,10 @@ pub(crate) enum Program {
     Images(Images),
     /// The gradient by the weight, from that by the results and the image.
     Weights(Weights),
+    /// As [`Program::Images`], on matrix units.
+    UnitImages(cooperative::Images),
+    /// As [`Program::Weights`], on matrix units.
+    UnitWeights(cooperative::Weights),
     /// As [`Program::Images`], a thread for each result.
     Direct {
         /// Of the operands.
@@ -106,7 +111,7 @@ pub(super) mod slots {
 }
 
 /// Every scalar by its name in the templates.
-fn names() -> Vec<(&'static str, String)> {
+pub(super) fn names() -> Vec<(&'static str, String)> {
     let single = [
         ("SIZE_M", slots::SIZE_M),
         ("COLUMNS", slots::COLUMNS),
@@ -159,6 +164,8 @@ impl Program {
         match *self {
             Self::Images(program) => program.shader(),
             Self::Weights(program) => program.shader(),
+            Self::UnitImages(program) => program.shader(),
+            Self::UnitWeights(program) => program.shader(),
             Self::Direct { dtype, bias } => {
                 let reads = 2 + u32::from(bias);
                 let mut names = names();
@@ -176,6 +183,11 @@ impl Program {
             }
         }
     }
+}
+
+/// Where the results at column `n` begin, whatever strides they have.
+pub(super) fn store_position(n: &str) -> String {
+    format!("FROM_OUT + ({n} / PLANE) * OUT_N + (({n} % PLANE) / ROW) * OUT_Y + (({n} % PLANE) % ROW) * OUT_X")
 }
 
 /// What the tiled templates have in common.
@@ -284,11 +296,8 @@ impl Images {
                 _ = writeln!(text, "let at = {at} + n % PLANE;");
             } else {
                 for lane in 0..4 {
-                    _ = writeln!(
-                        text,
-                        "let n{lane} = n + {lane}u; let at{lane} = FROM_OUT + (n{lane} / PLANE) * OUT_N \
-                         + ((n{lane} % PLANE) / ROW) * OUT_Y + ((n{lane} % PLANE) % ROW) * OUT_X;"
-                    );
+                    let position = store_position(&format!("n{lane}"));
+                    _ = writeln!(text, "let n{lane} = n + {lane}u; let at{lane} = {position};");
                 }
             }
             for row in 0..4 * down {
@@ -415,5 +424,5 @@ pub(crate) fn every_program() -> impl Iterator<Item = Program> {
     let direct = [DType::F32, DType::BF16]
         .into_iter()
         .flat_map(|dtype| [Program::Direct { dtype, bias: dtype == DType::F32 }, Program::DirectWeights { dtype }]);
-    images.chain(weights).chain(direct)
+    images.chain(weights).chain(direct).chain(cooperative::every_program())
 }

@@ -138,6 +138,14 @@ fn half_precision_accumulates_in_single() {
         ([2, 8, 5, 5], [6, 8, 3, 3], Config { stride: [2, 2], ..SAME }),
         ([2, 32, 8, 8], [64, 32, 1, 1], PLAIN),
         ([3, 6, 5, 5], [6, 1, 3, 3], Config { groups: 6, ..SAME }),
+        // As matrix units take them: vectors, rows, steps of two, groups, taps apart, tiles that are not whole.
+        ([3, 16, 8, 8], [40, 16, 1, 1], PLAIN),
+        ([3, 24, 8, 8], [40, 24, 3, 3], SAME),
+        ([2, 32, 16, 16], [16, 32, 3, 3], Config { stride: [2, 2], ..SAME }),
+        ([2, 32, 16, 16], [64, 32, 1, 1], Config { stride: [2, 2], ..PLAIN }),
+        ([2, 64, 8, 8], [64, 32, 3, 3], Config { groups: 2, ..SAME }),
+        ([2, 16, 8, 12], [32, 16, 3, 3], Config { padding: [2, 2], dilation: [2, 2], ..PLAIN }),
+        ([8, 64, 16, 16], [128, 64, 1, 1], PLAIN),
     ] {
         let geometry = Geometry::new("test", &config, &input, &weight).unwrap();
         let rounded = |stream, count| -> Vec<f16> {
@@ -149,6 +157,11 @@ fn half_precision_accumulates_in_single() {
         let want = oracle(&geometry, &wide(&x), &wide(&w), &wide(&g));
         let [dx, dw, dg] = [&x, &w, &g].map(|values| Buffer::from_slice(device, "test", values).unwrap());
         let (vx, vw, vg) = (shaped(&dx, &input), shaped(&dw, &weight), shaped(&dg, &geometry.output));
+        let ones = Buffer::from_slice(device, "test", &vec![f16::ONE; weight[0]]).unwrap();
+        let raised: Vec<f64> = want[0].iter().map(|v| v + 1.0).collect();
+        let bias = shaped(&ones, &[weight[0]]);
+        let got: Vec<f16> = conv2d(&vx, &vw, Some(&bias), &config).unwrap().download("test").wait().unwrap();
+        assert_close("bias", &wide(&got), &raised, 6e-4);
         let got = [
             conv2d(&vx, &vw, None, &config),
             input_grad(&vg, &vw, input, &config),

@@ -54,7 +54,7 @@ impl Device {
         let features = features(adapter, options);
         let experimental_features = if features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
             // SAFETY: the token promises that the caller knows the feature may be unsound in unusual use. The only
-            // shaders that use it are those of `matmul/cooperative.wgsl`, whose bounds the host has proved.
+            // shaders that use it are made from `units.wgsl`, whose bounds the host has proved.
             unsafe { wgpu::ExperimentalFeatures::enabled() }
         } else {
             wgpu::ExperimentalFeatures::disabled()

@@ -1,15 +1,18 @@
 //! Matrix products: any strides, batches that broadcast, bias and activation in the same kernel.
 
 mod cooperative;
+mod integers;
 mod program;
 #[cfg(test)]
 mod tests;
 
 use cooperative::Cooperative;
+use integers::Integers;
 use program::{Tiled, slots};
 use trueno_core::table::{BinaryOp, ReduceOp, UnaryOp};
 use trueno_core::{DType, Dims, Error, Result, broadcast_shapes};
 
+use crate::dense::Dense;
 use crate::elementwise::{binary, cast, unary};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
@@ -21,6 +24,7 @@ use crate::tile::{Reading, SLICE};
 pub(crate) enum Program {
     Tiled(Tiled),
     Cooperative(Cooperative),
+    Integers(Integers),
 }
 
 impl Program {
@@ -28,6 +32,7 @@ impl Program {
         match self {
             Self::Tiled(program) => program.shader(),
             Self::Cooperative(program) => program.shader(),
+            Self::Integers(program) => program.shader(),
         }
     }
 }
@@ -45,18 +50,36 @@ pub struct Epilogue<'a> {
 const BUSY: usize = 128;
 
 /// The product over the last two axes, `[.., M, K]` by `[.., K, N]`; leading axes broadcast (NumPy's `matmul`, without its
-/// vectors). Half precision is accumulated in `f32`; `result` is `float32` or the operands' type.
+/// vectors). Half precision is accumulated in `f32`; `result` is `float32` or the operands' type. Integers wrap and have no epilogue.
 ///
 /// # Errors
 /// [`Error::ShapePair`] if the operands do not fit, [`Error::Broadcast`], [`Error::DType`]; and what the device refuses.
 pub fn matmul(a: &View<'_>, b: &View<'_>, result: DType, epilogue: Epilogue<'_>) -> Result<Buffer> {
-    let job = Job::new(a, b, result, epilogue)?;
+    let job = Job::new(a, b, result, epilogue.bias)?;
     let device = a.buffer().device();
     if job.batch() * job.m * job.n == 0 {
         return Buffer::new(device, OP, result, 0);
     }
-    if let Some(program) = Cooperative::fits(device, &job) {
-        return program.run(&job);
+    if !a.buffer().dtype().is_float() {
+        return match epilogue.activation {
+            None => Integers::run(&job),
+            Some((op, _)) => {
+                let expected = "an activation is of floats; cast the operands first".into();
+                Err(Error::DType { op: op.name(), got: a.buffer().dtype(), expected })
+            }
+        };
+    }
+    let rows = job.batch() * job.m;
+    // Kernels read the bias as single precision from the beginning of its buffer.
+    let bias = epilogue.bias.map(|bias| Dense::in_type(bias, DType::F32, usize::MAX)).transpose()?;
+    let bias = bias.as_ref().map(|bias| View::contiguous(OP, bias.buffer(), &[job.n])).transpose()?;
+    let epilogue = Epilogue { bias: bias.as_ref(), ..epilogue };
+    if let Some(program) = Cooperative::fits(&job, &epilogue) {
+        let output = program.run(&job, &epilogue)?;
+        return match epilogue.activation {
+            Some((op, parameters)) => unary(op, parameters, &View::contiguous(OP, &output, &[rows * job.n])?),
+            None => Ok(output),
+        };
     }
     let blocks = if job.tiles(128) >= BUSY { [2, 2] } else { [1, 1] };
     let tiles = job.tiles(64 * blocks[0]);
@@ -66,7 +89,6 @@ pub fn matmul(a: &View<'_>, b: &View<'_>, result: DType, epilogue: Epilogue<'_>)
         return job.tiled(blocks, 1, result, epilogue);
     }
     let product = job.tiled(blocks, parts, DType::F32, if parts == 1 { epilogue } else { Epilogue::default() })?;
-    let rows = job.batch() * job.m;
     let mut output = product;
     if parts > 1 {
         let pieces = View::contiguous(OP, &output, &[job.batch(), parts, job.m * job.n])?;
@@ -95,11 +117,10 @@ struct Job<'a> {
     /// Along M and K of the left operand, along N and K of the right one.
     steps: [[isize; 2]; 2],
     result: DType,
-    plain: bool,
 }
 
 impl<'a> Job<'a> {
-    fn new(a: &'a View<'a>, b: &'a View<'a>, result: DType, epilogue: Epilogue<'_>) -> Result<Self> {
+    fn new(a: &'a View<'a>, b: &'a View<'a>, result: DType, bias: Option<&View<'_>>) -> Result<Self> {
         let misfit = |reason: String| Error::ShapePair {
             op: OP,
             lhs: a.shape().into(),
@@ -120,27 +141,27 @@ impl<'a> Job<'a> {
         }
         let dtype = a.buffer().dtype();
         let wrong = |got, expected: String| Err(Error::DType { op: OP, got, expected: expected.into() });
-        if !matches!(dtype, DType::F32 | DType::F16 | DType::BF16) {
-            return wrong(dtype, "on a GPU it takes float32, float16 and bfloat16; cast it first".into());
+        if matches!(dtype, DType::F64 | DType::I64 | DType::Bool) {
+            return wrong(dtype, "on a GPU it takes floats and integers of at most 32 bits; cast it first".into());
         }
         if b.buffer().dtype() != dtype {
             return wrong(b.buffer().dtype(), format!("the other operand is {dtype}; cast one of them"));
         }
-        if result != dtype && result != DType::F32 {
-            return wrong(result, format!("a product of {dtype} is that or float32"));
+        if result != dtype && (result != DType::F32 || !dtype.is_float()) {
+            return wrong(result, format!("a product of {dtype} is that, or float32 where it is of floats"));
         }
-        if let Some(bias) = epilogue.bias {
+        if let Some(bias) = bias {
             if bias.shape() != [n] {
                 return Err(misfit(format!(
                     "a bias of shape {:?} is not one element for each of {n} columns",
                     bias.shape()
                 )));
             }
-            if bias.buffer().dtype() != DType::F32 || !bias.layout().is_contiguous() || bias.layout().offset() != 0 {
-                return wrong(
-                    bias.buffer().dtype(),
-                    "a bias is float32 and a whole buffer; cast or copy it first".into(),
-                );
+            if !dtype.is_float() {
+                return wrong(dtype, "a bias is added to floats; cast the operands first".into());
+            }
+            if bias.buffer().dtype() != dtype && bias.buffer().dtype() != DType::F32 {
+                return wrong(bias.buffer().dtype(), format!("the bias of a product of {dtype} is that or float32"));
             }
         }
         let sizes = broadcast_shapes(OP, lead_a, lead_b)?;
@@ -152,8 +173,27 @@ impl<'a> Job<'a> {
         let steps = [[left[sizes.len()], left[sizes.len() + 1]], [right[sizes.len() + 1], right[sizes.len()]]];
         left.truncate(sizes.len());
         right.truncate(sizes.len());
-        let plain = epilogue.bias.is_none() && epilogue.activation.is_none();
-        Ok(Self { operands: [a, b], m, n, k, sizes, strides: [left, right], steps, result, plain })
+        let mut job = Self { operands: [a, b], m, n, k, sizes, strides: [left, right], steps, result };
+        job.fold();
+        Ok(job)
+    }
+
+    /// Takes batch axes of the left operand that are more rows of one matrix for rows, where the right one is the same for all.
+    fn fold(&mut self) {
+        while let Some(&size) = self.sizes.last() {
+            let last = self.sizes.len() - 1;
+            let [left, right] = [self.strides[0][last], self.strides[1][last]];
+            let follows = left == self.steps[0][0] * self.m as isize || size == 1 || self.m == 1;
+            if right != 0 && size != 1 || !follows {
+                return;
+            }
+            if self.m == 1 && size != 1 {
+                self.steps[0][0] = left;
+            }
+            self.m *= size;
+            self.sizes.truncate(last);
+            self.strides.iter_mut().for_each(|strides| strides.truncate(last));
+        }
     }
 
     fn batch(&self) -> usize {
@@ -164,16 +204,16 @@ impl<'a> Job<'a> {
         self.m.div_ceil(tile) * self.n.div_ceil(tile) * self.batch()
     }
 
-    /// How an operand's slices can be read, by its layout alone.
-    fn reading(&self, at: usize) -> Reading {
-        let by_fours = |value: isize| value % 4 == 0;
+    /// How an operand's slices can be read in vectors of `width`, by its layout alone.
+    fn reading(&self, at: usize, width: usize) -> Reading {
+        let by_vectors = |value: isize| value % width as isize == 0;
         let [across, along] = self.steps[at];
         let size = [self.m, self.n][at];
-        let based =
-            self.operands[at].layout().offset().is_multiple_of(4) && self.strides[at].iter().all(|&s| by_fours(s));
-        if based && along == 1 && self.k.is_multiple_of(4) && by_fours(across) {
+        let based = self.operands[at].layout().offset().is_multiple_of(width)
+            && self.strides[at].iter().all(|&s| by_vectors(s));
+        if based && along == 1 && self.k.is_multiple_of(width) && by_vectors(across) {
             Reading::AlongK
-        } else if based && across == 1 && size.is_multiple_of(4) && by_fours(along) {
+        } else if based && across == 1 && size.is_multiple_of(width) && by_vectors(along) {
             Reading::Across
         } else {
             Reading::Single
@@ -185,7 +225,7 @@ impl<'a> Job<'a> {
         let device = a.device();
         let program = Tiled {
             dtypes: [a.dtype(), b.dtype()],
-            reading: [self.reading(0), self.reading(1)],
+            reading: [self.reading(0, 4), self.reading(1, 4)],
             result,
             blocks,
             batch_rank: self.sizes.len(),
@@ -199,19 +239,24 @@ impl<'a> Job<'a> {
             immediates[slots::PARAMETERS] = (parameters[0] as f32).to_bits();
             immediates[slots::PARAMETERS + 1] = (parameters[1] as f32).to_bits();
         }
-        let [tile_m, tile_n] = program.tile();
+        let groups = self.grid(program.tile(), parts)?;
+        let output = Buffer::new(device, OP, result, self.batch() * parts * self.m * self.n)?;
+        let reads: Vec<&Buffer> = [a, b].into_iter().chain(epilogue.bias.map(View::buffer)).collect();
+        let program = record::Program::Matmul(Program::Tiled(program));
+        Launch { op: OP, program, reads: &reads, writes: &[&output], immediates, groups }.record(device)?;
+        Ok(output)
+    }
+
+    /// A workgroup for each tile of each part of each matrix.
+    fn grid(&self, [tile_m, tile_n]: [usize; 2], parts: usize) -> Result<[u32; 3]> {
+        let device = self.operands[0].buffer().device();
         let groups = [self.n.div_ceil(tile_n), self.m.div_ceil(tile_m), self.batch() * parts];
         let most = device.capabilities().groups_per_axis as usize;
         if groups.iter().any(|&count| count > most) {
             return device
                 .refuse(OP, format!("{groups:?} tiles, and {most} along an axis are the most: split the batch"));
         }
-        let output = Buffer::new(device, OP, result, self.batch() * parts * self.m * self.n)?;
-        let reads: Vec<&Buffer> = [a, b].into_iter().chain(epilogue.bias.map(View::buffer)).collect();
-        let program = record::Program::Matmul(Program::Tiled(program));
-        let groups = groups.map(|count| count as u32);
-        Launch { op: OP, program, reads: &reads, writes: &[&output], immediates, groups }.record(device)?;
-        Ok(output)
+        Ok(groups.map(|count| count as u32))
     }
 
     fn immediates(&self, span: usize, parts: usize) -> Result<Immediates> {
@@ -245,12 +290,12 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Every way to read the operands, in both tile sizes and on matrix units.
+/// Every way to read the operands, in both tile sizes and on matrix units, and integers.
 #[cfg(test)]
 pub(crate) fn every_program() -> impl Iterator<Item = Program> {
     let readings = [Reading::AlongK, Reading::Across, Reading::Single];
     let pairs = readings.into_iter().flat_map(move |left| readings.map(|right| [left, right]));
-    let tiled = pairs.clone().enumerate().map(|(at, reading)| {
+    let tiled = pairs.enumerate().map(|(at, reading)| {
         Program::Tiled(Tiled {
             dtypes: [if at % 2 == 0 { DType::F32 } else { DType::F16 }; 2],
             reading,
@@ -262,12 +307,7 @@ pub(crate) fn every_program() -> impl Iterator<Item = Program> {
             activation: (at % 2 == 1).then_some(UnaryOp::Gelu),
         })
     });
-    let whole = pairs.filter(|reading| !reading.contains(&Reading::Single));
-    let shapes = [([4, 4], [2, 4]), ([4, 2], [2, 4])];
-    let cooperative = whole.flat_map(move |reading| {
-        shapes.map(|(fragments, subgroups)| {
-            Program::Cooperative(Cooperative { reading, fragments, subgroups, batch_rank: 1 })
-        })
-    });
-    tiled.chain(cooperative)
+    let integers = [DType::I32, DType::U32, DType::U8];
+    let integers = integers.map(|dtype| Program::Integers(Integers { dtype, batch_rank: 2 }));
+    tiled.chain(integers).chain(cooperative::every_program().map(Program::Cooperative))
 }

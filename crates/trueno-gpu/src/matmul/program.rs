@@ -34,6 +34,8 @@ pub(super) mod slots {
     pub const K: usize = 2;
     pub const SPAN: usize = 3;
     pub const PARTS: usize = 4;
+    /// Results, where each has its own loop over all of K.
+    pub const COUNT: usize = SPAN;
     pub const OFFSETS: usize = 5;
     /// Along M and K of the left operand, along K and N of the right one.
     pub const STRIDES: usize = 7;

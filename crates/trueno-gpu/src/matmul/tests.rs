@@ -80,6 +80,29 @@ fn batches_broadcast_and_the_epilogue_is_applied_once() {
 }
 
 #[test]
+fn rows_of_a_batch_by_one_matrix_are_one_product() {
+    let Some(device) = device() else { return };
+    let (a, b) = (samples(1, 6 * 5 * 4 * 12, [-1.0, 1.0]), samples(2, 12 * 8, [-1.0, 1.0]));
+    let (da, db) = (upload(device, &a), upload(device, &b));
+    let y = shaped(&db, &[12, 8]);
+    let by_rows = Layout::contiguous(&[1, 12, 8]);
+    let whole = Layout::contiguous(&[6, 5, 4, 12]);
+    let cases = [
+        whole.clone(),
+        Layout::contiguous(&[120, 1, 12]),
+        whole.swap_axes("test", 0, 1).unwrap(),
+        whole.swap_axes("test", 1, 2).unwrap(),
+        whole.flip("test", &[0]).unwrap(),
+    ];
+    for layout in cases {
+        let x = View::new("test", &da, &layout).unwrap();
+        let rows = Layout::contiguous(&[1, 120, 12]);
+        let want = oracle(&gather(&a, &layout), &rows, &b, &by_rows);
+        assert_close(&format!("{layout:?}"), &read(matmul(&x, &y, DType::F32, Epilogue::default())), &want, 1e-5);
+    }
+}
+
+#[test]
 fn half_precision_accumulates_in_single() {
     let Some(device) = device() else { return };
     for (m, n, k) in [(128, 256, 64), (17, 9, 40), (8, 12, 700)] {
@@ -94,6 +117,30 @@ fn half_precision_accumulates_in_single() {
         assert_close("f16 to f32", &single, &want, 1e-4);
         let half: Vec<f16> = matmul(&x, &y, DType::F16, Epilogue::default()).unwrap().download("test").wait().unwrap();
         assert_close("f16 to f16", &wide(&half), &want, 2e-3);
+    }
+    // Operands and results as matrix units take them: in whole tiles and not, either side transposed, with a bias.
+    for (m, n, k) in [(256, 256, 64), (256, 512, 96), (72, 40, 24), (200, 136, 48), (1000, 8, 16), (640, 1032, 40)] {
+        let halves = |stream, count| -> Vec<f16> {
+            samples(stream, count, [-1.0, 1.0]).into_iter().map(f16::from_f32).collect()
+        };
+        let (a, b, bias) = (halves(1, m * k), halves(2, n * k), halves(3, n));
+        let [da, db, dc] = [&a, &b, &bias].map(|values| Buffer::from_slice(device, "test", values).unwrap());
+        let wide = |values: &[f16]| values.iter().map(|v| v.to_f32()).collect::<Vec<_>>();
+        let turned = |rows, columns| Layout::contiguous(&[1, columns, rows]).swap_axes("test", 1, 2).unwrap();
+        for left in [Layout::contiguous(&[1, m, k]), turned(m, k)] {
+            for right in [Layout::contiguous(&[1, k, n]), turned(k, n)] {
+                let want = oracle(&wide(&a), &left, &wide(&b), &right);
+                let (x, y) = (View::new("test", &da, &left).unwrap(), View::new("test", &db, &right).unwrap());
+                let name = format!("{m} x {n} x {k}, {:?} by {:?}", left.strides(), right.strides());
+                assert_close(&name, &read(matmul(&x, &y, DType::F32, Epilogue::default())), &want, 1e-4);
+                let bias_view = shaped(&dc, &[n]);
+                let epilogue = Epilogue { bias: Some(&bias_view), activation: Some((UnaryOp::Relu, [0.0; 2])) };
+                let want: Vec<f64> =
+                    want.iter().enumerate().map(|(i, v)| (v + f64::from(bias[i % n].to_f32())).max(0.0)).collect();
+                let half: Vec<f16> = matmul(&x, &y, DType::F16, epilogue).unwrap().download("test").wait().unwrap();
+                assert_close(&name, &wide(&half), &want, 1e-3);
+            }
+        }
     }
     let a = Buffer::from_slice(device, "test", &[bf16::from_f32(1.5); 16]).unwrap();
     let got: Vec<bf16> = matmul(&shaped(&a, &[4, 4]), &shaped(&a, &[4, 4]), DType::BF16, Epilogue::default())
@@ -118,7 +165,28 @@ fn what_does_not_fit_is_an_error() {
     let bias = shaped(&x, &[5]);
     let epilogue = Epilogue { bias: Some(&bias), activation: None };
     assert!(matmul(&shaped(&x, &[3, 4]), &shaped(&x, &[4, 3]), DType::F32, epilogue).is_err());
-    let integers = Buffer::from_slice(device, "test", &[1_i32; 4]).unwrap();
-    let view = shaped(&integers, &[2, 2]);
+    let bools = Buffer::from_slice(device, "test", &[true; 4]).unwrap();
+    let view = shaped(&bools, &[2, 2]);
+    assert!(matches!(matmul(&view, &view, DType::Bool, Epilogue::default()), Err(Error::DType { .. })));
+}
+
+#[test]
+fn integers_wrap_as_on_the_processor() {
+    let Some(device) = device() else { return };
+    let a = [3_i32, -7, i32::MAX, 2, 5, i32::MIN, 9, -1, 4, 11, 6, -2];
+    let b = [1_i32 << 30, 5, -6, 7, i32::MAX, 3];
+    let (da, db) = (Buffer::from_slice(device, "test", &a).unwrap(), Buffer::from_slice(device, "test", &b).unwrap());
+    let right = Layout::contiguous(&[2, 3]).swap_axes("test", 0, 1).unwrap();
+    let got =
+        matmul(&shaped(&da, &[2, 2, 3]), &View::new("test", &db, &right).unwrap(), DType::I32, Epilogue::default());
+    let term = |i: usize, j: usize, k: usize| a[i * 3 + k].wrapping_mul(b[j * 3 + k]);
+    let sum = |i: usize, j: usize| (0..3).fold(0_i32, |sum, k| sum.wrapping_add(term(i, j, k)));
+    let want: Vec<i32> = (0..8).map(|at| sum(at / 2, at % 2)).collect();
+    assert_eq!(got.unwrap().download::<i32>("test").wait().unwrap(), want);
+    let bytes = Buffer::from_slice(device, "test", &[200_u8, 3, 100, 7]).unwrap();
+    let view = shaped(&bytes, &[2, 2]);
+    let got = matmul(&view, &view, DType::U8, Epilogue::default()).unwrap().download::<u8>("test").wait().unwrap();
+    let byte = |x: u32| (x % 256) as u8;
+    assert_eq!(got, [byte(200 * 200 + 300), byte(600 + 21), byte(20_000 + 700), byte(300 + 49)]);
     assert!(matches!(matmul(&view, &view, DType::F32, Epilogue::default()), Err(Error::DType { .. })));
 }
