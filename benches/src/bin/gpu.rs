@@ -3,6 +3,11 @@
 //! The rows of kernels are those of `trueno-gpu`'s example `throughput`; `gpu_peers.py` has PyTorch's side of both.
 #![forbid(unsafe_code)]
 
+#[expect(dead_code, reason = "the example has more networks than are timed")]
+#[path = "../../../crates/trueno/examples/cifar_resnet/net.rs"]
+mod net;
+
+use net::ResNet;
 use std::time::Instant;
 use trueno::nn::{TransformerEncoderConfig, TransformerEncoderLayer};
 use trueno::prelude::*;
@@ -16,6 +21,10 @@ fn main() -> Result<(), Error> {
     println!("# {device}");
     let mlp = seconds(&device, perceptron(&device)?)?;
     println!("mlp_step\t{:.1}\tus", mlp * 1e6);
+    for batch in [128, 512] {
+        let step = seconds(&device, residual(&device, batch)?)?;
+        println!("resnet50_{batch}\t{:.0}\timages/s", batch as f64 / step);
+    }
     let bert = seconds(&device, encoder(&device)?)?;
     println!("bert_step\t{:.1}\tsequences/s", 32.0 / bert);
     Ok(())
@@ -52,6 +61,20 @@ fn perceptron(device: &Device) -> Result<impl FnMut() + use<>, Error> {
     let x = Tensor::<f32, 2>::randn([64, 784], rng).to(device)?;
     let labels = labels(64).to(device)?;
     let mut optimizer = AdamW::new(&net, AdamWConfig::default());
+    Ok(move || {
+        let loss = cross_entropy(&net.forward(&x, Mode::Train), &labels);
+        optimizer.step(&mut net, &loss.backward());
+    })
+}
+
+/// ResNet-50 for images of 32 x 32, SGD with momentum.
+fn residual(device: &Device, batch: usize) -> Result<impl FnMut() + use<>, Error> {
+    let rng = &mut Rng::seed(0);
+    let mut net = ResNet::resnet50(10, rng).try_to(device)?;
+    let x = Tensor::<f32, 4>::randn([batch, 3, 32, 32], rng).to(device)?;
+    let labels = labels(batch).to(device)?;
+    let rule = SgdConfig { lr: 0.01, momentum: 0.9, weight_decay: 5e-4, nesterov: true, ..default() };
+    let mut optimizer = Sgd::new(&net, rule);
     Ok(move || {
         let loss = cross_entropy(&net.forward(&x, Mode::Train), &labels);
         optimizer.step(&mut net, &loss.backward());

@@ -12,7 +12,7 @@ use clap::{Parser, ValueEnum};
 use net::ResNet;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use support::{Outcome, Training, interrupt_flag, saved_words};
+use support::{Network, Outcome, Training, interrupt_flag, saved_words};
 use trueno::data::{Image, RandomCrop, RandomHorizontalFlip, SampleRng, Transform, cifar};
 use trueno::prelude::*;
 
@@ -79,6 +79,12 @@ impl Transform<Image> for ShiftAndFlip {
     fn apply(&self, image: Image, rng: &mut SampleRng) -> Image {
         let shifted = RandomCrop { padding: 4 }.apply(image, rng);
         RandomHorizontalFlip::default().apply(shifted, rng)
+    }
+}
+
+impl Network for ResNet {
+    fn forward(&self, images: &Tensor<f32, 4>, mode: Mode) -> Tensor<f32, 2> {
+        ResNet::forward(self, images, mode)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Residual networks (He et al., 2016) for images of 32 x 32: a stem of 3 x 3 and no pooling after it.
 
-use crate::support::Network;
 use trueno::nn::init;
 use trueno::prelude::*;
 
@@ -98,10 +97,8 @@ impl ResNet {
         }
         ResNet { stem, blocks, head: Linear::new(channels, classes, rng) }
     }
-}
 
-impl Network for ResNet {
-    fn forward(&self, images: &Tensor<f32, 4>, mode: Mode) -> Tensor<f32, 2> {
+    pub fn forward(&self, images: &Tensor<f32, 4>, mode: Mode) -> Tensor<f32, 2> {
         let x = self.stem.forward(images, mode).relu();
         let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));
         self.head.forward(&Flatten.forward(&AdaptiveAvgPool2d::new(1).forward(&x, mode), mode), mode)

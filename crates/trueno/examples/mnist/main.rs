@@ -14,7 +14,7 @@ use net::Net;
 use settings::Settings;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use support::{Outcome, Training, interrupt_flag, saved_words};
+use support::{Network, Outcome, Training, interrupt_flag, saved_words};
 use trueno::data::{RandomCrop, mnist};
 use trueno::prelude::*;
 
@@ -65,6 +65,12 @@ fn main() -> ExitCode {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+impl Network for Net {
+    fn forward(&self, images: &Tensor<f32, 4>, mode: Mode) -> Tensor<f32, 2> {
+        Net::forward(self, images, mode)
     }
 }
 

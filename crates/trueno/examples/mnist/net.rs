@@ -1,6 +1,5 @@
 //! The network: two convolutions with batch norm and pooling, two dense layers.
 
-use crate::support::Network;
 use trueno::prelude::*;
 
 /// Images `[N, 1, 28, 28]` to class scores `[N, 10]`.
@@ -28,10 +27,8 @@ impl Net {
             head: Linear::new(128, classes, rng),
         }
     }
-}
 
-impl Network for Net {
-    fn forward(&self, images: &Tensor<f32, 4>, mode: Mode) -> Tensor<f32, 2> {
+    pub fn forward(&self, images: &Tensor<f32, 4>, mode: Mode) -> Tensor<f32, 2> {
         let halve = MaxPool2d::new(2);
         let x = self.norm1.forward(&self.conv1.forward(images, mode), mode).relu();
         let x = halve.forward(&x, mode);
