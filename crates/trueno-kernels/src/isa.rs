@@ -13,7 +13,8 @@ pub enum Level {
     Scalar = 1,
     /// 128-bit vectors that every x86-64 machine has.
     Sse2 = 2,
-    /// 256-bit vectors with fused multiply-add: AVX2, FMA and F16C.
+    /// 256-bit vectors with fused multiply-add: AVX2, FMA and F16C, and the bit counts that came with them or before, POPCNT and
+    /// BMI.
     Avx2 = 3,
     /// 512-bit vectors with masks: AVX-512 F, BW, DQ and VL, on top of [`Level::Avx2`].
     Avx512 = 4,
@@ -169,20 +170,20 @@ fn detect() -> Level {
         }
         mask
     }
-    const FMA_OSXSAVE_AVX_F16C: u32 = bits(&[12, 27, 28, 29]);
-    const AVX2: u32 = bits(&[5]);
+    const FMA_POPCNT_OSXSAVE_AVX_F16C: u32 = bits(&[12, 23, 27, 28, 29]);
+    const BMI1_AVX2_BMI2: u32 = bits(&[3, 5, 8]);
     const AVX512_F_DQ_BW_VL: u32 = bits(&[16, 17, 30, 31]);
     const XMM_YMM: u64 = 0b110;
     const OPMASK_ZMM: u64 = 0b1110_0000;
 
     let features = __cpuid(1).ecx;
-    if __cpuid(0).eax < 7 || features & FMA_OSXSAVE_AVX_F16C != FMA_OSXSAVE_AVX_F16C {
+    if __cpuid(0).eax < 7 || features & FMA_POPCNT_OSXSAVE_AVX_F16C != FMA_POPCNT_OSXSAVE_AVX_F16C {
         return Level::Sse2;
     }
     let extended = __cpuid_count(7, 0).ebx;
     // SAFETY: OSXSAVE says that XGETBV exists and is allowed.
     let saved = unsafe { saved_registers() };
-    if saved & XMM_YMM != XMM_YMM || extended & AVX2 != AVX2 {
+    if saved & XMM_YMM != XMM_YMM || extended & BMI1_AVX2_BMI2 != BMI1_AVX2_BMI2 {
         return Level::Sse2;
     }
     if saved & OPMASK_ZMM != OPMASK_ZMM || extended & AVX512_F_DQ_BW_VL != AVX512_F_DQ_BW_VL {
@@ -200,7 +201,10 @@ mod tests {
     fn detection_agrees_with_the_standard_library() {
         let avx2 = std::is_x86_feature_detected!("avx2")
             && std::is_x86_feature_detected!("fma")
-            && std::is_x86_feature_detected!("f16c");
+            && std::is_x86_feature_detected!("f16c")
+            && std::is_x86_feature_detected!("popcnt")
+            && std::is_x86_feature_detected!("bmi1")
+            && std::is_x86_feature_detected!("bmi2");
         let avx512 = avx2
             && std::is_x86_feature_detected!("avx512f")
             && std::is_x86_feature_detected!("avx512bw")

@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::words::{compare, forward, forward_bits, memory, vector_mask};
-use super::{RealVector, Sealed, Simd};
+use super::{I32x8, I64x4, RealVector, Sealed, Simd};
 use crate::Level;
 
 /// The proof of AVX2, FMA and F16C.
@@ -23,6 +23,8 @@ impl Simd for Avx2 {
     const LEVEL: Level = Level::Avx2;
     type F32 = F32x8;
     type F64 = F64x4;
+    type I32 = I32x8;
+    type I64 = I64x4;
 
     #[inline(always)]
     fn prefetch<T>(self, address: *const T) {

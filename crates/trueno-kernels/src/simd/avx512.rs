@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::words::{forward, forward_bits};
-use super::{RealVector, Sealed, Simd};
+use super::{I32x16, I64x8, RealVector, Sealed, Simd};
 use crate::Level;
 
 /// The proof of AVX-512 F, BW, DQ and VL, and of all that [`Avx2`](super::Avx2) proves.
@@ -23,6 +23,8 @@ impl Simd for Avx512 {
     const LEVEL: Level = Level::Avx512;
     type F32 = F32x16;
     type F64 = F64x8;
+    type I32 = I32x16;
+    type I64 = I64x8;
 
     #[inline(always)]
     fn prefetch<T>(self, address: *const T) {

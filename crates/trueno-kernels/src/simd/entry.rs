@@ -91,10 +91,10 @@ macro_rules! kernel {
                 };
             }
             entry!(sse2, Sse2, target_arch = "x86_64", "sse2");
-            entry!(avx2, Avx2, target_arch = "x86_64", "avx2,fma,f16c");
+            entry!(avx2, Avx2, target_arch = "x86_64", "avx2,fma,f16c,popcnt,bmi1,bmi2");
             entry!(neon, Neon, target_arch = "aarch64", "neon");
             entry!(simd128, Simd128, all(target_arch = "wasm32", target_feature = "simd128"), "simd128");
-            entry!(avx512, Avx512, target_arch = "x86_64", "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl");
+            entry!(avx512, Avx512, target_arch = "x86_64", "avx2,fma,f16c,popcnt,bmi1,bmi2,avx512f,avx512bw,avx512dq,avx512vl");
 
             match isa.token() {
                 $crate::simd::AnyToken::Scalar(token) => body::<_ $($(, $generic)+)?>(token $(, $arg)*),

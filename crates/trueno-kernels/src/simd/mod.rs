@@ -11,6 +11,7 @@ mod avx2;
 mod avx512;
 mod emulate;
 mod entry;
+mod keys;
 mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -46,6 +47,9 @@ pub use sse2::{F32x4, F64x2, Sse2};
 pub use wasm::{F32x4, F64x2, Simd128};
 
 pub(crate) use entry::{AnyToken, kernel};
+#[cfg(target_arch = "x86_64")]
+pub use keys::{I32x8, I32x16, I64x4, I64x8};
+pub use keys::{KeyVector, OneKey};
 pub use lanes::Lanes;
 pub use scalar::{F32x1, F64x1, Scalar};
 
@@ -67,6 +71,10 @@ pub trait Simd: Copy + Debug + Send + Sync + Sealed + 'static {
     type F32: RealVector<Elem = f32, Token = Self>;
     /// Its vector of `f64`.
     type F64: RealVector<Elem = f64, Token = Self>;
+    /// Its vector of `i32`, for sorts.
+    type I32: KeyVector<Elem = i32, Token = Self>;
+    /// Its vector of `i64`, for sorts.
+    type I64: KeyVector<Elem = i64, Token = Self>;
 
     /// Asks for the cache line at `address`, which need not be readable. A hint: it may do nothing.
     #[inline(always)]

@@ -3,7 +3,7 @@
 use core::arch::aarch64::*;
 
 use super::words::{compare, derived, forward, forward_bits, memory, vector_mask};
-use super::{RealVector, Sealed, Simd};
+use super::{OneKey, RealVector, Sealed, Simd};
 use crate::Level;
 
 /// The proof of NEON.
@@ -23,6 +23,8 @@ impl Simd for Neon {
     const LEVEL: Level = Level::Neon;
     type F32 = F32x4;
     type F64 = F64x2;
+    type I32 = OneKey<i32, Self>;
+    type I64 = OneKey<i64, Self>;
 }
 
 vector_mask!(

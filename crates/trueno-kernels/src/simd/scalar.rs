@@ -1,6 +1,6 @@
 //! One lane of plain Rust: the level that every machine has.
 
-use super::{Real, RealVector, Sealed, Simd, emulate};
+use super::{OneKey, Real, RealVector, Sealed, Simd, emulate};
 use crate::Level;
 
 /// No vector instructions.
@@ -12,6 +12,8 @@ impl Simd for Scalar {
     const LEVEL: Level = Level::Scalar;
     type F32 = F32x1;
     type F64 = F64x1;
+    type I32 = OneKey<i32, Self>;
+    type I64 = OneKey<i64, Self>;
 }
 
 macro_rules! scalar {

@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::words::{compare, derived, forward, forward_bits, memory, vector_mask};
-use super::{RealVector, Sealed, Simd, emulate};
+use super::{OneKey, RealVector, Sealed, Simd, emulate};
 use crate::Level;
 
 /// The proof of SSE2.
@@ -23,6 +23,8 @@ impl Simd for Sse2 {
     const LEVEL: Level = Level::Sse2;
     type F32 = F32x4;
     type F64 = F64x2;
+    type I32 = OneKey<i32, Self>;
+    type I64 = OneKey<i64, Self>;
 
     #[inline(always)]
     fn prefetch<T>(self, address: *const T) {

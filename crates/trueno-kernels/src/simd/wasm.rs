@@ -5,7 +5,7 @@
 use core::arch::wasm32::*;
 
 use super::words::{compare, derived, forward, forward_bits, memory, vector_mask};
-use super::{RealVector, Sealed, Simd};
+use super::{OneKey, RealVector, Sealed, Simd};
 use crate::Level;
 
 /// The proof of SIMD128.
@@ -25,6 +25,8 @@ impl Simd for Simd128 {
     const LEVEL: Level = Level::Simd128;
     type F32 = F32x4;
     type F64 = F64x2;
+    type I32 = OneKey<i32, Self>;
+    type I64 = OneKey<i64, Self>;
 }
 
 vector_mask!(

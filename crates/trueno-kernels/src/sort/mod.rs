@@ -1,58 +1,117 @@
-//! Sorting by digits: elements become integers of the same order, whose digits are counted.
+//! Sorting: elements become integers of the same order, which vectors compare and move.
 //!
-//! A pass over one digit reads every key once and writes it once, so the time grows with the number of keys and not
-//! with that times its logarithm, and equal keys keep their order. Large arrays are first cut by their leading digit
-//! ([`partition`]) into parts that lie in a cache, and that threads sort apart ([`sort`]).
+//! Keys are cut by a pivot until the parts fit into the registers ([`quick`]), where a network orders them ([`network`]).
+//! Instruction sets without vectors of keys, and pairs of a key and a position, sort by digits ([`radix`]). What
+//! several threads are to sort is first cut into [`WAYS`] parts ([`Splitters`]).
 //!
-//! NaN is larger than any number, as in NumPy and PyTorch.
+//! The order of keys is total, so however they are cut the result is the same. NaN is larger than any number, as in NumPy
+//! and PyTorch.
 //!
 //! ```
-//! use trueno_kernels::sort::{self, Sortable};
+//! use trueno_kernels::{Isa, sort::{self, Sortable}};
 //!
 //! let mut keys = [2.5_f32, -1.0, f32::NAN, 0.0].map(f32::key);
-//! sort::sort(&mut keys, &mut [0; 4], 0);
+//! sort::sort(Isa::best(), &mut keys, &mut [0; 4], 0);
 //! assert_eq!(keys.map(f32::from_key)[..3], [-1.0, 0.0, 2.5]);
 //! ```
 
 mod element;
+mod network;
+mod quick;
+mod radix;
+mod spread;
 #[cfg(test)]
 mod tests;
 
-pub use element::Sortable;
+use crate::Isa;
+use crate::simd::{KeyVector, kernel};
 
-/// Bits of a digit.
-const DIGIT: u32 = 11;
-/// Values of a digit.
-pub const PARTS: usize = 1 << DIGIT;
-/// Fewer keys than this are compared: counting has a cost of its own.
-const FEW: usize = 512;
+pub use element::{Sortable, keys, packed, packs, restore};
+pub use spread::{SAMPLE, Splitters, WAYS};
 
 /// A key that sorts by its bits.
 pub trait Key: Copy + Default + Ord + Send + Sync + 'static {
     /// The number of bits that order it.
     const BITS: u32;
-    /// `DIGIT` bits from `shift` on.
+    #[doc(hidden)]
     fn digit(self, shift: u32) -> usize;
+    #[doc(hidden)]
+    fn sort_into(isa: Isa, from: &mut [Self], to: &mut [Self], low: u32);
+    #[doc(hidden)]
+    fn sort_in_place(isa: Isa, keys: &mut [Self], scratch: &mut [Self], low: u32);
 }
 
-const MASK: u64 = PARTS as u64 - 1;
-
-impl Key for u32 {
-    const BITS: u32 = 32;
-
-    #[inline(always)]
-    fn digit(self, shift: u32) -> usize {
-        ((self >> shift) & MASK as u32) as usize
-    }
+/// A key that vectors hold.
+pub trait VectorKey: Key {
+    #[doc(hidden)]
+    fn count(isa: Isa, keys: &[Self], splitters: &[Self; WAYS - 1], counts: &mut [usize; WAYS]);
+    #[doc(hidden)]
+    fn spread(isa: Isa, keys: &[Self], splitters: &[Self; WAYS - 1], parts: &mut [&mut [Self]; WAYS]);
 }
 
-impl Key for i64 {
-    const BITS: u32 = 64;
+/// Kernels are made here and not in the crates that call them, which may be built without optimisation.
+macro_rules! keys {
+    ($($module:ident: $t:ident as $unsigned:ty, $vector:ident;)*) => {$(
+        mod $module {
+            use super::*;
 
-    #[inline(always)]
-    fn digit(self, shift: u32) -> usize {
-        (((self as u64 ^ (1 << 63)) >> shift) & MASK) as usize
-    }
+            kernel! {
+                /// Sorts the keys of `side` into `main` if `moved`, else those of `main`, with the memory of both. Says `false`
+                /// and does nothing where there are no vectors of keys.
+                pub(super) fn sort(simd: S, main: &mut [$t], side: &mut [$t], moved: bool) -> bool {
+                    if S::$vector::LANES > 1 {
+                        quick::sort::<S::$vector>(simd, main, side, moved, quick::patience(main.len()));
+                    }
+                    S::$vector::LANES > 1
+                }
+            }
+            kernel! {
+                pub(super) fn count(simd: S, keys: &[$t], splitters: &[$t; WAYS - 1], counts: &mut [usize; WAYS]) {
+                    spread::count::<S::$vector>(simd, keys, splitters, counts);
+                }
+            }
+            kernel! {
+                pub(super) fn spread(simd: S, keys: &[$t], splitters: &[$t; WAYS - 1], parts: &mut [&mut [$t]; WAYS]) {
+                    spread::spread::<S::$vector>(simd, keys, splitters, parts);
+                }
+            }
+        }
+
+        impl Key for $t {
+            const BITS: u32 = $t::BITS;
+
+            #[inline(always)]
+            fn digit(self, shift: u32) -> usize {
+                (((self as $unsigned ^ (1 << ($t::BITS - 1))) >> shift) & radix::MASK as $unsigned) as usize
+            }
+
+            fn sort_into(isa: Isa, from: &mut [$t], to: &mut [$t], low: u32) {
+                if !$module::sort(isa, to, from, true) {
+                    radix::sort(from, to, low);
+                    to.copy_from_slice(from);
+                }
+            }
+
+            fn sort_in_place(isa: Isa, keys: &mut [$t], scratch: &mut [$t], low: u32) {
+                if !$module::sort(isa, keys, scratch, false) {
+                    radix::sort(keys, scratch, low);
+                }
+            }
+        }
+
+        impl VectorKey for $t {
+            fn count(isa: Isa, keys: &[$t], splitters: &[$t; WAYS - 1], counts: &mut [usize; WAYS]) {
+                $module::count(isa, keys, splitters, counts);
+            }
+            fn spread(isa: Isa, keys: &[$t], splitters: &[$t; WAYS - 1], parts: &mut [&mut [$t]; WAYS]) {
+                $module::spread(isa, keys, splitters, parts);
+            }
+        }
+    )*};
+}
+keys! {
+    words: i32 as u32, I32;
+    long_words: i64 as u64, I64;
 }
 
 /// A key and where it stood, by which equal keys are ordered.
@@ -71,91 +130,33 @@ impl Key for Placed {
     fn digit(self, shift: u32) -> usize {
         self.key.digit(shift)
     }
+
+    fn sort_into(_: Isa, from: &mut [Placed], to: &mut [Placed], low: u32) {
+        radix::sort(from, to, low);
+        to.copy_from_slice(from);
+    }
+
+    fn sort_in_place(_: Isa, keys: &mut [Placed], scratch: &mut [Placed], low: u32) {
+        radix::sort(keys, scratch, low);
+    }
 }
 
 /// Sorts keys whose bits below `low` are in order already (positions, say), using `scratch` of the same length.
 ///
 /// # Panics
 /// If `scratch` is not as long as `keys`.
-pub fn sort<K: Key>(keys: &mut [K], scratch: &mut [K], low: u32) {
-    sort_below(keys, scratch, low, K::BITS);
-}
-
-/// As [`sort`], for keys that agree in the bits from `high` on.
-///
-/// # Panics
-/// If `scratch` is not as long as `keys`.
-pub fn sort_below<K: Key>(keys: &mut [K], scratch: &mut [K], low: u32, high: u32) {
+pub fn sort<K: Key>(isa: Isa, keys: &mut [K], scratch: &mut [K], low: u32) {
     assert_eq!(keys.len(), scratch.len(), "scratch");
-    if keys.len() < FEW {
-        keys.sort_unstable();
-        return;
-    }
-    let (mut from, mut to) = (&mut *keys, &mut *scratch);
-    let mut moved = false;
-    let mut shift = low;
-    while shift < high {
-        if pass(from, to, shift) {
-            core::mem::swap(&mut from, &mut to);
-            moved = !moved;
-        }
-        shift += DIGIT;
-    }
-    if moved {
-        to.copy_from_slice(from);
-    }
+    K::sort_in_place(isa, keys, scratch, low);
 }
 
-/// Moves keys to the order of one digit. Says `false`, and moves nothing, if all have the same.
-fn pass<K: Key>(from: &[K], to: &mut [K], shift: u32) -> bool {
-    let mut places = counts(from, shift);
-    if places[from[0].digit(shift)] == from.len() {
-        return false;
-    }
-    let mut next = 0;
-    for place in &mut places {
-        next += core::mem::replace(place, next);
-    }
-    scatter(from, to, shift, &mut places);
-    true
-}
-
-fn counts<K: Key>(keys: &[K], shift: u32) -> [usize; PARTS] {
-    let mut counts = [0; PARTS];
-    for key in keys {
-        counts[key.digit(shift)] += 1;
-    }
-    counts
-}
-
-fn scatter<K: Key>(from: &[K], to: &mut [K], shift: u32, places: &mut [usize; PARTS]) {
-    for &key in from {
-        let place = &mut places[key.digit(shift)];
-        to[*place] = key;
-        *place += 1;
-    }
-}
-
-/// The bits that [`partition`] leaves to be sorted: those below this.
-pub const fn below_leading<K: Key>() -> u32 {
-    K::BITS - DIGIT
-}
-
-/// Moves keys to the order of their leading digit, keeping the order of those that share it, and gives how many have
-/// each.
+/// As [`sort`], into `to`; what `from` holds afterwards is unspecified.
 ///
 /// # Panics
-/// If `to` is not as long as `keys`.
-pub fn partition<K: Key>(keys: &[K], to: &mut [K]) -> [usize; PARTS] {
-    assert_eq!(keys.len(), to.len(), "to");
-    let shift = below_leading::<K>();
-    let counts = counts(keys, shift);
-    let (mut places, mut next) = (counts, 0);
-    for place in &mut places {
-        next += core::mem::replace(place, next);
-    }
-    scatter(keys, to, shift, &mut places);
-    counts
+/// If `to` is not as long as `from`.
+pub fn sort_into<K: Key>(isa: Isa, from: &mut [K], to: &mut [K], low: u32) {
+    assert_eq!(from.len(), to.len(), "to");
+    K::sort_into(isa, from, to, low);
 }
 
 /// Moves the `k` smallest keys to the front, in order.

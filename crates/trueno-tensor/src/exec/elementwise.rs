@@ -14,7 +14,7 @@ use trueno_kernels::{Operand, elementwise as kernel};
 /// Rough cost of one element of an operation, in units of an addition.
 pub(super) fn unary_cost(op: UnaryOp) -> usize {
     let light = matches!(op, UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Square | UnaryOp::Relu | UnaryOp::Clamp);
-    if light { 1 } else { 8 }
+    if light { 1 } else { 2 }
 }
 
 /// The shape that all operands broadcast to.

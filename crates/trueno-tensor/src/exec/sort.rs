@@ -1,18 +1,21 @@
-//! Order along an axis: elements become keys of the same order, rows are sorted apart, and long rows by parts.
+//! Order along an axis: elements become keys of the same order, rows are sorted apart, or by parts where they are few.
 
+use super::isa::isa;
 use super::movement::{contiguous, copy};
 use super::operand::elements;
 use super::unsupported;
-use crate::parallel::{for_each_piece, for_each_piece_pair, piece_size};
+use crate::parallel::{for_each_piece, for_each_piece_pair, num_threads, piece_size};
 use crate::storage::Buffer;
 use crate::{DynTensor, Extreme};
 use trueno_core::{DType, Element, Error, Result, dispatch_dtype};
-use trueno_kernels::sort::{self as kernel, Key, Placed, Sortable};
+use trueno_kernels::sort::{self as kernel, Key, Placed, SAMPLE, Sortable, Splitters, VectorKey, WAYS};
 
 /// Steps per element of a row that is sorted.
-const COST: usize = 32;
-/// Keys from which a row is cut by its leading digit: what a thread's share of the cache no longer holds.
-const LONG: usize = 1 << 15;
+const COST: usize = 12;
+/// Keys from which a row is cut into parts for several threads.
+const LONG: usize = 1 << 14;
+/// Keys that are made at a time, before they are handed to their parts.
+const BLOCK: usize = 1024;
 
 /// `x` with `axis` last, its elements in row-major order; `bool` as `u8`.
 struct Rows {
@@ -58,82 +61,127 @@ impl Rows {
 pub(crate) fn sort(axis: usize, descending: bool, x: &DynTensor) -> Result<DynTensor> {
     let op = "sort";
     let rows = Rows::new(op, axis, x)?;
-    let mut buffer = Buffer::new(op, rows.x.dtype(), rows.x.size())?;
-    dispatch_dtype!(rows.x.dtype(), real T => {
-        values::<T>(op, &rows, descending, buffer.as_mut_slice::<T>())?;
-    }, else dispatch_dtype!(rows.x.dtype(), int T => {
-        values::<T>(op, &rows, descending, buffer.as_mut_slice::<T>())?;
-    }, else return Err(unsupported(op, x.dtype(), "it takes numbers; cast it first"))));
+    let buffer = dispatch_dtype!(rows.x.dtype(), real T => values::<T>(op, &rows, descending)?,
+        else dispatch_dtype!(rows.x.dtype(), int T => values::<T>(op, &rows, descending)?,
+        else return Err(unsupported(op, x.dtype(), "it takes numbers; cast it first"))));
     let length = rows.length();
     rows.back(op, buffer, length)
 }
 
-fn values<T>(op: &'static str, rows: &Rows, descending: bool, out: &mut [T]) -> Result<()>
-where
-    T: Element + Sortable<Key: Element>,
-{
-    // The direction is a constant of the loops that turn elements into keys and back.
-    if descending { directed::<T, true>(op, rows, out) } else { directed::<T, false>(op, rows, out) }
-}
-
-fn directed<T, const DESCENDING: bool>(op: &'static str, rows: &Rows, out: &mut [T]) -> Result<()>
-where
-    T: Element + Sortable<Key: Element>,
-{
-    let (x, length) = (elements::<T>(&rows.x), rows.length());
-    let mut sorted = Buffer::new(op, <T::Key as Element>::DTYPE, x.len())?;
-    let mut scratch = Buffer::new(op, <T::Key as Element>::DTYPE, x.len())?;
-    let keys = sorted.as_mut_slice::<T::Key>();
-    each_row(keys, scratch.as_mut_slice(), length, 0, |start, part| {
-        for (key, &x) in part.iter_mut().zip(&x[start..]) {
-            *key = if DESCENDING { x.reversed_key() } else { x.key() };
-        }
-    });
-    let (keys, piece) = (&*keys, piece_size(out.len(), 2));
-    for_each_piece(out, piece, 2, |index, out| {
+fn values<T: Element + Sortable<Key: Element>>(op: &'static str, rows: &Rows, descending: bool) -> Result<Buffer> {
+    let (isa, x, length, keys_type) = (isa(), elements::<T>(&rows.x), rows.length(), <T::Key as Element>::DTYPE);
+    let mut sorted = Buffer::new(op, keys_type, x.len())?;
+    let mut scratch = Buffer::new(op, keys_type, x.len())?;
+    let fill = |start: usize, keys: &mut [T::Key]| kernel::keys(isa, descending, &x[start..], keys);
+    let (keys, scratch) = (sorted.as_mut_slice::<T::Key>(), scratch.as_mut_slice());
+    if T::DTYPE.size() == keys_type.size() {
+        // Keys become elements where they are, as soon as they are in order and while they lie in a cache.
+        sort_rows(keys, scratch, length, 0, fill, |keys| kernel::restore::<T>(isa, descending, keys));
+        return Ok(sorted.retyped(T::DTYPE));
+    }
+    sort_rows(keys, scratch, length, 0, fill, |_| {});
+    let mut buffer = Buffer::new(op, T::DTYPE, x.len())?;
+    let (keys, piece) = (&*keys, piece_size(x.len(), 2));
+    for_each_piece(buffer.as_mut_slice::<T>(), piece, 2, |index, out| {
         for (x, &key) in out.iter_mut().zip(&keys[index * piece..]) {
-            *x = if DESCENDING { T::from_reversed_key(key) } else { T::from_key(key) };
+            *x = if descending { T::from_reversed_key(key) } else { T::from_key(key) };
         }
     });
-    Ok(())
+    Ok(buffer)
 }
 
-/// Fills rows of keys, and sorts each by the bits from `low` on.
-fn each_row<K: Key>(
+/// Fills rows of keys, from a position on, sorts each by the bits from `low` on, and finishes what is sorted.
+fn sort_rows<K: VectorKey>(
     out: &mut [K],
     scratch: &mut [K],
     length: usize,
     low: u32,
     fill: impl Fn(usize, &mut [K]) + Sync + Send,
+    finish: impl Fn(&mut [K]) + Sync + Send,
 ) {
-    if length < LONG {
-        let piece = piece_size(out.len().checked_div(length).unwrap_or(0), length * COST) * length;
-        for_each_piece_pair((out, piece), (scratch, piece), COST, |index, out, scratch| {
-            fill(index * piece, out);
-            let rows = out.chunks_exact_mut(length).zip(scratch.chunks_exact_mut(length));
-            rows.for_each(|(row, scratch)| kernel::sort(row, scratch, low));
-        });
-        return;
+    // The order of keys is total, so how a row is cut cannot change a bit.
+    let threads = num_threads();
+    if threads == 1 || length < LONG || out.len() >= 4 * threads * length {
+        return sort_whole_rows(out, scratch, length, low, fill, finish);
     }
-    let piece = piece_size(scratch.len(), 2);
-    for_each_piece(scratch, piece, 2, |index, part| fill(index * piece, part));
-    for (row, keys) in out.chunks_exact_mut(length).zip(scratch.chunks_exact_mut(length)) {
-        let counts = kernel::partition(keys, row);
-        let (mut row, mut keys) = (row, keys);
-        let mut parts = Vec::new();
-        for count in counts.into_iter().filter(|&count| count > 0) {
-            let (part, rest) = row.split_at_mut(count);
-            let (scratch, more) = keys.split_at_mut(count);
-            (row, keys) = (rest, more);
-            parts.push((part, scratch));
+    for (index, (row, scratch)) in out.chunks_exact_mut(length).zip(scratch.chunks_exact_mut(length)).enumerate() {
+        sort_cut_row(row, scratch, low, |start, keys| fill(index * length + start, keys), &finish);
+    }
+}
+
+/// As [`sort_rows`] with each row sorted by one thread.
+fn sort_whole_rows<K: Key>(
+    out: &mut [K],
+    scratch: &mut [K],
+    length: usize,
+    low: u32,
+    fill: impl Fn(usize, &mut [K]) + Sync + Send,
+    finish: impl Fn(&mut [K]) + Sync + Send,
+) {
+    let isa = isa();
+    let piece = piece_size(out.len().checked_div(length).unwrap_or(0), length * COST) * length;
+    for_each_piece_pair((out, piece), (scratch, piece), COST, |index, out, scratch| {
+        let rows = out.chunks_exact_mut(length).zip(scratch.chunks_exact_mut(length)).enumerate();
+        rows.for_each(|(row, (keys, scratch))| {
+            fill(index * piece + row * length, keys);
+            kernel::sort(isa, keys, scratch, low);
+            finish(keys);
+        });
+    });
+}
+
+/// Sorts one row by parts: its keys go to `scratch` part by part, and from there into `row`, in order.
+fn sort_cut_row<K: VectorKey>(
+    row: &mut [K],
+    scratch: &mut [K],
+    low: u32,
+    fill: impl Fn(usize, &mut [K]) + Sync + Send,
+    finish: impl Fn(&mut [K]) + Sync + Send,
+) {
+    let (isa, length) = (isa(), row.len());
+    let mut sample = [K::default(); SAMPLE];
+    sample.iter_mut().enumerate().for_each(|(i, key)| fill(i * length / SAMPLE, std::slice::from_mut(key)));
+    let splitters = Splitters::of(isa, &mut sample);
+
+    // Each chunk of the row has a place of its own in each part, so that threads can hand out its keys.
+    let chunk = piece_size(length, 2).next_multiple_of(BLOCK);
+    let blocks = |index: usize, work: &mut dyn FnMut(&[K])| {
+        let mut keys = [K::default(); BLOCK];
+        for start in (index * chunk..length.min((index + 1) * chunk)).step_by(BLOCK) {
+            let keys = &mut keys[..BLOCK.min(length - start)];
+            fill(start, keys);
+            work(keys);
         }
-        let together = parts.len().div_ceil(256).max(1);
-        for_each_piece(&mut parts, together, length * COST / 256, |_, parts| {
-            for (part, scratch) in parts {
-                kernel::sort_below(part, scratch, low, kernel::below_leading::<K>());
-            }
-        });
+    };
+    let mut counts = vec![[0; WAYS]; length.div_ceil(chunk)];
+    for_each_piece(&mut counts, 1, chunk * 2, |index, counts| {
+        blocks(index, &mut |keys| splitters.count(isa, keys, &mut counts[0]));
+    });
+    let mut fronts: Vec<[&mut [K]; WAYS]> = counts.iter().map(|_| Default::default()).collect();
+    let mut rest = &mut *scratch;
+    for way in 0..WAYS {
+        for (front, counts) in fronts.iter_mut().zip(&counts) {
+            (front[way], rest) = rest.split_at_mut(counts[way]);
+        }
     }
+    for_each_piece(&mut fronts, 1, chunk * 4, |index, fronts| {
+        blocks(index, &mut |keys| splitters.spread(isa, keys, &mut fronts[0]));
+    });
+
+    let (mut row, mut scratch, mut parts) = (row, scratch, Vec::with_capacity(WAYS));
+    for way in 0..WAYS {
+        let count = counts.iter().map(|counts| counts[way]).sum();
+        let (part, more) = row.split_at_mut(count);
+        let (from, rest) = scratch.split_at_mut(count);
+        (row, scratch) = (more, rest);
+        parts.push((from, part));
+    }
+    for_each_piece(&mut parts, 1, length / WAYS * COST, |_, parts| {
+        for (from, part) in parts {
+            kernel::sort_into(isa, from, part, low);
+            finish(part);
+        }
+    });
 }
 
 /// The positions along `axis` in the order of their elements; equal ones in their own.
@@ -149,41 +197,30 @@ pub(crate) fn argsort(axis: usize, descending: bool, x: &DynTensor) -> Result<Dy
     rows.back(op, buffer, length)
 }
 
-/// Whether key and position fit into one `i64`.
-fn packs<T: Sortable>(length: usize) -> bool {
-    T::Key::BITS == 32 && u32::try_from(length).is_ok()
-}
-
 /// The order of an element as a number that grows downwards if `descending`.
 fn rank<T: Sortable>(descending: bool, x: T) -> i64 {
     if descending { !x.rank() } else { x.rank() }
 }
 
-/// Rank and position in one number, of the order of the rank.
-fn pack<T: Sortable>(descending: bool, x: T, position: usize) -> i64 {
-    // The rank is an `i32`: nothing of it is lost.
-    (rank(descending, x) << 32) | position as i64
-}
-
 fn positions<T: Element + Sortable>(op: &'static str, rows: &Rows, descending: bool, out: &mut [i64]) -> Result<()> {
-    let (x, length) = (elements::<T>(&rows.x), rows.length());
-    if packs::<T>(length) {
+    let (isa, x, length) = (isa(), elements::<T>(&rows.x), rows.length());
+    if kernel::packs::<T>(length) {
         let mut scratch = Buffer::new(op, DType::I64, x.len())?;
-        each_row(out, scratch.as_mut_slice::<i64>(), length, 32, |start, part| {
-            for (i, (key, &x)) in part.iter_mut().zip(&x[start..]).enumerate() {
-                *key = pack(descending, x, (start + i) % length);
-            }
-        });
-        let piece = piece_size(out.len(), 2);
-        for_each_piece(out, piece, 2, |_, out| out.iter_mut().for_each(|key| *key &= 0xFFFF_FFFF));
+        // What is filled lies within one row.
+        let fill = |start: usize, keys: &mut [i64]| {
+            kernel::packed(isa, descending, &x[start..], (start % length) as i64, keys);
+        };
+        let finish = |keys: &mut [i64]| keys.iter_mut().for_each(|key| *key &= 0xFFFF_FFFF);
+        sort_rows(out, scratch.as_mut_slice::<i64>(), length, 32, fill, finish);
         return Ok(());
     }
     let (mut placed, mut scratch) = (places(op, x.len())?, places(op, x.len())?);
-    each_row(&mut placed, &mut scratch, length, 0, |start, part| {
+    let fill = |start: usize, part: &mut [Placed]| {
         for (i, (placed, &x)) in part.iter_mut().zip(&x[start..]).enumerate() {
             *placed = Placed { key: rank(descending, x), position: ((start + i) % length) as i64 };
         }
-    });
+    };
+    sort_whole_rows(&mut placed, &mut scratch, length, 0, fill, |_| {});
     out.iter_mut().zip(&placed).for_each(|(out, placed)| *out = placed.position);
     Ok(())
 }
@@ -217,14 +254,14 @@ pub(crate) fn top_k(axis: usize, k: usize, extreme: Extreme, x: &DynTensor) -> R
 }
 
 fn top_rows<T: Element + Sortable>(rows: &Rows, k: usize, largest: bool, out: &mut [i64]) {
-    let (x, length) = (elements::<T>(&rows.x), rows.length());
+    let (isa, x, length) = (isa(), elements::<T>(&rows.x), rows.length());
     let together = piece_size(rows.count(), length * 4);
     for_each_piece(out, together * k, length.div_ceil(k) * 4, |index, out| {
         let x = x[index * together * length..].chunks_exact(length);
-        if packs::<T>(length) {
+        if kernel::packs::<T>(length) {
             let mut keys = vec![0_i64; length];
             for (x, out) in x.zip(out.chunks_exact_mut(k)) {
-                keys.iter_mut().zip(x).enumerate().for_each(|(i, (key, &x))| *key = pack(largest, x, i));
+                kernel::packed(isa, largest, x, 0, &mut keys);
                 kernel::smallest(&mut keys, k);
                 out.iter_mut().zip(&keys).for_each(|(out, key)| *out = key & 0xFFFF_FFFF);
             }

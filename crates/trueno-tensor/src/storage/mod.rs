@@ -141,6 +141,17 @@ impl Buffer {
         unsafe { std::slice::from_raw_parts_mut(self.block.as_mut_ptr().cast::<T>(), self.len) }
     }
 
+    /// The same bytes as elements of another type of numbers.
+    ///
+    /// # Panics
+    /// If the types differ in size, or one of them is `bool`, of which not every byte is a value.
+    pub fn retyped(mut self, dtype: DType) -> Buffer {
+        let numbers = self.dtype != DType::Bool && dtype != DType::Bool;
+        assert!(numbers && dtype.size() == self.dtype.size(), "a buffer of {} becomes one of {dtype}", self.dtype);
+        self.dtype = dtype;
+        self
+    }
+
     /// The elements' bytes, to fill with zeros. Private, since it could make bools that are neither 0 nor 1.
     fn bytes_mut(&mut self) -> &mut [u8] {
         let bytes = self.len * self.dtype.size();
@@ -171,6 +182,14 @@ mod tests {
         let bools = Buffer::new("test", DType::Bool, 4096).unwrap();
         assert!(bools.as_slice::<bool>().iter().all(|b| !b));
         assert!(bools.as_slice::<u8>().iter().all(|&b| b == 0));
+    }
+
+    #[test]
+    fn numbers_of_one_size_share_their_bytes() {
+        let ones = Buffer::from_slice("test", &[1.0_f32, -0.0]).unwrap().retyped(DType::I32);
+        assert_eq!(ones.as_slice::<i32>(), [0x3F80_0000, i32::MIN]);
+        let to_bool = || Buffer::zeros("test", DType::U8, 2).unwrap().retyped(DType::Bool);
+        assert!(std::panic::catch_unwind(to_bool).is_err());
     }
 
     #[test]
