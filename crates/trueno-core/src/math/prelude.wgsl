@@ -371,7 +371,9 @@ fn ieee_atan2(y: f32, x: f32) -> f32 {
     let steep = bitcast<u32>(a) > bitcast<u32>(b);
     let large = select(b, a, steep);
     let small = select(a, b, steep);
-    var t = small / large;
+    // Dividing by more than 2^126 is free to give 0.
+    let scale = select(1.0, 0.25, bitcast<u32>(large) >= 0x7e800000u);
+    var t = (small * scale) / (large * scale);
     if bitcast<u32>(small) == 0u {
         t = 0.0;
     } else if is_infinite(small) {
