@@ -4,16 +4,20 @@
 //! modulo the stride. Then the elements that one weight meets along a row of the result are adjacent, whatever stride, padding
 //! and dilation: element `tap(k) + pixel(oy, ox)` belongs to weight `k` and pixel `[oy, ox]`, and everything that
 //! follows needs to know no more. Without padding and with stride 1 the image has that form already and is not copied.
+//!
+//! The pixels of several small images can be counted through, as if they were those of one.
 
 use core::ops::Range;
 
 use super::Conv2dShape;
 use crate::Isa;
-use crate::simd::{Real, kernel};
+use crate::lanes::{read, write};
+use crate::simd::{Real, RealVector, kernel};
 
-/// The arrangement of one group of one image.
+/// The arrangement of one group of one image, or of a few images one after the other.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
+    images: usize,
     channels: usize,
     size: [usize; 2],
     kernel: [usize; 2],
@@ -43,6 +47,7 @@ impl Geometry {
         let phase_len = (shape.width + 2 * shape.padding[1]).div_ceil(phases);
         let row = phases * phase_len;
         Geometry {
+            images: 1,
             channels: shape.in_channels / shape.groups,
             size: [shape.height, shape.width],
             kernel: shape.kernel,
@@ -57,6 +62,16 @@ impl Geometry {
         }
     }
 
+    /// The arrangement of so many images, each as this one.
+    pub fn of_images(self, images: usize) -> Geometry {
+        Geometry { images, ..self }
+    }
+
+    /// Number of images.
+    pub fn images(&self) -> usize {
+        self.images
+    }
+
     /// The arrangement of overlapping tiles of `tile` rows and columns, one for every `out` rows and columns of the result: element
     /// `[y, x]` of a tile of channel `c` is what a kernel of that size and stride would call weight `[c, y, x]`.
     ///
@@ -67,6 +82,7 @@ impl Geometry {
         let phase_len = width.div_ceil(out);
         let row = out * phase_len;
         Geometry {
+            images: 1,
             channels: shape.in_channels / shape.groups,
             size: [shape.height, shape.width],
             kernel: [tile, tile],
@@ -86,14 +102,14 @@ impl Geometry {
         self.phases == 1 && self.padding == [0, 0]
     }
 
-    /// Elements of the arranged group.
+    /// Elements of the arranged group of one image.
     pub fn len(&self) -> usize {
         self.channels * self.plane
     }
 
-    /// Elements to be set aside for the arranged group.
+    /// Elements to be set aside for the arranged images.
     pub fn buffer_len(&self) -> usize {
-        if self.is_image() { 0 } else { self.len() }
+        if self.is_image() { 0 } else { self.images * self.len() }
     }
 
     /// Weights of one output channel.
@@ -101,14 +117,14 @@ impl Geometry {
         self.channels * self.kernel[0] * self.kernel[1]
     }
 
-    /// Rows and columns of the result.
+    /// Rows and columns of the result of one image.
     pub fn output(&self) -> [usize; 2] {
         self.output
     }
 
-    /// Pixels of the result.
+    /// Pixels of the results of all images.
     pub fn pixels(&self) -> usize {
-        self.output[0] * self.output[1]
+        self.images * self.output[0] * self.output[1]
     }
 
     /// Where the elements of weight `k` start.
@@ -145,31 +161,34 @@ impl Geometry {
     /// The rows of the result that `pixels` touches.
     #[inline(always)]
     pub fn runs(&self, pixels: Range<usize>) -> Runs {
-        let cols = self.output[1].max(1);
+        let [rows, cols] = self.output.map(|size| size.max(1));
+        let row = pixels.start / cols;
         Runs {
             at: 0,
-            row: pixels.start / cols,
+            image: row / rows * self.len(),
+            row: row % rows,
             col: pixels.start % cols,
             left: pixels.len(),
-            cols,
+            size: [rows, cols],
             pixel_row: self.pixel_row,
+            image_len: self.len(),
         }
     }
 
-    /// The elements of the group in `image`, arranged: `image` itself or a copy in `buffer`.
+    /// The elements of the group in `image`, or in all images, arranged: `image` itself or a copy in `buffer`.
     pub fn arrange<'a, T: Real>(&self, isa: Isa, image: &'a [T], buffer: &'a mut [T]) -> &'a [T] {
-        assert_eq!(image.len(), self.channels * self.size[0] * self.size[1]);
+        assert_eq!(image.len(), self.images * self.channels * self.size[0] * self.size[1]);
         if self.is_image() {
             return image;
         }
-        let buffer = &mut buffer[..self.len()];
+        let buffer = &mut buffer[..self.images * self.len()];
         arrange_rows(isa, self, image, buffer);
         buffer
     }
 
     /// The inverse of [`Geometry::arrange`], without the padding.
     pub fn restore<T: Real>(&self, isa: Isa, buffer: &[T], image: &mut [T]) {
-        assert_eq!(image.len(), self.channels * self.size[0] * self.size[1]);
+        assert_eq!(image.len(), self.images * self.channels * self.size[0] * self.size[1]);
         restore_rows(isa, self, buffer, image);
     }
 
@@ -178,7 +197,7 @@ impl Geometry {
     #[inline(always)]
     fn each_row(&self, mut f: impl FnMut(Range<usize>, Range<usize>, usize, usize)) {
         let ([height, width], [above, left]) = (self.size, self.padding);
-        for row in 0..self.channels * height {
+        for row in 0..self.images * self.channels * height {
             let start = row / height * self.plane + (row % height + above) * self.row;
             for phase in 0..self.phases {
                 // The first column of this remainder at or after the left padding.
@@ -196,7 +215,6 @@ impl Geometry {
 kernel! {
     /// See [`Geometry::arrange`].
     fn arrange_rows<T: Real>(simd: S, geometry: &Geometry, image: &[T], buffer: &mut [T]) {
-        let _ = simd;
         buffer.fill(T::ZERO);
         let ([height, width], [above, left]) = (geometry.size, geometry.padding);
         if width == 0 {
@@ -206,7 +224,7 @@ kernel! {
             let start = index / height * geometry.plane + (index % height + above) * geometry.row;
             let target = &mut buffer[start..start + geometry.row];
             match geometry.phases {
-                1 => target[left..left + width].copy_from_slice(row),
+                1 => copy_row::<T::Vector<S>>(simd, row, &mut target[left..left + width]),
                 2 => sort_row::<T, 2>(row, left, target),
                 4 => sort_row::<T, 4>(row, left, target),
                 phases => {
@@ -216,6 +234,14 @@ kernel! {
                 }
             }
         }
+    }
+}
+
+/// Copies a row, which is often shorter than a call is worth.
+#[inline(always)]
+fn copy_row<V: RealVector>(simd: V::Token, row: &[V::Elem], target: &mut [V::Elem]) {
+    for at in (0..row.len()).step_by(V::LANES) {
+        write(read::<V>(simd, row, at), target, at);
     }
 }
 
@@ -310,11 +336,14 @@ impl Iterator for Taps<'_> {
 #[derive(Clone, Debug)]
 pub(super) struct Runs {
     at: usize,
+    /// Where the image starts, and the place in its result.
+    image: usize,
     row: usize,
     col: usize,
     left: usize,
-    cols: usize,
+    size: [usize; 2],
     pixel_row: usize,
+    image_len: usize,
 }
 
 impl Iterator for Runs {
@@ -325,12 +354,16 @@ impl Iterator for Runs {
         if self.left == 0 {
             return None;
         }
-        let len = (self.cols - self.col).min(self.left);
-        let run = Run { at: self.at, source: self.row * self.pixel_row + self.col, len };
+        let len = (self.size[1] - self.col).min(self.left);
+        let run = Run { at: self.at, source: self.image + self.row * self.pixel_row + self.col, len };
         self.at += len;
         self.left -= len;
         self.row += 1;
         self.col = 0;
+        if self.row == self.size[0] {
+            self.row = 0;
+            self.image += self.image_len;
+        }
         Some(run)
     }
 }
@@ -356,8 +389,8 @@ mod tests {
                         dilation: [dilation, dilation],
                         ..Conv2dShape::UNIT
                     };
-                    let geometry = Geometry::new(&shape);
-                    let image: Vec<f32> = (1..=112).map(|v| v as f32).collect();
+                    let geometry = Geometry::new(&shape).of_images(2);
+                    let image: Vec<f32> = (1..=224).map(|v| v as f32).collect();
                     let mut buffer = vec![-1.0; geometry.buffer_len()];
                     let arranged = geometry.arrange(Isa::best(), &image, &mut buffer);
                     for first in [0, 1, 7] {
@@ -367,11 +400,12 @@ mod tests {
                     for k in 0..geometry.taps() {
                         for run in geometry.runs(0..geometry.pixels()) {
                             for i in 0..run.len {
-                                let (oy, ox) =
-                                    ((run.at + i) / geometry.output()[1], (run.at + i) % geometry.output()[1]);
+                                let [rows, cols] = geometry.output();
+                                let (at, start) = (run.at + i, (run.at + i) / (rows * cols) * 112);
+                                let (oy, ox) = (at / cols % rows, at % cols);
                                 let y = (oy * stride + k % 6 / 3 * dilation).wrapping_sub(padding);
                                 let x = (ox * stride + k % 3 * dilation).wrapping_sub(padding);
-                                let want = if y < 7 && x < 8 { image[k / 6 * 56 + y * 8 + x] } else { 0.0 };
+                                let want = if y < 7 && x < 8 { image[start + k / 6 * 56 + y * 8 + x] } else { 0.0 };
                                 assert_eq!(arranged[geometry.tap(k) + run.source + i], want, "{shape:?} {k} {oy} {ox}");
                             }
                         }

@@ -15,8 +15,8 @@ const BLOCK: [usize; 2] = [112, 512];
 
 /// The plan and the size of the blocks of the gradient by the images.
 fn input_plan<T: Real>(isa: Isa, shape: &Conv2dShape) -> (Plan, [usize; 2]) {
-    let [rows, cols] = shape.output();
-    let block = [BLOCK[0].min(shape.taps()), BLOCK[1].min(rows * cols)];
+    let pixels: usize = shape.output().iter().product();
+    let block = [BLOCK[0].min(shape.taps()), BLOCK[1].min(shape.images_together() * pixels)];
     (Plan::packed::<T>(isa, block[0], block[1], shape.out_channels / shape.groups), block)
 }
 
@@ -25,7 +25,9 @@ pub(super) fn input_scratch_len<T: Real>(isa: Isa, shape: &Conv2dShape) -> usize
     let (plan, [taps, pixels]) = input_plan::<T>(isa, shape);
     let [rows, cols] = shape.output();
     let pointwise = Plan::packed::<T>(isa, shape.taps(), rows * cols, shape.out_channels / shape.groups);
-    pointwise.scratch_len().max(plan.scratch_len() + taps * pixels)
+    let together = shape.images_together();
+    let gathered = if together > 1 { together * shape.output_elements() } else { 0 };
+    pointwise.scratch_len().max(gathered + plan.scratch_len() + taps * pixels)
 }
 
 /// The gradient by the images, from the gradient `g` of the result. Overwrites `d_input`.
@@ -46,11 +48,14 @@ pub fn conv2d_input_gradient<T: Real>(
         return;
     }
     let geometry = Geometry::new(shape);
-    let (buffer, scratch) = scratch.split_at_mut(geometry.buffer_len());
+    let together = if shape.is_pointwise() { 1 } else { shape.images_together() };
+    let (buffer, scratch) = scratch.split_at_mut(geometry.of_images(together).buffer_len());
     let (outs, taps, pixels) = (shape.out_channels / shape.groups, geometry.taps(), geometry.pixels());
     let group_in = shape.image_elements() / shape.groups;
-    let groups = d_input.chunks_exact_mut(group_in).zip(g.chunks_exact(outs * pixels));
+    // Groups one by one, or a few images of one group.
+    let groups = d_input.chunks_mut(together * group_in).zip(g.chunks(together * outs * pixels));
     for (index, (d_image, g)) in groups.enumerate() {
+        let geometry = geometry.of_images(d_image.len() / group_in);
         let weight = &weight[index % shape.groups * outs * taps..][..outs * taps];
         if shape.is_pointwise() && !shape.is_depthwise() {
             let plan = Plan::packed::<T>(isa, taps, pixels, outs);
@@ -59,6 +64,7 @@ pub fn conv2d_input_gradient<T: Real>(
             gemm(isa, &plan, weight, g, d_image, &Epilogue::STORE, scratch);
             continue;
         }
+        let buffer = &mut buffer[..geometry.buffer_len()];
         let arranged = if geometry.is_image() { &mut *d_image } else { &mut *buffer };
         arranged.fill(T::ZERO);
         if shape.is_depthwise() {
@@ -107,8 +113,9 @@ fn spread_blocks<T: Real>(
     let (taps, pixels) = (geometry.taps(), geometry.pixels());
     let outs = weight.len() / taps;
     let (products, scratch) = scratch.split_at_mut(block[0] * block[1]);
+    let (gathered, scratch) = scratch.split_at_mut(if geometry.images() > 1 { g.len() } else { 0 });
     let weight = MatRef::row_major(weight, outs, taps).transposed();
-    let g = MatRef::row_major(g, outs, pixels);
+    let g = MatRef::row_major(gather_pixels(geometry, g, gathered), outs, pixels);
     for first_tap in (0..taps).step_by(block[0]) {
         let tap_range = first_tap..taps.min(first_tap + block[0]);
         for first_pixel in (0..pixels).step_by(block[1]) {
@@ -120,6 +127,20 @@ fn spread_blocks<T: Real>(
             add_products(isa, geometry, products, tap_range.start, pixel_range, arranged);
         }
     }
+}
+
+/// `[outs, pixels]` of all images from `[images, outs, pixels of one]`: `g` itself where there is one image, or a copy in `gathered`.
+fn gather_pixels<'a, T: Real>(geometry: &Geometry, g: &'a [T], gathered: &'a mut [T]) -> &'a [T] {
+    if gathered.is_empty() {
+        return g;
+    }
+    let each = geometry.pixels() / geometry.images();
+    let outs = g.len() / geometry.pixels();
+    for (index, row) in gathered.chunks_exact_mut(each).enumerate() {
+        let (channel, image) = (index / geometry.images(), index % geometry.images());
+        row.copy_from_slice(&g[(image * outs + channel) * each..][..each]);
+    }
+    gathered
 }
 
 kernel! {

@@ -19,8 +19,8 @@
 //!
 //! # Splitting among threads
 //!
-//! [`conv2d`] and [`conv2d_input_gradient`] treat every image alone: give each thread a part of the images and
-//! [`Conv2dShape::with_batch`] of them. [`conv2d_weight_sums`] sums over its images in order: give each run of a fixed number of images (not
+//! [`conv2d`] and [`conv2d_input_gradient`] give every image the bits that it would have alone: give each thread a part of the images (at best
+//! [`Conv2dShape::images_together`] or more) and [`Conv2dShape::with_batch`] of them. [`conv2d_weight_sums`] sums over its images in order: give each run of a fixed number of images (not
 //! one that depends on the number of threads) its own sums, and add those in order. Every thread needs a scratch of its own.
 //! The gradient by the bias is the sum of the result's gradient over images and pixels.
 
@@ -36,7 +36,7 @@ mod winograd;
 
 pub use gradient::{conv2d_input_gradient, turn_weights};
 pub use shape::Conv2dShape;
-pub use weights::{conv2d_weight_gradient, conv2d_weight_sums};
+pub use weights::{conv2d_arrange, conv2d_weight_gradient, conv2d_weight_sums};
 pub use winograd::Winograd;
 
 use crate::Isa;
@@ -65,18 +65,20 @@ impl<'a, T> Filter<'a, T> {
 }
 
 impl Conv2dShape {
-    /// Elements of scratch that [`conv2d`] and its gradients need, whatever the number of images.
+    /// Elements of scratch that [`conv2d`] and its gradients need, for as many images or fewer.
     ///
     /// # Panics
     /// If the shape is not valid.
     pub fn scratch_len<T: Real>(&self, isa: Isa) -> usize {
-        let geometry = Geometry::new(self);
+        let together = self.images_together();
+        let geometry = Geometry::new(self).of_images(together);
         let (outs, taps, pixels) = (self.out_channels / self.groups, geometry.taps(), geometry.pixels());
         if self.is_depthwise() {
             return geometry.buffer_len();
         }
-        let forward = Plan::packed::<T>(isa, outs, pixels, taps).scratch_len();
-        let weights = weights::scratch_len::<T>(isa, self);
+        let products = if together > 1 { outs * pixels } else { 0 };
+        let forward = products + Plan::packed::<T>(isa, outs, pixels, taps).scratch_len();
+        let weights = self.weight_scratch_len::<T>(isa);
         geometry.buffer_len() + forward.max(weights).max(gradient::input_scratch_len::<T>(isa, self))
     }
 }
@@ -100,6 +102,14 @@ pub fn conv2d<T: Real>(
         assert_eq!(bias.len(), shape.out_channels, "bias");
     }
     if output.is_empty() {
+        return;
+    }
+    let together = shape.images_together();
+    if together > 1 {
+        let (images, results) = (together * shape.image_elements(), together * shape.output_elements());
+        for (input, output) in input.chunks(images).zip(output.chunks_mut(results)) {
+            convolve_together(isa, shape, input, filter, output, scratch);
+        }
         return;
     }
     let geometry = Geometry::new(shape);
@@ -133,5 +143,34 @@ pub fn conv2d<T: Real>(
             let pixels = Pixels { image, geometry: &geometry };
             packed_product(isa, &plan, weight, &pixels, &mut output, &epilogue, scratch);
         }
+    }
+}
+
+/// The results of a few images from one product, whose columns are the pixels of all of them.
+fn convolve_together<T: Real>(
+    isa: Isa,
+    shape: &Conv2dShape,
+    input: &[T],
+    filter: &Filter<'_, T>,
+    output: &mut [T],
+    scratch: &mut [T],
+) {
+    let geometry = Geometry::new(shape).of_images(output.len() / shape.output_elements());
+    let (outs, taps, pixels) = (shape.out_channels, geometry.taps(), geometry.pixels());
+    let (buffer, scratch) = scratch.split_at_mut(geometry.buffer_len());
+    let (products, scratch) = scratch.split_at_mut(outs * pixels);
+    let image = geometry.arrange(isa, input, buffer);
+    let epilogue = Epilogue {
+        accumulate: false,
+        bias: filter.bias.map_or(Bias::None, Bias::PerRow),
+        activation: filter.activation,
+    };
+    let plan = Plan::packed::<T>(isa, outs, pixels, taps);
+    let (weight, columns) = (MatRef::row_major(filter.weight, outs, taps), Pixels { image, geometry: &geometry });
+    packed_product(isa, &plan, weight, &columns, &mut MatMut::row_major(products, outs, pixels), &epilogue, scratch);
+    let each = shape.output_elements() / outs;
+    for (index, output) in output.chunks_exact_mut(each).enumerate() {
+        let (image, channel) = (index / outs, index % outs);
+        output.copy_from_slice(&products[channel * pixels + image * each..][..each]);
     }
 }

@@ -2,6 +2,9 @@
 
 use trueno_core::{Error, Result};
 
+/// Columns from which a product wastes little on edges and on reading its left factor.
+const COLUMNS: usize = 256;
+
 /// A two-dimensional convolution of `[batch, in_channels, height, width]` with weights
 /// `[out_channels, in_channels / groups, kernel[0], kernel[1]]`. Pairs are rows first, then columns.
 ///
@@ -155,6 +158,16 @@ impl Conv2dShape {
     /// Whether channels do not mix, and each gives so few that a product of matrices would be all edges.
     pub(super) fn is_depthwise(&self) -> bool {
         self.groups == self.in_channels && self.out_channels / self.groups <= 4
+    }
+
+    /// Images that are best given to one call: the pixels of small ones are put together, so that products have enough columns.
+    ///
+    /// # Panics
+    /// If the shape is not valid.
+    pub fn images_together(&self) -> usize {
+        let pixels: usize = self.output().iter().product();
+        let mixes = self.groups == 1 && !self.is_depthwise() && self.taps() > 0 && self.image_elements() > 0;
+        if mixes { (COLUMNS / pixels.max(1)).clamp(1, self.batch.max(1)) } else { 1 }
     }
 
     /// Panics unless the shape is valid and the slices are as long as it says.

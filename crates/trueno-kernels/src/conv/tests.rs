@@ -46,6 +46,9 @@ fn shapes() -> Vec<Conv2dShape> {
         Conv2dShape { batch: 1, in_channels: 3, height: 5, width: 70, out_channels: 33, padding: [1, 1], ..base },
         Conv2dShape { batch: 1, in_channels: 40, height: 30, width: 31, out_channels: 17, padding: [1, 1], ..base },
         Conv2dShape { batch: 1, in_channels: 2, out_channels: 85, padding: [1, 1], ..base },
+        // More images than are put together.
+        Conv2dShape { batch: 19, in_channels: 3, height: 4, width: 4, out_channels: 18, padding: [1, 1], ..base },
+        Conv2dShape { batch: 5, in_channels: 9, height: 14, width: 14, padding: [1, 1], stride: [2, 2], ..base },
         Conv2dShape { batch: 3, in_channels: 20, height: 6, width: 1, out_channels: 15, kernel: [2, 1], ..base },
     ]
 }
@@ -78,6 +81,16 @@ fn same<T: Real>(got: &[T], want: &[f64], isa: Isa, shape: &Conv2dShape) {
     for (i, (got, &want)) in got.iter().zip(want).enumerate() {
         assert_eq!(got.to_f64(), want, "[{i}] {} {shape:?}", isa.level());
     }
+}
+
+/// The convolution that so many channels of the result are alone.
+fn part_of(shape: &Conv2dShape, channels: usize) -> Conv2dShape {
+    if shape.groups == 1 {
+        return Conv2dShape { out_channels: channels, ..*shape };
+    }
+    let groups = channels * shape.groups / shape.out_channels.max(1);
+    let in_channels = shape.in_channels / shape.groups * groups;
+    Conv2dShape { in_channels, out_channels: channels, groups, ..*shape }
 }
 
 fn every_shape<T: Real>() {
@@ -113,10 +126,23 @@ fn every_shape<T: Real>() {
             let mut d_input = vec![T::NAN; input.len()];
             conv2d_input_gradient(isa, &shape, &weight, &g, &mut d_input, &mut scratch);
             same(&d_input, &want_input, isa, &shape);
-            let (mut sums, mut d_weight) = (vec![T::ZERO; shape.weight_sums_len::<T>(isa)], vec![T::NAN; weight.len()]);
-            conv2d_weight_sums(isa, &shape, &input, &g, &mut sums, &mut scratch);
-            conv2d_weight_gradient(isa, &shape, &sums, &mut d_weight);
-            same(&d_weight, &want_weight, isa, &shape);
+            let mut buffer = vec![T::NAN; shape.batch * shape.arranged_len()];
+            let arranged = conv2d_arrange(isa, &shape, &input, &mut buffer);
+            // All channels at once, then by groups, or halves of the only one.
+            let units = if shape.groups > 1 { shape.groups } else { 1 + shape.out_channels / 2 };
+            for size in [shape.out_channels, shape.out_channels.div_ceil(units)] {
+                let mut d_weight = vec![T::NAN; weight.len()];
+                let taps = weight.len() / shape.out_channels.max(1);
+                for start in (0..shape.out_channels).step_by(size.max(1)) {
+                    let channels = start..shape.out_channels.min(start + size);
+                    let part = part_of(&shape, channels.len());
+                    let mut sums = vec![T::ZERO; part.weight_sums_len::<T>(isa)];
+                    conv2d_weight_sums(isa, &shape, channels.clone(), arranged, &g, &mut sums, &mut scratch);
+                    let target = &mut d_weight[channels.start * taps..channels.end * taps];
+                    conv2d_weight_gradient(isa, &part, &sums, target);
+                }
+                same(&d_weight, &want_weight, isa, &shape);
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The gradient of a convolution by its weights: a product, summed over pixels, of the image's elements that each weight meets and of the
 //! result's gradient.
 //!
-//! The gradient is copied with its channels last, so that lanes are channels. The image is read where it lies: one element for all lanes,
-//! at the same distance for each weight whatever the pixel.
+//! The gradient is copied with its channels last, so that lanes are channels. The image is read where it lies, arranged: one element for all
+//! lanes, at the same distance for each weight whatever the pixel.
 
 use core::ops::Range;
 
@@ -14,6 +14,9 @@ use crate::simd::{Real, RealVector, Simd, kernel};
 
 /// Elements of a result's gradient that are used by all weights before the next are: few enough for the first cache.
 const ELEMENTS: usize = 6144;
+
+/// Weights that are put in their places together.
+const TAPS: usize = 32;
 
 /// Most vectors of channels, and most weights, of a tile.
 const VECTORS: usize = 4;
@@ -40,45 +43,110 @@ impl Conv2dShape {
     }
 }
 
-/// Elements of scratch for the gradient by the weights, besides the arranged image.
-pub(super) fn scratch_len<T: Real>(isa: Isa, shape: &Conv2dShape) -> usize {
-    let [rows, cols] = shape.output();
-    padded::<T>(isa, shape.out_channels / shape.groups) * rows * cols
+kernel! {
+    /// Elements of a pixel in a panel of so many channels of the result.
+    fn most_width<T: Real>(simd: S, channels: usize) -> usize {
+        let _ = simd;
+        let lanes = T::Vector::<S>::LANES;
+        channels.next_multiple_of(lanes).min(VECTORS * lanes)
+    }
 }
 
-/// Adds to `sums` what the images and the gradient `g` of the result give to the gradient by the weights, image by image.
-///
-/// The sums, [`Conv2dShape::weight_sums_len`] elements that are zeros at first, are in an order of their own, which
-/// [`conv2d_weight_gradient`] undoes; sums of other images can be added to them.
+impl Conv2dShape {
+    /// Elements of an image as [`conv2d_weight_sums`] reads it.
+    ///
+    /// # Panics
+    /// If the shape is not valid.
+    pub fn arranged_len(&self) -> usize {
+        self.groups * Geometry::new(self).len()
+    }
+
+    /// Whether images are arranged as they are.
+    ///
+    /// # Panics
+    /// If the shape is not valid.
+    pub fn is_arranged(&self) -> bool {
+        Geometry::new(self).is_image()
+    }
+
+    /// Elements of scratch that [`conv2d_weight_sums`] needs, for as many images or fewer.
+    ///
+    /// # Panics
+    /// If the shape is not valid.
+    pub fn weight_scratch_len<T: Real>(&self, isa: Isa) -> usize {
+        let pixels: usize = self.output().iter().product();
+        most_width::<T>(isa, self.out_channels / self.groups) * pixels * self.images_together()
+    }
+}
+
+/// The images as [`conv2d_weight_sums`] reads them: themselves, or a copy in `buffer`, [`Conv2dShape::arranged_len`] elements for each.
 ///
 /// # Panics
-/// As [`conv2d`](super::conv2d), and if `sums` has another length.
+/// If the shape is not valid or a slice is not as long as it says.
+pub fn conv2d_arrange<'a, T: Real>(isa: Isa, shape: &Conv2dShape, input: &'a [T], buffer: &'a mut [T]) -> &'a [T] {
+    Geometry::new(shape).of_images(shape.batch * shape.groups).arrange(isa, input, buffer)
+}
+
+/// Adds to `sums` what images and the gradient `g` of their results give to the gradient by the weights of some `channels` of the result:
+/// all channels of one group, a part of them, or all of some groups. The images are [arranged](conv2d_arrange).
+///
+/// The sums are as many as a convolution with these channels alone has, [`Conv2dShape::weight_sums_len`], zeros at first. They are in an order
+/// of their own, which [`conv2d_weight_gradient`] undoes; sums of other images can be added to them.
+///
+/// # Panics
+/// If the shape is not valid, a slice is not as long as it says, `scratch` is too short, the channels of several groups are not all of theirs, or
+/// they are so few that alone they would be convolved in another way.
 pub fn conv2d_weight_sums<T: Real>(
     isa: Isa,
     shape: &Conv2dShape,
-    input: &[T],
+    channels: Range<usize>,
+    arranged: &[T],
     g: &[T],
     sums: &mut [T],
     scratch: &mut [T],
 ) {
-    shape.check_images(input, g);
-    assert_eq!(sums.len(), shape.weight_sums_len::<T>(isa), "sums of {shape:?}");
+    let geometry = Geometry::new(shape);
+    let (len, each, groups) = (geometry.len(), geometry.pixels(), shape.groups);
+    assert_eq!(arranged.len(), shape.batch * groups * len, "arranged images of {shape:?}");
+    assert_eq!(g.len(), shape.batch * shape.output_elements(), "result of {shape:?}");
     if g.is_empty() || sums.is_empty() {
         return;
     }
-    let geometry = Geometry::new(shape);
-    let (buffer, scratch) = scratch.split_at_mut(geometry.buffer_len());
-    let (outs, pixels) = (shape.out_channels / shape.groups, geometry.pixels());
-    let (group_in, group_sums) = (shape.image_elements() / shape.groups, sums.len() / shape.groups);
-    for (index, g) in g.chunks_exact(outs * pixels).enumerate() {
-        let image = geometry.arrange(isa, &input[index * group_in..][..group_in], buffer);
-        let sums = &mut sums[index % shape.groups * group_sums..][..group_sums];
-        if shape.is_depthwise() {
-            depthwise::weight_gradient(isa, &geometry, image, g, sums);
-        } else {
-            add_products(isa, &geometry, image, g, sums, scratch);
+    let outs = shape.out_channels / groups;
+    let (first_group, in_group) = (channels.start / outs, if groups == 1 { channels.clone() } else { 0..outs });
+    let count = if groups == 1 { 1 } else { channels.len() / outs };
+    assert!(
+        channels.end <= shape.out_channels && channels.len() == count * in_group.len(),
+        "{channels:?} of {shape:?}"
+    );
+    let group_sums = sums.len() / count;
+    let part =
+        Conv2dShape { in_channels: shape.in_channels / groups, out_channels: in_group.len(), groups: 1, ..*shape };
+    assert_eq!(group_sums, part.weight_sums_len::<T>(isa), "sums of {shape:?}");
+    assert_eq!(part.is_depthwise(), shape.is_depthwise(), "{channels:?} of {shape:?} are too few");
+    let together = shape.images_together();
+    for first in (0..shape.batch).step_by(together) {
+        let geometry = geometry.of_images(together.min(shape.batch - first));
+        for (index, sums) in sums.chunks_exact_mut(group_sums).enumerate() {
+            let group = first_group + index;
+            let images = &arranged[(first * groups + group) * len..][..geometry.images() * len];
+            let g = &g[(first * shape.out_channels + group * outs + in_group.start) * each..];
+            if shape.is_depthwise() {
+                depthwise::weight_gradient(isa, &geometry, images, &g[..in_group.len() * each], sums);
+            } else {
+                let g = Results { elements: g, channels: in_group.len(), image: shape.output_elements() };
+                add_products(isa, &geometry, images, &g, sums, scratch);
+            }
         }
     }
+}
+
+/// Some channels of the gradient of results, from the first of the first image on.
+struct Results<'a, T> {
+    elements: &'a [T],
+    channels: usize,
+    /// Elements from one image to the next.
+    image: usize,
 }
 
 /// The gradient by the weights from its sums.
@@ -102,14 +170,17 @@ kernel! {
     /// Adds to the sums over pixels of `g`, `[outs, pixels]`, times what the weights meet. The sums are panels of up to [`VECTORS`] vectors of
     /// channels, `[taps, width]` each.
     fn add_products<T: Real>(
-        simd: S, geometry: &Geometry, image: &[T], g: &[T], sums: &mut [T], scratch: &mut [T],
+        simd: S, geometry: &Geometry, image: &[T], g: &Results<'_, T>, sums: &mut [T], scratch: &mut [T],
     ) {
         let lanes = T::Vector::<S>::LANES;
         let (pixels, most) = (geometry.pixels(), VECTORS * lanes);
-        for (g, sums) in g.chunks(most * pixels).zip(sums.chunks_mut(most * geometry.taps())) {
-            let width = sums.len() / geometry.taps();
+        let each = pixels / geometry.images();
+        for (first, sums) in (0..g.channels).step_by(most).zip(sums.chunks_mut(most * geometry.taps())) {
+            let (width, count) = (sums.len() / geometry.taps(), most.min(g.channels - first));
             let last = &mut scratch[..width * pixels];
-            put_channels_last(g, pixels, width, last);
+            for (index, last) in last.chunks_exact_mut(each * width).enumerate() {
+                put_channels_last(&g.elements[index * g.image + first * each..][..count * each], each, width, last);
+            }
             let together = ELEMENTS / width;
             for first in (0..pixels).step_by(together) {
                 let range = first..pixels.min(first + together);
@@ -132,9 +203,12 @@ kernel! {
         let most = VECTORS * T::Vector::<S>::LANES;
         for (sums, d_weight) in sums.chunks(most * taps).zip(d_weight.chunks_mut(most * taps)) {
             let width = sums.len() / taps;
-            for (channel, row) in d_weight.chunks_exact_mut(taps).enumerate() {
-                for (weight, sums) in row.iter_mut().zip(sums.chunks_exact(width)) {
-                    *weight = sums[channel];
+            // A few rows of sums at a time: all channels find them in the first cache.
+            for (index, sums) in sums.chunks(TAPS * width).enumerate() {
+                for (channel, row) in d_weight.chunks_exact_mut(taps).enumerate() {
+                    for (weight, sums) in row[index * TAPS..].iter_mut().zip(sums.chunks_exact(width)) {
+                        *weight = sums[channel];
+                    }
                 }
             }
         }
@@ -248,6 +322,9 @@ impl<T: Real> Tile<'_, T> {
     unsafe fn add<V: RealVector<Elem = T>, const R: usize, const N: usize>(&self, simd: V::Token, sums: &mut [T]) {
         let mut totals = [[V::splat(simd, T::ZERO); N]; R];
         let mut row = [totals[0][0]; N];
+        for vector in 0..R * N {
+            simd.prefetch(sums.as_ptr().wrapping_add(vector * V::LANES));
+        }
         for run in self.geometry.runs(self.pixels.clone()) {
             let pixels = self.image.as_ptr().wrapping_add(run.source);
             let last = self.last.as_ptr().wrapping_add(run.at * N * V::LANES);

@@ -83,8 +83,9 @@ impl Winograd {
         let Conv2dShape { batch, in_channels, out_channels, .. } = self.shape;
         let pixels: usize = self.shape.output().iter().product();
         let tiles = (batch * self.tiles()).next_multiple_of(self.lanes);
-        // Transforms are memory-bound: seen from products they cost several times their arithmetic.
-        let transforms = tiles * (300 * in_channels + 400 * out_channels) + 1000 * in_channels * out_channels;
+        // Transforms are memory-bound: seen from products they cost several times their arithmetic. Those of weights are written to far
+        // memory, four times as large as the weights, and read back.
+        let transforms = tiles * (300 * in_channels + 400 * out_channels) + 4000 * in_channels * out_channels;
         let products = AREA * tiles * in_channels * out_channels;
         in_channels >= 8 && out_channels >= 8 && transforms + products < 9 * batch * pixels * in_channels * out_channels
     }

@@ -85,9 +85,10 @@ pub(super) fn scratch<T: Real>(op: &'static str, shape: &Conv2dShape) -> Result<
     Buffer::new(op, T::DTYPE, shape.scratch_len::<T>(isa()))
 }
 
-/// Images that one thread takes at a time.
+/// Images that one thread takes at a time: enough to be worth it, and those that are best put together, if that leaves some for every thread.
 fn together(shape: &Conv2dShape) -> usize {
-    (JOB / cost(shape).max(1)).max(shape.batch.div_ceil(64)).max(1)
+    let small = shape.images_together().min(shape.batch.div_ceil(num_threads()));
+    (JOB / cost(shape).max(1)).max(shape.batch.div_ceil(64)).max(small).max(1)
 }
 
 /// A sum of products for every element of the result.

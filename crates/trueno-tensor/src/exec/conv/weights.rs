@@ -1,6 +1,6 @@
 //! The gradient of a convolution by its weight.
 
-use super::images::{cost, image_sizes, scratch};
+use super::images::{cost, image_sizes};
 use crate::exec::chunks;
 use crate::exec::isa::isa;
 use crate::parallel::{for_each_piece, try_for_each_piece};
@@ -38,9 +38,9 @@ impl Cut {
 }
 
 impl Cut {
-    /// One part of the weight and one image.
+    /// One part of the weight.
     fn part(&self, shape: &Conv2dShape) -> Conv2dShape {
-        let part = Conv2dShape { batch: 1, out_channels: shape.out_channels / self.parts, ..*shape };
+        let part = Conv2dShape { out_channels: shape.out_channels / self.parts, ..*shape };
         if shape.groups == 1 {
             return part;
         }
@@ -77,17 +77,30 @@ fn add_parts<T: Real>(
     x: &[T],
     sums: &mut [T],
 ) -> Result<()> {
-    let ([image_in, image_out], parts, part) = (image_sizes(shape), cut.parts, cut.part(shape));
-    let [part_in, part_out] = image_sizes(&part);
-    let size = part.weight_sums_len::<T>(isa());
-    try_for_each_piece(sums, size, cost(&part).saturating_mul(cut.images) / size.max(1), |index, sums| {
+    let (arranged_len, image_out) = (shape.arranged_len(), image_sizes(shape)[1]);
+    let (parts, channels) = (cut.parts, shape.out_channels / cut.parts);
+    let mut buffer = Buffer::new(op, T::DTYPE, if shape.is_arranged() { 0 } else { shape.batch * arranged_len })?;
+    arrange(shape, x, buffer.as_mut_slice::<T>());
+    let arranged = if shape.is_arranged() { x } else { buffer.as_slice::<T>() };
+    let size = cut.part(shape).weight_sums_len::<T>(isa());
+    let cost = (cost(shape) / parts).saturating_mul(cut.images);
+    try_for_each_piece(sums, size, cost / size.max(1), |index, sums| {
         let (run, index) = (index / parts, index % parts);
-        let mut scratch = scratch::<T>(op, &part)?;
-        for image in run * cut.images..shape.batch.min((run + 1) * cut.images) {
-            let start = image * image_in + if shape.groups > 1 { index * part_in } else { 0 };
-            let g = &g[image * image_out + index * part_out..][..part_out];
-            kernel::conv2d_weight_sums(isa(), &part, &x[start..][..part_in], g, sums, scratch.as_mut_slice());
-        }
+        let images = run * cut.images..shape.batch.min((run + 1) * cut.images);
+        let shape = shape.with_batch(images.len());
+        let arranged = &arranged[images.start * arranged_len..images.end * arranged_len];
+        let g = &g[images.start * image_out..images.end * image_out];
+        let channels = index * channels..(index + 1) * channels;
+        let mut scratch = Buffer::new(op, T::DTYPE, shape.weight_scratch_len::<T>(isa()))?;
+        kernel::conv2d_weight_sums(isa(), &shape, channels, arranged, g, sums, scratch.as_mut_slice());
         Ok(())
     })
+}
+
+/// Arranges the images in `buffer`, if it has room: each is read by several parts.
+fn arrange<T: Real>(shape: &Conv2dShape, x: &[T], buffer: &mut [T]) {
+    let (image_in, arranged_len) = (image_sizes(shape)[0], shape.arranged_len());
+    for_each_piece(buffer, arranged_len, 1, |index, buffer| {
+        kernel::conv2d_arrange(isa(), &shape.with_batch(1), &x[index * image_in..][..image_in], buffer);
+    });
 }
