@@ -10,7 +10,8 @@ use super::geometry::Geometry;
 use super::{Conv2dShape, depthwise};
 use crate::Isa;
 use crate::lanes::{read, write};
-use crate::simd::{Real, RealVector, Simd, kernel};
+use crate::matmul::transpose_square;
+use crate::simd::{MAX_LANES, Real, RealVector, Simd, kernel};
 
 /// Elements of a result's gradient that are used by all weights before the next are: few enough for the first cache.
 const ELEMENTS: usize = 6144;
@@ -179,7 +180,7 @@ kernel! {
             let (width, count) = (sums.len() / geometry.taps(), most.min(g.channels - first));
             let last = &mut scratch[..width * pixels];
             for (index, last) in last.chunks_exact_mut(each * width).enumerate() {
-                put_channels_last(&g.elements[index * g.image + first * each..][..count * each], each, width, last);
+                put_channels_last::<T::Vector<S>>(simd, &g.elements[index * g.image + first * each..][..count * each], each, width, last);
             }
             let together = ELEMENTS / width;
             for first in (0..pixels).step_by(together) {
@@ -215,32 +216,24 @@ kernel! {
     }
 }
 
-/// `[channels, pixels]` as `[pixels, width]`, with zeros for the channels that are not there.
+/// Squares that are asked for before they are turned: each channel is a stream of its own, too short for the machine to notice it.
+const AHEAD: usize = 4;
+
+/// `[channels, pixels]` as `[pixels, width]`, with zeros for the channels that are not there; `width` is a number of whole vectors.
 #[inline(always)]
-fn put_channels_last<T: Real>(g: &[T], pixels: usize, width: usize, out: &mut [T]) {
-    /// Channels and pixels that are moved together, so that moving them is straight code.
-    const BLOCK: usize = 4;
-    let channels = g.len() / pixels;
-    if channels < width {
-        out.fill(T::ZERO);
-    }
-    let blocks = (channels / BLOCK * BLOCK, pixels / BLOCK * BLOCK);
-    for channel in (0..blocks.0).step_by(BLOCK) {
-        for pixel in (0..blocks.1).step_by(BLOCK) {
-            let mut block = [[T::ZERO; BLOCK]; BLOCK];
-            for (i, row) in block.iter_mut().enumerate() {
-                row.copy_from_slice(&g[(channel + i) * pixels + pixel..][..BLOCK]);
+fn put_channels_last<V: RealVector>(simd: V::Token, g: &[V::Elem], pixels: usize, width: usize, out: &mut [V::Elem]) {
+    assert!(width.is_multiple_of(V::LANES) && out.len() == pixels * width);
+    for first in (0..width).step_by(V::LANES) {
+        for pixel in (0..pixels).step_by(V::LANES) {
+            let mut square = [V::splat(simd, V::Elem::ZERO); MAX_LANES];
+            for (line, channel) in square.iter_mut().zip(g.chunks_exact(pixels).skip(first)).take(V::LANES) {
+                *line = read::<V>(simd, channel, pixel);
+                simd.prefetch(channel.as_ptr().wrapping_add(pixel + AHEAD * V::LANES));
             }
-            for i in 0..BLOCK {
-                let values = [block[0][i], block[1][i], block[2][i], block[3][i]];
-                out[(pixel + i) * width + channel..][..BLOCK].copy_from_slice(&values);
+            transpose_square(&mut square);
+            for (i, line) in square.iter().enumerate().take((pixels - pixel).min(V::LANES)) {
+                write(*line, out, (pixel + i) * width + first);
             }
-        }
-    }
-    for channel in 0..channels {
-        let done = if channel < blocks.0 { blocks.1 } else { 0 };
-        for pixel in done..pixels {
-            out[pixel * width + channel] = g[channel * pixels + pixel];
         }
     }
 }

@@ -17,8 +17,13 @@ pub(super) enum Right<'a, T> {
     InPlace(MatRef<'a, T>, &'a mut [T]),
 }
 
-/// Tiles along the columns from which it pays to pack the rows of the left factor that they share.
+/// Tiles along the columns from which it pays to pack the rows of the left factor that they share: many, or two where those rows fall on the
+/// same lines of the first level and push each other out.
 const READS: usize = 8;
+const READS_OF_COLLIDING: usize = 2;
+
+/// Addresses that are a multiple of this apart share their lines of the first level.
+const PAGE: usize = 4096;
 
 kernel! {
     /// `to = a * b`, where `room` holds a panel of `a`.
@@ -35,7 +40,8 @@ kernel! {
         if m == 1 && matches!(b, Right::InPlace(..)) {
             width = VECTORS_OF_ROW * lanes;
         }
-        let packs = n / width >= READS && m > 1;
+        let collides = a.row_stride() != 1 && (a.row_stride().unsigned_abs() * size_of::<T>()).is_multiple_of(PAGE);
+        let packs = m > 1 && n.div_ceil(width) >= if collides { READS_OF_COLLIDING } else { READS };
         for row in (0..m).step_by(height) {
             let tile_rows = row..m.min(row + height);
             let left = a.block(tile_rows.clone(), 0..k);

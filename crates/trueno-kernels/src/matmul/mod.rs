@@ -47,6 +47,7 @@ pub use plan::Plan;
 pub use prepacked::{PackedB, gemm_packed_b};
 pub use roof::multiply_adds;
 pub(crate) use tile::cols as tile_cols;
+pub(crate) use transpose::transpose_square;
 pub use view::{MatMut, MatRef};
 
 use crate::Isa;

@@ -7,7 +7,7 @@ use crate::simd::{MAX_LANES, RealVector};
 /// Zipping every vector with the one half a square below moves the highest bit of a row's number to the lowest of the
 /// column's; after as many rounds as there are bits, rows and columns have changed places.
 #[inline(always)]
-pub(super) fn transpose_square<V: RealVector>(square: &mut [V; MAX_LANES]) {
+pub(crate) fn transpose_square<V: RealVector>(square: &mut [V; MAX_LANES]) {
     let half = V::LANES / 2;
     let mut rounds = V::LANES;
     while rounds > 1 {
