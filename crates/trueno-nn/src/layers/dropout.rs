@@ -39,8 +39,27 @@ impl<T: Float, const N: usize> Layer<Tensor<T, N>> for Dropout {
             Mode::Eval => Ok(input.clone()),
             Mode::Train => {
                 let (seed, call) = (self.rng.seed(), self.rng.next_call());
+                // Nothing is dropped: no numbers are drawn and nothing is copied.
+                if self.p == 0.0 {
+                    return Ok(input.clone());
+                }
                 input.try_dropout(DropoutConfig { p: self.p, seed, call })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probability_of_zero_copies_nothing_and_still_counts_its_calls() {
+        let layer = Dropout::new(0.0, &mut Rng::seed(1));
+        let x = Tensor::<f32, 1>::ones([3]);
+        let y = layer.forward(&x, Mode::Train);
+        let memory = |x: &Tensor<f32, 1>| x.as_dyn().as_slice::<f32>().map(<[f32]>::as_ptr);
+        assert_eq!(memory(&y), memory(&x));
+        assert_eq!(layer.rng.next_call(), 1);
     }
 }
