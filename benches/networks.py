@@ -80,8 +80,65 @@ def rows(torch, tensor):
         net = Encoder()
         return training(net, adamw(net), 8, 128, 384)
 
-    def encoder_inference():
-        net, x = Encoder().eval(), tensor(1, 32, 384)
+    class Bottleneck(nn.Module):
+        def __init__(self, inputs, width, stride):
+            super().__init__()
+            outputs = 4 * width
+            self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+            self.bn1 = nn.BatchNorm2d(width)
+            self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+            self.bn2 = nn.BatchNorm2d(width)
+            self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
+            self.bn3 = nn.BatchNorm2d(outputs)
+            self.shortcut = nn.Identity()
+            if stride != 1 or inputs != outputs:
+                conv = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+                self.shortcut = nn.Sequential(conv, nn.BatchNorm2d(outputs))
+
+        def forward(self, x):
+            y = torch.relu(self.bn1(self.conv1(x)))
+            y = torch.relu(self.bn2(self.conv2(y)))
+            return torch.relu(self.bn3(self.conv3(y)) + self.shortcut(x))
+
+    def resnet50():
+        layers = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+        inputs = 64
+        for width, count, stride in [(64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)]:
+            for index in range(count):
+                layers.append(Bottleneck(inputs, width, stride if index == 0 else 1))
+                inputs = 4 * width
+        net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 1000))
+        return inference(net, 1, 3, 224, 224)
+
+    def conv_norm(inputs, outputs, kernel, stride, groups):
+        conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+        return [conv, nn.BatchNorm2d(outputs)]
+
+    class InvertedResidual(nn.Module):
+        def __init__(self, inputs, outputs, stride, factor):
+            super().__init__()
+            hidden = inputs * factor
+            layers = [*conv_norm(inputs, hidden, 1, 1, 1), nn.ReLU6()] if factor > 1 else []
+            layers += [*conv_norm(hidden, hidden, 3, stride, hidden), nn.ReLU6()]
+            self.layers = nn.Sequential(*layers, *conv_norm(hidden, outputs, 1, 1, 1))
+            self.adds = stride == 1 and inputs == outputs
+
+        def forward(self, x):
+            return x + self.layers(x) if self.adds else self.layers(x)
+
+    def mobilenet():
+        layers = [*conv_norm(3, 32, 3, 2, 1), nn.ReLU6()]
+        inputs = 32
+        stages = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
+        for factor, outputs, count, stride in stages:
+            for index in range(count):
+                layers.append(InvertedResidual(inputs, outputs, stride if index == 0 else 1, factor))
+                inputs = outputs
+        layers += [*conv_norm(inputs, 1280, 1, 1, 1), nn.ReLU6(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        return inference(nn.Sequential(*layers, nn.Linear(1280, 1000)), 1, 3, 224, 224)
+
+    def inference(net, *shape):
+        net, x = net.eval(), tensor(*shape)
 
         def infer():
             with torch.no_grad():
@@ -89,10 +146,15 @@ def rows(torch, tensor):
 
         return infer
 
+    def encoder_inference():
+        return inference(Encoder(), 1, 32, 384)
+
     return {
         "MLP training step, batch 64": mlp,
         "MNIST training step, batch 64": mnist,
         "ResNet-18 training step, batch 16": resnet18,
         "encoder training step, batch 8 x 128": encoder,
+        "ResNet-50 inference, 1 x 224 x 224": resnet50,
+        "MobileNetV2 inference, 1 x 224 x 224": mobilenet,
         "encoder inference, 1 x 32": encoder_inference,
     }

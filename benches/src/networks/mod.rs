@@ -3,7 +3,9 @@
 mod encoder;
 mod mlp;
 mod mnist;
+mod mobilenet;
 mod resnet;
+mod resnet50;
 
 use crate::rows::{Row, values};
 
@@ -14,4 +16,8 @@ pub const TRAINING: [Row; 4] = [
     ("encoder training step, batch 8 x 128", || Box::new(encoder::step(values(1)))),
 ];
 
-pub const INFERENCE: [Row; 1] = [("encoder inference, 1 x 32", || Box::new(encoder::inference(values(1))))];
+pub const INFERENCE: [Row; 3] = [
+    ("ResNet-50 inference, 1 x 224 x 224", || Box::new(resnet50::inference(values(1)))),
+    ("MobileNetV2 inference, 1 x 224 x 224", || Box::new(mobilenet::inference(values(1)))),
+    ("encoder inference, 1 x 32", || Box::new(encoder::inference(values(1)))),
+];
