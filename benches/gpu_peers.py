@@ -5,6 +5,8 @@ import time
 import torch
 
 torch.backends.cuda.matmul.allow_tf32 = False
+torch.backends.cudnn.allow_tf32 = False
+torch.backends.cudnn.benchmark = True
 DEVICE = "cuda"
 
 
@@ -35,8 +37,6 @@ LAYERS = [
 
 
 def convolutions(batch=128):
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.benchmark = True
     for channels, outputs, side, kernel, stride in LAYERS:
         for dtype, name in ((torch.float32, "float32"), (torch.float16, "float16")):
             x = torch.rand(batch, channels, side, side, device=DEVICE, dtype=dtype)
@@ -165,8 +165,6 @@ def networks():
     step = training(encoder, torch.optim.AdamW(encoder.parameters()), 32, 128, 768)
     row("bert_step", 32 / seconds(step, 0.5), "sequences/s")
     net = resnet50().to(DEVICE)
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.benchmark = True
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, nesterov=True)
     for batch in (128, 512):
         step = training(net, optimizer, batch, 3, 32, 32)
