@@ -1,7 +1,7 @@
 //! Sorting: elements become integers of the same order, which vectors compare and move.
 //!
-//! Keys are cut by a pivot until the parts fit into the registers ([`quick`]), where a network orders them ([`network`]).
-//! Instruction sets without vectors of keys, and pairs of a key and a position, sort by digits ([`radix`]). What
+//! Keys are cut by a pivot until the parts fit into the registers (`quick`), where a network orders them (`network`).
+//! Instruction sets without vectors of keys, and pairs of a key and a position, sort by digits (`radix`). What
 //! several threads are to sort is first cut into [`WAYS`] parts ([`Splitters`]).
 //!
 //! The order of keys is total, so however they are cut the result is the same. NaN is larger than any number, as in NumPy
