@@ -4,17 +4,13 @@
 //! freed is warm. The pool keeps what is freed as long as memory in use and memory kept stay within
 //! the most that was ever in use, plus a slack.
 
-use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Cache line, and the widest vector.
 const ALIGNMENT: usize = 64;
-/// Bytes of a huge page where the system has them, and of a block from which they are asked for: a matrix of 4 MiB takes a
-/// thousand small pages, and a walk down its columns misses the translation of every one.
-const HUGE_PAGE: usize = 2 << 20;
-const HUGE_FROM: usize = 2 * HUGE_PAGE;
 /// The smallest class.
 const SMALLEST: usize = 64;
 /// Powers of two that have classes end below this one: no block is larger than `isize::MAX` bytes, on targets of 32 bits too.
@@ -109,38 +105,12 @@ fn class_size(class: usize) -> usize {
 
 /// What the allocator is asked for, or `None` if no allocation can be that large.
 fn layout(class: usize) -> Option<Layout> {
-    let size = class_size(class);
-    Layout::from_size_align(size, if size >= HUGE_FROM { HUGE_PAGE } else { ALIGNMENT }).ok()
+    Layout::from_size_align(class_size(class), ALIGNMENT).ok()
 }
-
-/// A zeroed block from the operating system.
-fn allocate(layout: Layout) -> Option<NonNull<u8>> {
-    if layout.size() < HUGE_FROM {
-        // SAFETY: the layout's size is that of a class, which is not 0.
-        return NonNull::new(unsafe { alloc_zeroed(layout) });
-    }
-    // SAFETY: as above.
-    let pointer = NonNull::new(unsafe { alloc(layout) })?;
-    // Before the first write, which is what brings the pages.
-    advise_huge_pages(pointer, layout.size());
-    // SAFETY: the allocation has that many bytes, and nobody else knows of it.
-    unsafe { pointer.write_bytes(0, layout.size()) };
-    Some(pointer)
-}
-
-/// Asks for huge pages. A system that has none, or gives none, goes on with small ones.
-#[cfg(all(target_os = "linux", not(miri)))]
-fn advise_huge_pages(pointer: NonNull<u8>, size: usize) {
-    // SAFETY: the advice changes how the memory is mapped and never what it holds; a refusal changes nothing.
-    unsafe { libc::madvise(pointer.as_ptr().cast(), size, libc::MADV_HUGEPAGE) };
-}
-
-#[cfg(not(all(target_os = "linux", not(miri))))]
-fn advise_huge_pages(_: NonNull<u8>, _: usize) {}
 
 fn free(pointer: NonNull<u8>, class: usize) {
     let Some(layout) = layout(class) else { return };
-    // SAFETY: `pointer` came from `allocate` with the layout of its class, and its owner gives it up.
+    // SAFETY: `pointer` came from `alloc_zeroed` with the layout of its class, and its owner gives it up.
     unsafe { dealloc(pointer.as_ptr(), layout) }
 }
 
@@ -158,7 +128,8 @@ impl Block {
             None => {
                 let layout = layout(class)?;
                 ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-                allocate(layout)?
+                // SAFETY: the layout's size is that of a class, which is not 0.
+                NonNull::new(unsafe { alloc_zeroed(layout) })?
             }
         };
         let used = USED.fetch_add(size, Ordering::Relaxed) + size;
@@ -206,20 +177,6 @@ mod tests {
             assert!(bytes < 64 || size - bytes <= bytes / 4 + 1, "{bytes} in {size}");
         }
         assert_eq!(class_of(usize::MAX), None);
-    }
-
-    #[test]
-    fn large_blocks_start_at_a_huge_page_and_are_zeroed() {
-        for bytes in [HUGE_FROM - 1, HUGE_FROM, HUGE_FROM + 1, 5 * HUGE_PAGE] {
-            let layout = layout(class_of(bytes).unwrap()).unwrap();
-            let pointer = allocate(layout).unwrap();
-            assert!((pointer.as_ptr() as usize).is_multiple_of(if layout.size() < HUGE_FROM { 64 } else { HUGE_PAGE }));
-            // SAFETY: the allocation has so many bytes, all initialised.
-            let bytes = unsafe { std::slice::from_raw_parts(pointer.as_ptr(), layout.size()) };
-            assert!(bytes.iter().all(|&byte| byte == 0));
-            // SAFETY: it came from the allocator with this layout, and is not used again.
-            unsafe { dealloc(pointer.as_ptr(), layout) };
-        }
     }
 
     #[test]
