@@ -64,9 +64,24 @@ enum Task {
         /// Time NumPy and PyTorch beside it
         #[arg(long)]
         peers: bool,
-        /// Run every row once and write nothing
-        #[arg(long)]
+        /// Fail if a row lost more than 5 % against the committed figures, as ratios to the fastest peer; writes nothing
+        #[arg(long, conflicts_with = "peers")]
         check: bool,
+        /// Run every row once, without peers, and write nothing
+        #[arg(long, conflicts_with_all = ["peers", "check", "only", "python"])]
+        smoke: bool,
+        /// Only write docs/performance.md and its pictures from the committed figures
+        #[arg(long, conflicts_with_all = ["peers", "check", "only", "python", "smoke"])]
+        page: bool,
+        /// Measure a GPU, beside PyTorch if `--python` names an interpreter that has it, and write docs/gpu.md
+        #[arg(long, conflicts_with_all = ["peers", "check", "only", "smoke", "page"])]
+        gpu: bool,
+        /// Take the GPU's programs from this folder instead of building them
+        #[arg(long, value_name = "PATH", requires = "gpu")]
+        programs: Option<PathBuf>,
+        /// The commit that those programs are of
+        #[arg(long, value_name = "ID", requires = "programs")]
+        commit: Option<String>,
         /// Time only the rows whose name contains this text, and write nothing
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
@@ -115,9 +130,13 @@ fn main() -> ExitCode {
         Task::Tier1 => tiers::tier1(&workspace),
         Task::Tier2 { only } => tiers::tier2(&workspace, only.as_deref()),
         Task::Tier3 { only, mutant_minutes, pmat } => tiers::tier3(&workspace, only.as_deref(), mutant_minutes, pmat),
-        Task::Bench { peers, check, only, python } => {
-            bench::bench(&workspace, bench::Options { peers, check, only, python }).map(|_| ())
+        Task::Bench { gpu: true, programs, commit, python, .. } => {
+            bench::gpu(&workspace, &bench::GpuOptions { python, programs, commit })
         }
+        Task::Bench { page: true, .. } => bench::write_page(&workspace),
+        Task::Bench { smoke: true, .. } => bench::gate(&workspace).map(|verdict| println!("benches: {verdict}")),
+        Task::Bench { check: true, only, python, .. } => bench::regression(&workspace, only.as_deref(), python),
+        Task::Bench { peers, only, python, .. } => bench::bench(&workspace, bench::Options { peers, only, python }),
         Task::Oracle { check, python } => oracle::oracle(&workspace, check, python),
         Task::Accuracy { row, isa, step, resume } => {
             accuracy::accuracy(&workspace, &accuracy::Options { rows: row, isas: isa, step, resume })

@@ -40,6 +40,7 @@ pub fn tier2(workspace: &Workspace, only: Option<&str>) -> Result<()> {
         Gate::new("oracle fixtures", || oracle::gate(workspace)),
         Gate::new("docs/ops.md", || table::page(workspace, true)),
         Gate::new("docs/performance.md", || bench::page_gate(workspace)),
+        Gate::new("docs/gpu.md", || bench::gpu_page_gate(workspace)),
         Gate::new("no_std link", || no_std::link(workspace)),
         Gate::new("dependencies", || gates::deny(workspace)),
         Gate::new("advisories", || gates::advisories(workspace)),

@@ -4,7 +4,8 @@ use std::fs;
 
 use anyhow::{Context, Result, bail};
 
-use super::record::{Record, Timing};
+use super::picture;
+use super::record::{Peak, Record, Timing};
 use crate::report::Verdict;
 use crate::workspace::Workspace;
 
@@ -13,20 +14,41 @@ const PAGE: &str = "docs/performance.md";
 /// Sides other than Trueno, in the order of the columns.
 const PEERS: [&str; 3] = ["NumPy", "PyTorch", "candle"];
 
-/// Writes the page.
+/// Writes the page and its pictures.
 pub fn write(workspace: &Workspace) -> Result<()> {
-    let text = markdown(&super::committed(workspace)?);
-    fs::write(workspace.path(PAGE), text).with_context(|| format!("could not write {PAGE}"))
+    files(&committed(workspace)?)?.iter().try_for_each(|(path, text)| {
+        fs::write(workspace.path(path), text).with_context(|| format!("could not write {path}"))
+    })
 }
 
-/// The page says what the results say.
+/// The page and its pictures say what the results say.
 pub fn check(workspace: &Workspace) -> Result<Verdict> {
-    let records = super::committed(workspace)?;
-    let found = fs::read_to_string(workspace.path(PAGE)).with_context(|| format!("could not read {PAGE}"))?;
-    if found != markdown(&records) {
-        bail!("{PAGE} is not what {} says: it is written by `cargo xtask bench`", super::RESULTS);
+    let records = committed(workspace)?;
+    for (path, text) in files(&records)? {
+        let found = fs::read_to_string(workspace.path(&path)).with_context(|| format!("could not read {path}"))?;
+        if found != text {
+            bail!("{path} is not what {} says: it is written by `cargo xtask bench`", super::RESULTS);
+        }
     }
     Ok(Verdict::Passed(format!("{} machines", records.len())))
+}
+
+/// The results of every machine.
+fn committed(workspace: &Workspace) -> Result<Vec<Record>> {
+    super::committed(&workspace.path(super::RESULTS))?.iter().map(|path| Record::load(path)).collect()
+}
+
+/// Path and content of the page, and of a picture per machine.
+fn files(records: &[Record]) -> Result<Vec<(String, String)>> {
+    let mut files = vec![(PAGE.to_string(), markdown(records))];
+    for record in records {
+        files.push((format!("docs/{}", picture_name(record)), picture::svg(record)?));
+    }
+    Ok(files)
+}
+
+fn picture_name(record: &Record) -> String {
+    format!("performance-{}.svg", record.machine.stem())
 }
 
 fn markdown(records: &[Record]) -> String {
@@ -38,6 +60,7 @@ fn markdown(records: &[Record]) -> String {
     for record in records {
         let machine = &record.machine;
         text += &format!("\n## {}, {} cores\n\n{}.\n", machine.processor, machine.cores, machine.describe());
+        text += &format!("\n![Ratio of each row to its fastest peer]({})\n", picture_name(record));
         let mut counts: Vec<_> = record.timings.iter().map(|timing| timing.threads).collect();
         counts.dedup();
         let peers: Vec<&str> = PEERS.into_iter().filter(|peer| record.has(peer)).collect();
@@ -49,6 +72,27 @@ fn markdown(records: &[Record]) -> String {
             text += &format!("\n| --- | ---: |{}\n", " ---: | ---: |".repeat(peers.len()));
             text += &timings.iter().map(|timing| line(timing, &peers)).collect::<String>();
         }
+        text += &memory(&record.peaks, &peers);
+    }
+    text
+}
+
+/// What rows take of memory at most, beyond what the process holds before.
+fn memory(peaks: &[Peak], peers: &[&str]) -> String {
+    if peaks.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from(
+        "\n### Memory\n\nWhat a row adds at most to a process of its own, in MiB, on one thread.\n\n| row | Trueno |",
+    );
+    text += &peers.iter().map(|peer| format!(" {peer} | ratio |")).collect::<String>();
+    text += &format!("\n| --- | ---: |{}\n", " ---: | ---: |".repeat(peers.len()));
+    for peak in peaks {
+        let mebibytes = |side: &str| peak.of(side).map_or(String::new(), |figure| format!("{figure:.0}"));
+        let ratio = |side: &str| Some(peak.of(side)? / peak.of("Trueno")?);
+        let ratio = |side: &str| ratio(side).map_or(String::new(), |ratio| format!("{ratio:.2}"));
+        let others: String = peers.iter().map(|peer| format!(" {} | {} |", mebibytes(peer), ratio(peer))).collect();
+        text += &format!("| {} | {} |{others}\n", peak.row, mebibytes("Trueno"));
     }
     text
 }
@@ -106,6 +150,12 @@ mod tests {
     fn a_group_is_judged_by_the_geometric_mean_against_the_best_peer() {
         let page = markdown(&[example()]);
         assert!(page.contains("| vectors | 1.00 | 2.00 | sum 1M |\n"), "{page}");
+    }
+
+    #[test]
+    fn memory_has_a_table_of_its_own() {
+        let page = markdown(&[example()]);
+        assert!(page.contains("### Memory\n") && page.contains("| a step | 10 |  |  | 20 | 2.00 |\n"), "{page}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A process that answers the name of a row with microseconds.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -43,6 +44,25 @@ impl Peer {
         }
     }
 
+    /// KiB of memory that the process holds now; `None` where the system does not tell.
+    pub fn resident(&self) -> Result<Option<f64>> {
+        self.status("VmRSS:")
+    }
+
+    /// The most it has held, in KiB.
+    pub fn resident_peak(&self) -> Result<Option<f64>> {
+        self.status("VmHWM:")
+    }
+
+    /// A line of what Linux says of the process.
+    fn status(&self, field: &str) -> Result<Option<f64>> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let Ok(text) = fs::read_to_string(&path) else { return Ok(None) };
+        let line = text.lines().find_map(|line| line.strip_prefix(field));
+        let kibibytes = line.and_then(|rest| rest.split_whitespace().next());
+        kibibytes.map(|figure| figure.parse().with_context(|| format!("{path}: `{figure}` is no size"))).transpose()
+    }
+
     fn gone(&self, row: &str) -> String {
         format!("{} ended at `{row}`", self.name)
     }
@@ -63,6 +83,14 @@ mod tests {
 
     fn shell(script: &str) -> Peer {
         Peer::start("a side", Path::new("sh"), &["-c", script], 2).unwrap()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_memory_of_a_side_is_known() {
+        let side = shell("read row");
+        let (now, most) = (side.resident().unwrap().unwrap(), side.resident_peak().unwrap().unwrap());
+        assert!(now > 0.0 && most >= now, "{now} {most}");
     }
 
     #[test]

@@ -15,6 +15,29 @@ use crate::workspace::Workspace;
 pub struct Record {
     pub machine: Machine,
     pub timings: Vec<Timing>,
+    #[serde(default)]
+    pub peaks: Vec<Peak>,
+}
+
+/// What a row adds to the memory of a process, at most.
+#[derive(Serialize, Deserialize)]
+pub struct Peak {
+    pub row: String,
+    /// Side, and its MiB.
+    pub mebibytes: Vec<(String, f64)>,
+}
+
+impl Peak {
+    /// A side's MiB.
+    pub fn of(&self, side: &str) -> Option<f64> {
+        self.mebibytes.iter().find(|(name, _)| name == side).map(|&(_, mebibytes)| mebibytes)
+    }
+
+    /// One line for the log.
+    pub fn describe(&self) -> String {
+        let sides = self.mebibytes.iter().map(|(name, mebibytes)| format!("{name} {mebibytes:.0} MiB"));
+        format!("memory of {}: {}", self.row, sides.collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// What a run was made on and with.
@@ -61,8 +84,21 @@ impl Timing {
 
     /// Trueno's time over that of the fastest other side.
     pub fn against_best(&self) -> Option<f64> {
-        let others = self.answers.iter().filter(|(name, _)| name != "Trueno").filter_map(|(name, _)| self.of(name));
-        Some(self.of("Trueno")? / others.min_by(f64::total_cmp)?)
+        self.least_ratio(|side| self.of(side))
+    }
+
+    /// The same of each side's quickest answer, which other work on the machine changes least.
+    pub fn quickest_against_best(&self) -> Option<f64> {
+        self.least_ratio(|side| {
+            let (_, answers) = self.answers.iter().find(|(name, _)| name == side)?;
+            answers.iter().copied().min_by(f64::total_cmp)
+        })
+    }
+
+    /// Trueno's figure over the least of the others'.
+    fn least_ratio(&self, figure: impl Fn(&str) -> Option<f64>) -> Option<f64> {
+        let others = self.answers.iter().filter(|(name, _)| name != "Trueno").filter_map(|(name, _)| figure(name));
+        Some(figure("Trueno")? / others.min_by(f64::total_cmp)?)
     }
 
     /// One line for the log.
@@ -85,13 +121,12 @@ impl Machine {
             let script = "import numpy, torch; print(f'NumPy {numpy.__version__}, PyTorch {torch.__version__}')";
             versions.push(line(Command::new(python).args(["-c", script]))?);
         }
-        let git = ["describe", "--always", "--dirty"];
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Ok(Self {
             processor: processor(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
-            date: line(Command::new("date").args(["-u", "+%Y-%m-%d"]))?,
-            commit: line(Command::new("git").args(git).current_dir(workspace.root()))?,
+            date: today()?,
+            commit: commit(workspace)?,
             versions,
             load: load.split_whitespace().next().and_then(|load| load.parse().ok()).unwrap_or(0.0),
         })
@@ -110,12 +145,33 @@ impl Machine {
         )
     }
 
-    /// A file name for the results of this machine.
-    fn file_name(&self) -> String {
-        let words = self.processor.to_lowercase();
-        let words = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-        format!("{}-{}-cores.json", words.collect::<Vec<_>>().join("-"), self.cores)
+    /// What files about this machine are called, without an ending.
+    pub fn stem(&self) -> String {
+        format!("{}-{}-cores", file_stem(&self.processor), self.cores)
     }
+
+    /// A file name for the results of this machine.
+    pub fn file_name(&self) -> String {
+        self.stem() + ".json"
+    }
+}
+
+/// The letters and digits of a name, as a file may be called.
+pub fn file_stem(name: &str) -> String {
+    let words = name.to_lowercase();
+    let words = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
+}
+
+/// The day, in UTC.
+pub fn today() -> Result<String> {
+    Ok(capture(Command::new("date").args(["-u", "+%Y-%m-%d"]))?.trim().to_string())
+}
+
+/// The commit that is checked out, with a mark if files differ from it.
+pub fn commit(workspace: &Workspace) -> Result<String> {
+    let arguments = ["describe", "--always", "--dirty"];
+    Ok(capture(Command::new("git").args(arguments).current_dir(workspace.root()))?.trim().to_string())
 }
 
 /// The processor's name for itself, or the architecture where the system does not say.
@@ -189,6 +245,10 @@ pub mod tests {
                     answers: vec![("Trueno".into(), vec![4.0]), ("NumPy".into(), vec![2.0])],
                 },
             ],
+            peaks: vec![Peak {
+                row: "a step".into(),
+                mebibytes: vec![("Trueno".into(), 10.0), ("PyTorch".into(), 20.0)],
+            }],
         }
     }
 
@@ -199,6 +259,7 @@ pub mod tests {
         assert_eq!(timing.ratio("NumPy"), Some(2.0));
         assert_eq!(timing.of("candle"), None);
         assert_eq!(timing.against_best(), Some(0.5));
+        assert_eq!(timing.quickest_against_best(), Some(2.0 / 5.0));
         assert_eq!(
             timing.describe(),
             "1 threads, add 1M: Trueno 3.0 us, NumPy 6.0 us (2.00x), PyTorch 12.0 us (4.00x)"
