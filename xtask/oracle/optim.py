@@ -8,7 +8,7 @@ needs torch, numpy and safetensors. Everything is computed in float64 from value
 fixture serves both types.
 
 Of an optimizer's case: `CASE.K.grad.NAME`, the gradients given to step K, and `CASE.K.NAME`, the parameters before it (those
-of the last K are the result). Of a schedule's: `CASE.rates`, one per epoch. `clip.*`: gradients before and after.
+of the last K are the result). Of a schedule's: `CASE.rates`, one per epoch; of a plateau's also `CASE.figures`. `clip.*`: gradients before and after.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from torch import optim
 
 TOLERANCE = 1e-12
 STEPS = 6
+EPOCHS = 12
 SHAPES = {"weight": (5, 7), "bias": (5,)}
 
 OPTIMIZERS = {
@@ -41,6 +42,20 @@ SCHEDULES = {
     "step_lr": lambda o: optim.lr_scheduler.StepLR(o, step_size=3, gamma=0.5),
     "exponential_lr": lambda o: optim.lr_scheduler.ExponentialLR(o, gamma=0.9),
     "cosine_annealing_lr": lambda o: optim.lr_scheduler.CosineAnnealingLR(o, T_max=5, eta_min=0.01),
+    "multi_step_lr": lambda o: optim.lr_scheduler.MultiStepLR(o, milestones=[7, 2, 7], gamma=0.5),
+    "constant_lr": lambda o: optim.lr_scheduler.ConstantLR(o),
+    "linear_lr": lambda o: optim.lr_scheduler.LinearLR(o, start_factor=0.1, end_factor=0.9, total_iters=7),
+    "polynomial_lr": lambda o: optim.lr_scheduler.PolynomialLR(o, total_iters=8, power=2.0),
+    "lambda_lr": lambda o: optim.lr_scheduler.LambdaLR(o, lambda epoch: 1.0 / (1 + epoch)),
+    "warm_restarts": lambda o: optim.lr_scheduler.CosineAnnealingWarmRestarts(o, T_0=4, eta_min=0.02),
+    "warm_restarts.growing": lambda o: optim.lr_scheduler.CosineAnnealingWarmRestarts(o, T_0=2, T_mult=2),
+    "one_cycle_lr": lambda o: optim.lr_scheduler.OneCycleLR(o, max_lr=0.7, total_steps=EPOCHS),
+    "one_cycle_lr.three_phase": lambda o: optim.lr_scheduler.OneCycleLR(
+        o, max_lr=0.7, total_steps=EPOCHS, pct_start=0.4, div_factor=10, final_div_factor=100, three_phase=True
+    ),
+    "sequential_lr": lambda o: optim.lr_scheduler.SequentialLR(
+        o, [optim.lr_scheduler.LinearLR(o, 0.1, total_iters=3), optim.lr_scheduler.CosineAnnealingLR(o, T_max=9)], [3]
+    ),
 }
 
 
@@ -71,10 +86,28 @@ def schedules(made):
     for case, make in SCHEDULES.items():
         optimizer = optim.SGD([torch.zeros(1)], lr=0.3)
         schedule, rates = make(optimizer), []
-        for _ in range(12):
+        for _ in range(EPOCHS):
             rates.append(schedule.get_last_lr()[0])
             optimizer.step()
-            schedule.step()
+            # OneCycleLR refuses to go beyond its last step.
+            if len(rates) < EPOCHS:
+                schedule.step()
+        made[f"{case}.rates"] = np.array(rates)
+
+
+def plateaus(made):
+    figures = [3.0, 2.0, 1.99999, 2.5, 2.1, 2.0, 1.5, 1.6, 1.6, 1.6, 1.6, 1.6, 1.6, 1.6, 1.6, 1.4]
+    for case, settings in {
+        "plateau.min": dict(patience=2, factor=0.5),
+        "plateau.cooldown": dict(patience=1, factor=0.5, cooldown=2, threshold=0.3, threshold_mode="abs"),
+        "plateau.max": dict(mode="max", patience=2, factor=0.1, min_lr=0.001),
+    }.items():
+        optimizer = optim.SGD([torch.zeros(1)], lr=0.3)
+        schedule, rates = optim.lr_scheduler.ReduceLROnPlateau(optimizer, **settings), []
+        for figure in figures:
+            schedule.step(figure)
+            rates.append(optimizer.param_groups[0]["lr"])
+        made[f"{case}.figures"] = np.array(figures)
         made[f"{case}.rates"] = np.array(rates)
 
 
@@ -112,7 +145,7 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     made = {}
-    for part in [optimizers, schedules, clipping]:
+    for part in [optimizers, schedules, plateaus, clipping]:
         part(made)
     if arguments.check:
         compare(made, arguments.out)

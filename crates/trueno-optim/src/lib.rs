@@ -1,5 +1,5 @@
-//! Optimizers ([`Sgd`], [`Adam`], [`AdamW`]), learning-rate schedules ([`StepLr`], [`ExponentialLr`],
-//! [`CosineAnnealingLr`]), gradient clipping and training checkpoints ([`save`], [`load`]), with PyTorch's update rules.
+//! Optimizers ([`Sgd`], [`Adam`], [`AdamW`]), learning-rate schedules (a [`Schedule`] each, from [`StepLr`] to [`OneCycleLr`]; they
+//! follow one another in a [`SequentialLr`]), gradient clipping and training checkpoints ([`save`], [`load`]), with PyTorch's update rules.
 //!
 //! It is for training [`trueno_nn`] modules. It is not for minimising other functions, and holds no training loop:
 //! that is the user's.
@@ -39,5 +39,9 @@ pub use checkpoint::{load, save, save_with};
 pub use clip::{clip_grad_norm, clip_grad_value};
 pub use optimizer::Optimizer;
 pub use rule::Rule;
-pub use schedule::{CosineAnnealingLr, ExponentialLr, Schedule, Scheduler, StepLr};
+pub use schedule::{
+    ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, ExponentialLr, LambdaLr, LinearLr, MultiStepLr,
+    OneCycleLr, PlateauMode, PolynomialLr, ReduceLrOnPlateau, ReduceLrOnPlateauConfig, Schedule, Scheduler,
+    SequentialLr, StepLr,
+};
 pub use sgd::{Sgd, SgdConfig};

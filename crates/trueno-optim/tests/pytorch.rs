@@ -6,8 +6,9 @@ use trueno_autograd::Gradients;
 use trueno_core::{DType, Float};
 use trueno_nn::{Linear, Module, Rng, StateDict};
 use trueno_optim::{
-    AdamConfig, AdamWConfig, CosineAnnealingLr, ExponentialLr, Optimizer, Rule, Schedule, Sgd, SgdConfig, StepLr,
-    clip_grad_norm, clip_grad_value,
+    AdamConfig, AdamWConfig, ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, ExponentialLr, LambdaLr,
+    LinearLr, MultiStepLr, OneCycleLr, Optimizer, PlateauMode, PolynomialLr, ReduceLrOnPlateau,
+    ReduceLrOnPlateauConfig, Rule, Schedule, SequentialLr, Sgd, SgdConfig, StepLr, clip_grad_norm, clip_grad_value,
 };
 use trueno_tensor::DynTensor;
 
@@ -110,6 +111,44 @@ fn schedules() {
     follows("step_lr", StepLr { step_size: 3, gamma: 0.5 });
     follows("exponential_lr", ExponentialLr { gamma: 0.9 });
     follows("cosine_annealing_lr", CosineAnnealingLr { t_max: 5, eta_min: 0.01 });
+    follows("multi_step_lr", MultiStepLr { milestones: vec![7, 2, 7], gamma: 0.5 });
+    follows("constant_lr", ConstantLr::default());
+    follows("linear_lr", LinearLr { start_factor: 0.1, end_factor: 0.9, total_iters: 7 });
+    follows("polynomial_lr", PolynomialLr { total_iters: 8, power: 2.0 });
+    follows("lambda_lr", LambdaLr(|epoch| 1.0 / (1.0 + epoch as f64)));
+    let restarts = CosineAnnealingWarmRestarts { t_0: 4, eta_min: 0.02, ..Default::default() };
+    follows("warm_restarts", restarts);
+    follows("warm_restarts.growing", CosineAnnealingWarmRestarts { t_0: 2, t_mult: 2, eta_min: 0.0 });
+    let one = OneCycleLr { max_lr: 0.7, total_steps: 12, ..Default::default() };
+    follows("one_cycle_lr", one);
+    let three = OneCycleLr { pct_start: 0.4, div_factor: 10.0, final_div_factor: 100.0, three_phase: true, ..one };
+    follows("one_cycle_lr.three_phase", three);
+    let warm_up = LinearLr { start_factor: 0.1, end_factor: 1.0, total_iters: 3 };
+    follows("sequential_lr", SequentialLr::new(warm_up).then(3, CosineAnnealingLr { t_max: 9, eta_min: 0.0 }));
+}
+
+#[test]
+fn plateaus() {
+    fn follows(name: &str, config: ReduceLrOnPlateauConfig) {
+        let case = fixture().under(name);
+        let [figures, rates] = ["figures", "rates"].map(|part| values(case.get(part).unwrap()));
+        let net: Linear = Linear::new(1, 1, &mut Rng::seed(0));
+        let mut optimizer = Sgd::new(&net, SgdConfig { lr: 0.3, ..Default::default() });
+        let mut plateau = ReduceLrOnPlateau::new(config);
+        for (epoch, (figure, want)) in figures.into_iter().zip(rates).enumerate() {
+            let before = optimizer.learning_rate();
+            let reduced = plateau.step(figure, &mut optimizer);
+            let got = optimizer.learning_rate();
+            assert_eq!(reduced, got < before);
+            assert!((got - want).abs() < 1e-14, "{name}, epoch {epoch}: {got}, PyTorch has {want}");
+        }
+    }
+    let config = ReduceLrOnPlateauConfig { patience: 2, factor: 0.5, ..Default::default() };
+    follows("plateau.min", config);
+    let cooldown = ReduceLrOnPlateauConfig { patience: 1, cooldown: 2, threshold: 0.3, relative: false, ..config };
+    follows("plateau.cooldown", cooldown);
+    let max = ReduceLrOnPlateauConfig { mode: PlateauMode::Max, factor: 0.1, min_lr: 0.001, ..config };
+    follows("plateau.max", max);
 }
 
 fn clipping<T: Float>() {
