@@ -175,6 +175,17 @@ def layer_norm(x):
     return [plain, *more, none, ({"axes": 2, "eps": 1e-3}, [x(3, 4, 5), x(4, 5, tag="w"), x(4, 5, tag="b")], affine)]
 
 
+def group_norm(x):
+    cases = []
+    for shape, groups in [((3, 6, 5), 2), ((2, 4, 3, 5), 4), ((2, 4, 3, 5), 1), ((5, 6), 3), ((1, 3, 33), 3), ((2, 6, 1, 17), 2), ((0, 4, 3), 2), ((3, 2), 1)]:
+        affine = [x(shape[1], tag=f"{shape}{tag}") for tag in "wb"]
+        plain = lambda x, n=groups: F.group_norm(x, n, eps=1e-5)
+        lines = lambda x, w, b, n=groups: F.group_norm(x, n, w, b, 1e-3)
+        cases.append(({"groups": groups, "eps": 1e-5}, [x(*shape)], plain))
+        cases.append(({"groups": groups, "eps": 1e-3}, [x(*shape), *affine], lines))
+    return cases
+
+
 def scaled_dot_product_attention(x):
     def case(q, k, v, mask=None, scale=None, causal=False):
         def answer(q, k, v, mask=None):
@@ -460,6 +471,7 @@ CASES = {
     "cumsum": along_axes(torch.cumsum),
     "scaled_dot_product_attention": scaled_dot_product_attention,
     "layer_norm": layer_norm,
+    "group_norm": group_norm,
     "batch_norm": batch_norm,
     "index_select": index_select,
     "index_add": index_add,

@@ -127,6 +127,14 @@ def norms(fixture):
     fixture.layer("layer_norm.two_axes", nn.LayerNorm((3, 5)), [draw("layer_norm.two_axes.x", (2, 3, 5))])
     plain = nn.LayerNorm(5, eps=1e-3, elementwise_affine=False)
     fixture.layer("layer_norm.plain", plain, [draw("layer_norm.plain.x", (4, 5))])
+    for name, layer, shape in [
+        ("group_norm", nn.GroupNorm(2, 6), (2, 6, 3, 5)),
+        ("group_norm.vectors", nn.GroupNorm(3, 6), (4, 6)),
+        ("group_norm.plain", nn.GroupNorm(1, 4, eps=1e-3, affine=False), (2, 4, 7)),
+        ("instance_norm1d", nn.InstanceNorm1d(3), (2, 3, 5)),
+        ("instance_norm2d", nn.InstanceNorm2d(3, eps=1e-3, affine=True), (2, 3, 4, 3)),
+    ]:
+        fixture.layer(name, layer, [draw(f"{name}.x", shape)])
 
 
 class Hardsigmoid(nn.Module):
@@ -207,6 +215,50 @@ def attention(fixture):
         fixture.layer(case, layer, [draw(f"{case}.x", (2, 4, 6))])
 
 
+class Joined(nn.Module):
+    """A recurrent layer or cell of one input and one output: the sequence and the states before it in one row, the sequence and the
+    states after it in one row."""
+
+    def __new__(cls, layer, *shapes):
+        run = layer.forward
+
+        def forward(row):
+            parts = row.split([torch.Size(shape).numel() for shape in shapes])
+            x, *states = (part.reshape(shape) for part, shape in zip(parts, shapes))
+            states = [] if not states else [tuple(states) if len(states) > 1 else states[0]]
+            return torch.cat(list(flat(run(x, *states))))
+
+        layer.forward = forward
+        return layer
+
+
+def flat(results):
+    for result in results if isinstance(results, tuple) else [results]:
+        yield from flat(result) if isinstance(result, tuple) else [result.reshape(-1)]
+
+
+def recurrent(fixture):
+    def case(name, layer, *shapes):
+        size = sum(torch.Size(shape).numel() for shape in shapes)
+        fixture.layer(name, Joined(layer, *shapes), [draw(f"{name}.x", (size,))])
+
+    deep = {"num_layers": 2, "bidirectional": True, "batch_first": True}
+    case("rnn", nn.RNN(3, 4), (5, 2, 3))
+    case("rnn.relu", nn.RNN(3, 4, nonlinearity="relu", **deep), (2, 5, 3), (4, 2, 4))
+    case("lstm", nn.LSTM(3, 4), (5, 2, 3))
+    case("lstm.deep", nn.LSTM(3, 4, **deep), (2, 5, 3), (4, 2, 4), (4, 2, 4))
+    case("lstm.no_bias", nn.LSTM(3, 17, bias=False), (3, 1, 3), (1, 1, 17), (1, 1, 17))
+    projected = nn.LSTM(3, 4, num_layers=2, bidirectional=True, proj_size=2)
+    case("lstm.projected", projected, (5, 2, 3), (4, 2, 2), (4, 2, 4))
+    case("gru", nn.GRU(3, 4), (5, 2, 3))
+    case("gru.deep", nn.GRU(3, 4, **deep), (2, 5, 3), (4, 2, 4))
+    case("gru.no_bias", nn.GRU(3, 4, bias=False), (1, 2, 3), (1, 2, 4))
+    case("rnn_cell", nn.RNNCell(3, 4), (2, 3))
+    case("rnn_cell.relu", nn.RNNCell(3, 4, bias=False, nonlinearity="relu"), (2, 3), (2, 4))
+    case("lstm_cell", nn.LSTMCell(3, 4), (2, 3), (2, 4), (2, 4))
+    case("gru_cell", nn.GRUCell(3, 4), (2, 3), (2, 4))
+
+
 def losses(fixture):
     for reduction in ["mean", "sum", "none"]:
         class_losses(fixture, reduction)
@@ -264,7 +316,7 @@ def binary_losses(fixture, reduction):
 def fixture():
     torch.set_num_threads(1)
     made = Fixture()
-    for part in [linear, conv2d, conv_transpose2d, norms, others, attention, losses]:
+    for part in [linear, conv2d, conv_transpose2d, norms, others, attention, recurrent, losses]:
         part(made)
     return made.tensors
 

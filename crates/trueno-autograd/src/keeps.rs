@@ -77,7 +77,7 @@ pub(crate) fn keeps(op: &Op, tracked: impl Fn(usize) -> bool) -> Keeps {
         }
         Op::MaxPool2d(_) => Keeps { saved: true, ..Keeps::NOTHING },
         Op::Softmax(_) | Op::LogSoftmax(_) => Keeps { output: true, ..Keeps::NOTHING },
-        Op::LayerNorm { .. } => Keeps { saved: true, ..Keeps::inputs(true, true) },
+        Op::LayerNorm { .. } | Op::GroupNorm { .. } => Keeps { saved: true, ..Keeps::inputs(true, true) },
         Op::BatchNorm { .. } => Keeps { output: false, ..Keeps::EVERYTHING },
         Op::ScaledDotProductAttention(_) | Op::Custom(_) => Keeps::EVERYTHING,
         Op::CrossEntropy(_) => Keeps::inputs(true, true),

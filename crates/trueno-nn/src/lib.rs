@@ -57,9 +57,11 @@ mod tuples;
 pub use layer::{Layer, Mode};
 pub use layers::{
     AdaptiveAvgPool2d, AttentionMask, AvgPool2d, BatchNorm1d, BatchNorm2d, BatchNormConfig, Conv2d, Conv2dConfig,
-    ConvTranspose2d, ConvTranspose2dConfig, Dropout, Elu, Embedding, FeedForward, Flatten, Gelu, GeluTanh, Hardsigmoid,
-    Hardswish, LayerNorm, LayerNormConfig, LeakyRelu, Linear, LogSoftmax, MaxPool2d, Mish, MultiheadAttention, Pair,
-    PoolConfig, Relu, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh, TransformerEncoderConfig, TransformerEncoderLayer,
+    ConvTranspose2d, ConvTranspose2dConfig, Dropout, Elu, Embedding, FeedForward, Flatten, Gelu, GeluTanh, GroupNorm,
+    GroupNormConfig, Gru, GruCell, Hardsigmoid, Hardswish, InstanceNorm1d, InstanceNorm2d, InstanceNormConfig,
+    LayerNorm, LayerNormConfig, LeakyRelu, Linear, LogSoftmax, Lstm, LstmCell, MaxPool2d, Mish, MultiheadAttention,
+    Pair, PoolConfig, RecurrentConfig, Relu, Rnn, RnnActivation, RnnCell, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh,
+    TransformerEncoderConfig, TransformerEncoderLayer,
 };
 pub use loss::{
     CrossEntropyConfig, NllLossConfig, Reduction, binary_cross_entropy, binary_cross_entropy_with_logits,

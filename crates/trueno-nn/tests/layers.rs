@@ -24,6 +24,8 @@ fn misfits_name_the_layer_both_shapes_and_the_axis() {
     assert_eq!(error, "batch_norm1d: shape [5, 2] axis 1 must have size 3, the number of channels");
     let error = message(LayerNorm::new([3]).try_forward(&x, Mode::Eval));
     assert_eq!(error, "layer_norm: shape [5, 2] must end with [3], the normalised shape");
+    let error = message(GroupNorm::new(1, 3).try_forward(&x, Mode::Eval));
+    assert_eq!(error, "group_norm: shape [5, 2] axis 1 must have size 3, the number of channels");
     let conv: Conv2d = Conv2d::new(2, 1, 3, &mut rng());
     assert!(message(conv.try_forward(&Tensor::zeros([1, 3, 8, 8]), Mode::Eval)).starts_with("conv2d: shapes"));
     let one = Tensor::<f32, 4>::zeros([1, 2, 1, 1]);

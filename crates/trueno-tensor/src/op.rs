@@ -84,6 +84,13 @@ pub enum Op {
         /// Added to the variance.
         eps: f64,
     },
+    /// `[x]` or `[x, weight, bias]`: `[N, C, ...]` whose channels are normalised in groups, sample by sample.
+    GroupNorm {
+        /// How many groups the channels are split into.
+        groups: usize,
+        /// Added to the variance.
+        eps: f64,
+    },
     /// `[x, index]`: slices of `axis` at positions of rank 1.
     IndexSelect(usize),
     /// `[x, index]`: elements along `axis` at positions of the same rank.
@@ -422,6 +429,7 @@ impl Op {
             Op::ScaledDotProductAttention(_) => Row::Family(Family::ScaledDotProductAttention),
             Op::LayerNorm { .. } => Row::Family(Family::LayerNorm),
             Op::BatchNorm { .. } => Row::Family(Family::BatchNorm),
+            Op::GroupNorm { .. } => Row::Family(Family::GroupNorm),
             Op::IndexSelect(_) => Row::Family(Family::IndexSelect),
             Op::Gather(_) => Row::Family(Family::Gather),
             Op::IndexAdd { .. } => Row::Family(Family::IndexAdd),

@@ -109,6 +109,7 @@ fn network() -> impl Strategy<Value = Op> {
             .prop_map(|(scale, causal)| Op::ScaledDotProductAttention(AttentionConfig { scale, causal })),
         (size(), number()).prop_map(|(axes, eps)| Op::LayerNorm { axes, eps }),
         number().prop_map(|eps| Op::BatchNorm { eps }),
+        (size(), number()).prop_map(|(groups, eps)| Op::GroupNorm { groups, eps }),
         (number(), any::<u64>()).prop_map(|(p, seed)| Op::Dropout(DropoutConfig { p, seed, call: seed })),
         entropy,
     ]

@@ -82,6 +82,7 @@ fn example(family: Family, size: usize) -> (Op, Vec<DynTensor>) {
         }
         Family::LayerNorm => (Op::LayerNorm { axes: 1, eps: 1e-5 }, vec![x(), numbers(&[64]), numbers(&[64])]),
         Family::BatchNorm => (Op::BatchNorm { eps: 1e-5 }, vec![images(), numbers(&[4]), numbers(&[4])]),
+        Family::GroupNorm => (Op::GroupNorm { groups: 2, eps: 1e-5 }, vec![images(), numbers(&[4]), numbers(&[4])]),
         Family::IndexSelect => (Op::IndexSelect(0), vec![x(), positions(&[n], n)]),
         Family::Gather => (Op::Gather(1), vec![x(), positions(&[n, 64], 64)]),
         Family::IndexAdd => (Op::IndexAdd { axis: 0, size: 9 }, vec![x(), positions(&[n], 9)]),

@@ -34,8 +34,8 @@ pub mod prelude {
     #[cfg(feature = "train")]
     pub use trueno_nn::{
         AdaptiveAvgPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Conv2dConfig, ConvTranspose2d,
-        ConvTranspose2dConfig, Dropout, Embedding, Flatten, Gelu, Layer, LayerNorm, Linear, MaxPool2d, Mode, Relu,
-        Sequential, Sigmoid, Silu, StateDict, Tanh, binary_cross_entropy_with_logits, cross_entropy, mse_loss,
+        ConvTranspose2dConfig, Dropout, Embedding, Flatten, Gelu, GroupNorm, Layer, LayerNorm, Linear, MaxPool2d, Mode,
+        Relu, Sequential, Sigmoid, Silu, StateDict, Tanh, binary_cross_entropy_with_logits, cross_entropy, mse_loss,
         sequential,
     };
     #[cfg(feature = "train")]

@@ -4,6 +4,7 @@
 #![cfg(all(feature = "gpu", feature = "mnist-subset"))]
 
 use trueno::data::mnist;
+use trueno::nn::{Gru, Lstm};
 use trueno::prelude::*;
 use trueno_gpu::{Device as Gpu, Options, Selector, Stats};
 
@@ -91,6 +92,35 @@ fn a_step_in_steady_state_makes_nothing_and_moves_the_batch_and_the_loss() {
         assert_eq!(after.uploads - before.uploads, 2, "images and labels");
         assert_eq!(after.downloads - before.downloads, 1, "the loss");
         assert_eq!(after.downloaded_bytes - before.downloaded_bytes, 4);
+    }
+}
+
+#[test]
+fn layers_that_are_composed_give_what_they_give_on_the_processor() {
+    let Some((device, _)) = open() else { return };
+    #[derive(Module)]
+    struct Net {
+        norm: GroupNorm,
+        lstm: Lstm,
+        gru: Gru,
+    }
+    let run = |device: &Device| {
+        let rng = &mut Rng::seed(3);
+        let net = Net { norm: GroupNorm::new(3, 6), lstm: Lstm::new(6, 9, rng), gru: Gru::new(9, 5, rng) }.to(device);
+        let x = Tensor::<f32, 3>::randn([4, 6, 7], rng).to(device).unwrap().requires_grad();
+        let steps = net.norm.forward(&x, Mode::Train).permute([2, 0, 1]);
+        let (y, (_, cells)) = net.lstm.forward(&steps, Mode::Train);
+        let loss = net.gru.forward(&y, Mode::Train).0.square().sum() + cells.square().sum();
+        loss.backward();
+        let tensors = net.parameters().into_iter().chain([x.as_dyn().clone()]);
+        let grads = tensors.map(|x| x.grad().unwrap().to_vec::<f32>().unwrap()).collect::<Vec<_>>();
+        (loss.item(), grads)
+    };
+    let (there, here) = (run(&device), run(&Device::Cpu));
+    assert!((there.0 - here.0).abs() <= 1e-4 * here.0.abs(), "{} {}", there.0, here.0);
+    for (there, here) in there.1.iter().zip(&here.1) {
+        let close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-4 * b.abs().max(1.0);
+        assert!(there.iter().zip(here).all(close), "{there:?} {here:?}");
     }
 }
 

@@ -142,6 +142,7 @@ pub(crate) fn gradients(step: Step<'_>) -> Result<Grads> {
         Op::ScaledDotProductAttention(config) => attention::attention(config, &step.widened()?),
         Op::LayerNorm { axes, eps } => norm::layer_norm(*axes, *eps, &step.widened()?),
         Op::BatchNorm { eps } => norm::batch_norm(*eps, &step.widened()?),
+        Op::GroupNorm { groups, eps } => norm::group_norm(*groups, *eps, &step.widened()?),
         Op::CrossEntropy(config) => loss::cross_entropy(config, &step.widened()?),
         Op::Dropout(config) => elementwise::dropout(*config, &step),
         Op::IndexSelect(axis) => index::index_select(*axis, &step),

@@ -4,6 +4,7 @@ use super::shape::sum_to;
 use super::{Grads, Step};
 use crate::traced::{Arena, Traced};
 use smallvec::SmallVec;
+use trueno_core::table::BinaryOp;
 use trueno_core::{Dims, Result};
 use trueno_tensor::{DynTensor, backward};
 
@@ -83,6 +84,36 @@ pub(super) fn batch_norm(eps: f64, step: &Step<'_>) -> Result<Grads> {
         };
         let per_element = arena.finish(per_element, shape)?;
         if by == 0 { Ok(per_element) } else { channels.gather(&per_element) }
+    })
+}
+
+pub(super) fn group_norm(groups: usize, eps: f64, step: &Step<'_>) -> Result<Grads> {
+    let weight = if step.operands() > 1 { Some(step.input(1)?) } else { None };
+    if !step.create_graph {
+        let (x, mean, rstd) = (step.input(0)?, step.saved(0)?, step.saved(1)?);
+        let found = backward::group_norm(&x, weight.as_ref(), mean, rstd, &step.g, groups, wanted(step))?;
+        return step.each(|by| found[by].clone().ok_or_else(|| step.missing("a gradient")));
+    }
+    let shape = step.shape(0);
+    let channels = Channels::new(shape);
+    let (samples, group) = (shape[0], shape[1] / groups * shape[2..].iter().product::<usize>());
+    let by_group = [samples, groups, group];
+    let arena = Arena::new(step.g.dtype());
+    let normalized = Normalized::by_own_statistics(arena.tensor(step.input(0)?.reshape_to(&by_group)?), &[2], eps);
+    step.each(|by| match by {
+        0 => {
+            let g = match &weight {
+                Some(weight) => step.g.binary(BinaryOp::Mul, &channels.spread(weight)?)?,
+                None => step.g.clone(),
+            };
+            let g = arena.tensor(g.reshape_to(&by_group)?);
+            arena.finish(normalized.gradient(g, &[2]), &by_group)?.reshape_to(shape)
+        }
+        1 => {
+            let value = arena.finish(normalized.value, &by_group)?.reshape_to(shape)?;
+            channels.gather(&step.g.binary(BinaryOp::Mul, &value)?)
+        }
+        _ => channels.gather(&step.g),
     })
 }
 

@@ -65,6 +65,7 @@ fn cases(family: Family) -> Vec<Case> {
         }
         Family::ScaledDotProductAttention => attentions(),
         Family::LayerNorm => layer_norms(),
+        Family::GroupNorm => group_norms(),
         Family::BatchNorm => batch_norms(),
         Family::IndexSelect | Family::Gather | Family::IndexAdd | Family::ScatterAdd => indexed(family),
         Family::Where => {
@@ -314,6 +315,20 @@ fn layer_norms() -> Vec<Case> {
     ]
 }
 
+fn group_norms() -> Vec<Case> {
+    let norm = |groups| Op::GroupNorm { groups, eps: 1e-3 };
+    let affine = || [normal(&[4], 1), normal(&[4], 2)];
+    let mut cases = Vec::new();
+    for x in [normal(&[2, 4, 3], 0), normal(&[1, 4, 2, 2], 0), normal(&[2, 4], 0), transposed(&[4, 3], 3)] {
+        let [weight, bias] = affine();
+        cases.push(op_case(norm(2), &[x.clone()]));
+        cases.push(op_case(norm(1), &[x.clone(), weight.clone(), bias.clone()]));
+        cases.push(op_case(norm(2), &[x.detach(), weight.clone(), bias.clone()]));
+        cases.push(op_case(norm(2), &[x, weight.detach(), bias]));
+    }
+    cases
+}
+
 fn batch_norms() -> Vec<Case> {
     let op = || Op::BatchNorm { eps: 1e-3 };
     let affine = || [normal(&[2], 1), normal(&[2], 2)];
@@ -447,6 +462,7 @@ fn fused_gradients_agree_with_composed_ones() {
         Family::ScaledDotProductAttention,
         Family::LayerNorm,
         Family::BatchNorm,
+        Family::GroupNorm,
         Family::CrossEntropy,
     ] {
         for Case { f, inputs, .. } in cases(family) {

@@ -44,6 +44,8 @@ macro_rules! family_table {
             LayerNorm layer_norm { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Normalisation of each channel by the statistics of the batch (Ioffe and Szegedy, 2015).
             BatchNorm batch_norm { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
+            /// Normalisation of groups of channels of each sample, then an optional weight and bias per channel (Wu and He, 2018).
+            GroupNorm group_norm { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Slices of an axis at integer positions; an embedding is this over axis 0.
             IndexSelect index_select { grad: yes; tolerance: 0.0, 0.0; cancels: gradient; }
             /// Elements along an axis at integer positions of the same rank (PyTorch's `gather`).

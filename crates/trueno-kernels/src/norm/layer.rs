@@ -36,7 +36,7 @@ kernel! {
 
 /// `out = (x - mean) * rstd * weight + bias`.
 #[inline(always)]
-fn normalise_row<V: RealVector>(
+pub(super) fn normalise_row<V: RealVector>(
     simd: V::Token,
     x: &[V::Elem],
     mean: V::Elem,
@@ -84,7 +84,7 @@ kernel! {
 
 /// `out = rstd * (g * weight - mean_g - (x - mean) * slope)`.
 #[inline(always)]
-fn input_row<V: RealVector>(
+pub(super) fn input_row<V: RealVector>(
     simd: V::Token,
     x: &[V::Elem],
     g: &[V::Elem],

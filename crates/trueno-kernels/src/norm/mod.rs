@@ -1,4 +1,4 @@
-//! Layer and batch normalisation, with their gradients.
+//! Layer, batch and group normalisation, with their gradients.
 //!
 //! Means and variances are taken in two passes (the mean first, then the squares of the distances from it), in lanes
 //! for a few hundred elements each and in `f64` from there, so that neither a large mean nor a long row costs digits.
@@ -13,6 +13,7 @@
 
 mod batch;
 mod columns;
+mod group;
 mod layer;
 mod moments;
 #[cfg(test)]
@@ -22,4 +23,5 @@ pub use batch::{
     ChannelShape, batch_moments, batch_norm, batch_norm_gradient_eval, batch_norm_gradient_sums,
     batch_norm_gradient_train, rstd,
 };
+pub use group::{GroupShape, group_norm, group_norm_gradient};
 pub use layer::{layer_norm, layer_norm_gradient_input, layer_norm_gradient_params};

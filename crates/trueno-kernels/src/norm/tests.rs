@@ -168,3 +168,69 @@ fn a_large_mean_costs_no_digits() {
         assert_eq!((mean, var), ([10_000.5], [0.25]));
     }
 }
+
+fn group<T: Real>() {
+    for isa in Isa::available() {
+        for [n, groups, channels, spatial] in
+            [[1, 1, 1, 3], [3, 2, 3, 1], [2, 3, 2, 7], [2, 1, 5, 40], [1, 4, 1, 33], [2, 2, 19, 1], [2, 2, 2, 0]]
+        {
+            let shape = GroupShape { groups, channels, spatial };
+            let (rows, width, total) = (n * groups, shape.per_row(), n * groups * channels * spatial);
+            for affine in [false, true] {
+                let (x, g) = (numbers::<T>(1, total), numbers::<T>(2, total));
+                let (w, b) = (numbers::<T>(3, groups * channels), numbers::<T>(4, groups * channels));
+                let (weight, bias) = if affine { (Some(&w[..]), Some(&b[..])) } else { (None, None) };
+                let [mut y, mut dx] = [(); 2].map(|()| vec![T::NAN; total]);
+                let [mut mean, mut rstd] = [(); 2].map(|()| vec![T::NAN; rows]);
+                let [mut db, mut dw] = [(); 2].map(|()| vec![T::NAN; rows * channels]);
+                // In two runs of rows, as threads would; the second starts inside a sample.
+                for run in [0..rows / 3, rows / 3..rows] {
+                    let (first, at) = (run.start, run.start * width..run.end * width);
+                    let of_run = run.start * channels..run.end * channels;
+                    let stats = [&mut mean[run.clone()], &mut rstd[run.clone()]];
+                    group_norm(isa, &x[at.clone()], shape, first, weight, bias, EPS, &mut y[at.clone()], stats);
+                    let (stats, sums) = ([&mean[run.clone()], &rstd[run]], [&mut db[of_run.clone()], &mut dw[of_run]]);
+                    let (x, g, dx) = (&x[at.clone()], &g[at.clone()], &mut dx[at]);
+                    group_norm_gradient(isa, x, g, shape, first, weight, stats, sums, Some(dx));
+                }
+                let mut alone = [vec![T::NAN; db.len()], vec![T::NAN; dw.len()]];
+                let sums = alone.each_mut().map(|sums| &mut sums[..]);
+                group_norm_gradient(isa, &x, &g, shape, 0, weight, [&mean, &rstd], sums, None);
+                if spatial > 0 {
+                    assert_eq!(alone, [db.clone(), dw.clone()]);
+                }
+
+                let (x, g, w, b) = (wide(&x), wide(&g), wide(&w), wide(&b));
+                let [mut want, mut want_dx] = [(); 2].map(|()| x.clone());
+                let [mut want_dw, mut want_db] = [(); 2].map(|()| vec![0.0; rows * channels]);
+                let channel = |p: usize| p / spatial % (groups * channels);
+                let gw: Vec<f64> = (0..total).map(|p| g[p] * if affine { w[channel(p)] } else { 1.0 }).collect();
+                for row in 0..rows {
+                    let at: Vec<usize> = (row * width..(row + 1) * width).collect();
+                    let [mean, rstd] = moments(&x, &at);
+                    input_gradient(&x, &gw, &at, &mut want_dx);
+                    for p in at {
+                        let normal = (x[p] - mean) * rstd;
+                        want[p] = if affine { normal * w[channel(p)] + b[channel(p)] } else { normal };
+                        want_dw[p / spatial] += g[p] * normal;
+                        want_db[p / spatial] += g[p];
+                    }
+                }
+                close(&y, &want);
+                close(&dx, &want_dx);
+                close(&dw, &want_dw);
+                close(&db, &want_db);
+            }
+        }
+    }
+}
+
+#[test]
+fn group_norm_f32() {
+    group::<f32>();
+}
+
+#[test]
+fn group_norm_f64() {
+    group::<f64>();
+}

@@ -6,9 +6,11 @@ mod conv;
 mod conv_transpose;
 mod dropout;
 mod embedding;
+mod group_norm;
 mod linear;
 mod norm;
 mod pool;
+mod recurrent;
 
 pub use activation::{
     Elu, Gelu, GeluTanh, Hardsigmoid, Hardswish, LeakyRelu, LogSoftmax, Mish, Relu, Selu, Sigmoid, Silu, Softmax,
@@ -21,9 +23,11 @@ pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};
 pub use dropout::Dropout;
 pub use embedding::Embedding;
+pub use group_norm::{GroupNorm, GroupNormConfig, InstanceNorm1d, InstanceNorm2d, InstanceNormConfig};
 pub use linear::Linear;
 pub use norm::{BatchNorm1d, BatchNorm2d, BatchNormConfig, LayerNorm, LayerNormConfig};
 pub use pool::{AdaptiveAvgPool2d, AvgPool2d, Flatten, MaxPool2d, PoolConfig};
+pub use recurrent::{Gru, GruCell, Lstm, LstmCell, RecurrentConfig, Rnn, RnnActivation, RnnCell};
 
 /// A size along height and width: one number for both, or two.
 ///

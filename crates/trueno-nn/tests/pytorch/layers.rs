@@ -11,6 +11,7 @@ in_both_types!(
     conv_transpose2d,
     batch_norm_in_training_and_evaluation,
     layer_norm,
+    group_and_instance_norm,
     embedding,
     pooling_and_flatten,
     activations,
@@ -72,6 +73,16 @@ fn layer_norm<T: Float>() {
     Case::<T>::new("layer_norm.two_axes").check::<_, 3, 3>(LayerNorm::new([3, 5]));
     let plain = LayerNormConfig { eps: 1e-3, affine: false };
     Case::<T>::new("layer_norm.plain").check::<_, 2, 2>(LayerNorm::with_config([5], plain));
+}
+
+fn group_and_instance_norm<T: Float>() {
+    Case::<T>::new("group_norm").check::<_, 4, 4>(GroupNorm::new(2, 6));
+    Case::<T>::new("group_norm.vectors").check::<_, 2, 2>(GroupNorm::new(3, 6));
+    let plain = GroupNormConfig { eps: 1e-3, affine: false };
+    Case::<T>::new("group_norm.plain").check::<_, 3, 3>(GroupNorm::with_config(1, 4, plain));
+    Case::<T>::new("instance_norm1d").check(InstanceNorm1d::new(3));
+    let affine = InstanceNormConfig { eps: 1e-3, affine: true };
+    Case::<T>::new("instance_norm2d").check(InstanceNorm2d::with_config(3, affine));
 }
 
 fn embedding<T: Float>() {

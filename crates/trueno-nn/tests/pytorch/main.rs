@@ -3,11 +3,12 @@
 mod case;
 mod layers;
 mod losses;
+mod recurrent;
 
 /// Every case of the fixture is one that a test names.
 #[test]
 fn no_case_is_left_out() {
-    let source = concat!(include_str!("layers.rs"), include_str!("losses.rs"));
+    let source = concat!(include_str!("layers.rs"), include_str!("losses.rs"), include_str!("recurrent.rs"));
     for name in case::fixture().keys() {
         let layer = name.split('.').next().unwrap();
         assert!(source.contains(&format!("\"{layer}")), "{name}");

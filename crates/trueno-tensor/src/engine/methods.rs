@@ -247,6 +247,20 @@ impl DynTensor {
         }
     }
 
+    /// Normalisation of `[N, C, ...]` in `groups` groups of channels, sample by sample, to mean 0 and variance 1 (`eps` is added to it);
+    /// then `weight` and `bias` `[C]`, if given.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the rank is below 2 or the channels do not split evenly, [`Error::ShapePair`] if weight or bias have another
+    /// shape.
+    pub fn group_norm(&self, groups: usize, affine: Option<(&DynTensor, &DynTensor)>, eps: f64) -> Result<DynTensor> {
+        let op = Op::GroupNorm { groups, eps };
+        match affine {
+            Some((weight, bias)) => apply(&op, &[self, weight, bias]),
+            None => apply(&op, &[self]),
+        }
+    }
+
     /// The elements along an axis in order, the smallest first unless `descending`. Equal elements keep their order, and
     /// NaN is larger than any number.
     ///

@@ -4,7 +4,7 @@
 //! needs gradients of gradients. Operands in half precision are computed in `f32` and rounded once at the end.
 
 use super::norm::{self, Gradients};
-use super::{attention, elementwise, fused as formulas, loss, movement, pool, softmax as rows};
+use super::{attention, elementwise, fused as formulas, group_norm as groups, loss, movement, pool, softmax as rows};
 use crate::fused::Fusion;
 use crate::{AttentionConfig, CrossEntropyConfig, DynTensor, Pool2dConfig};
 use trueno_core::table::UnaryOp;
@@ -210,4 +210,29 @@ pub fn batch_norm(
     on_gpu!([x, g], |device| batch_norm(device, training, [x, weight, mean, rstd, g], needs));
     let wide = Widened::new([x, weight, mean, rstd, g])?;
     wide.narrow_all(norm::batch_norm_grad(training, wide.operands.each_ref(), needs)?)
+}
+
+/// The gradients of `group_norm` in `groups` groups by `[x, weight, bias]`, where `needs` asks for them, from the mean and
+/// reciprocal deviation `[N, groups]` that it saved and the gradient `g` by its result. Without a weight, pass `None`; the bias
+/// itself is not needed.
+///
+/// As for [`layer_norm`], with means over a group of a sample and sums over the samples and what follows the channels (Wu and
+/// He, 2018).
+///
+/// # Errors
+/// As [`layer_norm`].
+pub fn group_norm(
+    x: &DynTensor,
+    weight: Option<&DynTensor>,
+    mean: &DynTensor,
+    rstd: &DynTensor,
+    g: &DynTensor,
+    groups: usize,
+    needs: [bool; 3],
+) -> Result<[Option<DynTensor>; 3]> {
+    on_gpu!([x, g], |device| group_norm_grad(device, groups, [x, mean, rstd, g], weight, needs));
+    let wide = Widened::new([x, mean, rstd, g])?;
+    let weight = weight.map(|weight| Widened::new([weight])).transpose()?;
+    let weight = weight.as_ref().map(|weight| &weight.operands[0]);
+    wide.narrow_all(groups::group_norm_grad(groups, wide.operands.each_ref(), weight, needs)?)
 }

@@ -17,7 +17,9 @@ pub(super) fn check(op: &Op, inputs: &[&DynTensor]) -> Result<()> {
     }
     let whole = |reason: &'static str| Err(Error::Argument { op: op.name(), reason: reason.into() });
     match op {
-        Op::LayerNorm { .. } if inputs.len() == 2 => whole("2 operands; it takes x, or x with weight and bias"),
+        Op::LayerNorm { .. } | Op::GroupNorm { .. } if inputs.len() == 2 => {
+            whole("2 operands; it takes x, or x with weight and bias")
+        }
         Op::BatchNorm { .. } if inputs.len() == 4 => whole("4 operands; running means come with running variances"),
         Op::Reduce(reduction) => {
             reduction.axes.iter().try_for_each(|&axis| exists(op, axis, inputs[0].rank()))?;
@@ -56,6 +58,7 @@ pub(super) fn check(op: &Op, inputs: &[&DynTensor]) -> Result<()> {
         | Op::ScaledDotProductAttention(_)
         | Op::LayerNorm { .. }
         | Op::BatchNorm { .. }
+        | Op::GroupNorm { .. }
         | Op::Pad { .. }
         | Op::MaskedSelect
         | Op::NonZero
@@ -131,7 +134,7 @@ fn operands(op: &Op) -> RangeInclusive<usize> {
         Op::Ternary(_) | Op::Where => 3..=3,
         Op::Linear | Op::Conv2d(_) | Op::ConvTranspose2d(_) => 2..=3,
         Op::ScaledDotProductAttention(_) => 3..=4,
-        Op::LayerNorm { .. } => 1..=3,
+        Op::LayerNorm { .. } | Op::GroupNorm { .. } => 1..=3,
         Op::BatchNorm { .. } => 3..=5,
         Op::Concat(_) => 1..=usize::MAX,
         Op::Fused(fusion) => fusion.listing().operands()..=fusion.listing().operands(),

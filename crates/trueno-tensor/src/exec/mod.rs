@@ -14,6 +14,7 @@ mod fixtures;
 pub(crate) mod fused;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
+mod group_norm;
 mod index;
 pub(crate) mod isa;
 mod loss;
@@ -114,6 +115,7 @@ fn computes(op: &Op) -> bool {
         | Op::ScaledDotProductAttention(_)
         | Op::LayerNorm { .. }
         | Op::BatchNorm { .. }
+        | Op::GroupNorm { .. }
         | Op::IndexAdd { .. }
         | Op::ScatterAdd { .. }
         | Op::CumSum(_)
@@ -178,6 +180,7 @@ fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
         Op::ScaledDotProductAttention(config) => attention::attention(config, inputs),
         Op::LayerNorm { axes, eps } => norm::layer_norm(*axes, *eps, inputs),
         Op::BatchNorm { eps } => norm::batch_norm(*eps, inputs),
+        Op::GroupNorm { groups, eps } => group_norm::group_norm(*groups, *eps, inputs),
         Op::IndexSelect(axis) => index::index_select(*axis, inputs[0], inputs[1]).map(plain),
         Op::Gather(axis) => index::gather(*axis, inputs[0], inputs[1]).map(plain),
         Op::IndexAdd { axis, size } => index::index_add(*axis, *size, inputs[0], inputs[1]).map(plain),

@@ -15,13 +15,13 @@ use trueno_kernels::simd::Real;
 const LAYER: &str = "layer_norm";
 const BATCH: &str = "batch_norm";
 /// Steps per element: two passes for the moments, one to normalise.
-const COST: usize = 4;
+pub(super) const COST: usize = 4;
 
 /// The gradients by operand, weight and bias; those that were not asked for are `None`.
 pub(super) type Gradients = [Option<DynTensor>; 3];
 
 /// Refuses an operand of another type or shape.
-fn expect(op: &'static str, x: &DynTensor, other: &DynTensor, shape: &[usize], what: &str) -> Result<()> {
+pub(super) fn expect(op: &'static str, x: &DynTensor, other: &DynTensor, shape: &[usize], what: &str) -> Result<()> {
     if other.dtype() != x.dtype() {
         return Err(mixed(op, x.dtype(), other.dtype()));
     }

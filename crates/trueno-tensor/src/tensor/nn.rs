@@ -61,6 +61,12 @@ impl<T: Float, const N: usize> Tensor<T, N> {
             Ok((Tensor::new(output), stats.map(Tensor::new)))
         }
 
+        /// Normalisation of `[N, C, ...]` in `groups` groups of channels, sample by sample, to mean 0 and variance 1 (`eps` is added to
+        /// it), then times `weight` `[C]` plus `bias` `[C]`.
+        pub fn group_norm(&self, groups: usize, weight: &Tensor<T, 1>, bias: &Tensor<T, 1>, eps: f64) -> Tensor<T, N> {
+            self.inner.group_norm(groups, Some((&weight.inner, &bias.inner)), eps).map(Tensor::new)
+        }
+
         /// `x wᵀ + b` over the last axis: `[..., in]` to `[..., out]`, with a weight `[out, in]` and an optional bias `[out]` (PyTorch's
         /// `linear`).
         pub fn linear(&self, weight: &Tensor<T, 2>, bias: Option<&Tensor<T, 1>>) -> Tensor<T, N> {

@@ -147,6 +147,10 @@ fn family(family: Family, p: &Value, inputs: &[&DynTensor]) -> Result<DynTensor>
             let running = inputs.get(3).map(|mean| (*mean, inputs[4]));
             x.batch_norm(inputs[1], inputs[2], running, number(&p["eps"]))
         }
+        Family::GroupNorm => {
+            let affine = inputs.get(1).map(|weight| (*weight, inputs[2]));
+            x.group_norm(index(&p["groups"]), affine, number(&p["eps"]))
+        }
         Family::IndexSelect => x.index_select(axis(), inputs[1]),
         Family::Gather => x.gather(axis(), inputs[1]),
         Family::IndexAdd => apply(&Op::IndexAdd { axis: axis() as usize, size: index(&p["size"]) }, inputs),

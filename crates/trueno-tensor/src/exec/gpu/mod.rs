@@ -7,6 +7,7 @@ mod backward;
 mod conv;
 mod elementwise;
 mod fused;
+mod group_norm;
 mod index;
 mod loss;
 mod movement;
@@ -20,6 +21,7 @@ mod transfer;
 
 pub(super) use attention::scaled_dot_product_attention;
 pub(super) use backward::{batch_norm, cross_entropy, layer_norm, log_softmax, logsumexp, max_pool2d, softmax, unary};
+pub(super) use group_norm::group_norm_grad;
 pub(crate) use transfer::{download, upload};
 
 use super::{Executed, custom, views};
@@ -77,6 +79,7 @@ pub(super) fn execute(op: &Op, device: &Device, inputs: &[&DynTensor]) -> Result
         Op::AdaptiveAvgPool2d(size) => pool::adaptive_avg_pool2d(*size, &held()?[0]).map(plain),
         Op::AdaptiveAvgPool2dGrad(shape) => pool::adaptive_avg_pool2d_grad(*shape, &held()?[0]).map(plain),
         Op::BatchNorm { eps } => rows::batch_norm(*eps, &held()?),
+        Op::GroupNorm { groups, eps } => group_norm::group_norm(device, *groups, *eps, inputs),
         Op::Dropout(config) => movement::dropout(config, &held()?[0]).map(plain),
         Op::IndexSelect(axis) => index::index_select(*axis, &held()?).map(plain),
         Op::Gather(axis) => index::gather(*axis, &held()?).map(plain),
