@@ -1,4 +1,4 @@
-"""PyTorch's side of src/rows/conv.rs: convolutions, forward and both gradients, and pooling."""
+"""PyTorch's side of src/rows/conv.rs: convolutions, forward and both gradients, and pooling and group normalisation."""
 
 # Shapes of the images and of the weight, stride, padding, groups.
 CASES = {
@@ -39,4 +39,6 @@ def rows(torch, tensor, unary):
     found["max_pool2d 8x64x112x112 2x2"] = lambda: unary(lambda x: F.max_pool2d_with_indices(x, 2), *large)
     found["max_pool2d 8x64x112x112 3x3/2"] = lambda: unary(lambda x: F.max_pool2d_with_indices(x, 3, 2, 1), *large)
     found["adaptive_avg_pool2d 8x512x14x14 to 1x1"] = lambda: unary(lambda x: F.adaptive_avg_pool2d(x, 1), 8, 512, 14, 14)
+    weight, bias = tensor(64), tensor(64)
+    found["group_norm 8x64x56x56 in 32"] = lambda: unary(lambda x: F.group_norm(x, 32, weight, bias), 8, 64, 56, 56)
     return found

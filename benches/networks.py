@@ -5,8 +5,8 @@ def rows(torch, tensor):
     """Rows by name: each prepares a call that takes no arguments."""
     nn = torch.nn
 
-    def training(net, optimizer, *shape):
-        x, labels = tensor(*shape), torch.arange(shape[0]) % 10
+    def training(net, optimizer, *shape, samples=None):
+        x, labels = tensor(*shape), torch.arange(samples or shape[0]) % 10
 
         def step():
             optimizer.zero_grad()
@@ -79,6 +79,19 @@ def rows(torch, tensor):
     def encoder():
         net = Encoder()
         return training(net, adamw(net), 8, 128, 384)
+
+    class Classifier(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(128, 256)
+            self.head = nn.Linear(256, 10)
+
+        def forward(self, x):
+            return self.head(self.lstm(x)[1][0][0])
+
+    def lstm():
+        net = Classifier()
+        return training(net, adamw(net), 64, 32, 128, samples=32)
 
     class Bottleneck(nn.Module):
         def __init__(self, inputs, width, stride):
@@ -154,6 +167,7 @@ def rows(torch, tensor):
         "MNIST training step, batch 64": mnist,
         "ResNet-18 training step, batch 16": resnet18,
         "encoder training step, batch 8 x 128": encoder,
+        "LSTM training step, batch 32 x 64": lstm,
         "ResNet-50 inference, 1 x 224 x 224": resnet50,
         "MobileNetV2 inference, 1 x 224 x 224": mobilenet,
         "encoder inference, 1 x 32": encoder_inference,

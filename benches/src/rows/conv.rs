@@ -6,7 +6,7 @@ use trueno_tensor::{Conv2dConfig, DynTensor, Op, Pool2dConfig, apply};
 
 use super::{Row, Work, operand, work};
 
-pub(super) const ROWS: [Row; 14] = [
+pub(super) const ROWS: [Row; 15] = [
     ("conv2d 8x64x56x56 k64 3x3", || forward(BODY)),
     ("conv2d 8x64x56x56 k64 3x3 backward", || backward(BODY)),
     ("conv2d 8x256x14x14 k256 3x3", || forward(DEEP)),
@@ -23,6 +23,10 @@ pub(super) const ROWS: [Row; 14] = [
     ("adaptive_avg_pool2d 8x512x14x14 to 1x1", || {
         let x = operand(&[8, 512, 14, 14], 1);
         work(move || x.adaptive_avg_pool2d([1, 1]))
+    }),
+    ("group_norm 8x64x56x56 in 32", || {
+        let (x, weight, bias) = (operand(&[8, 64, 56, 56], 1), operand(&[64], 2), operand(&[64], 3));
+        work(move || x.group_norm(32, Some((&weight, &bias)), 1e-5))
     }),
 ];
 
