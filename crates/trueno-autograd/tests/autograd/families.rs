@@ -321,7 +321,7 @@ fn group_norms() -> Vec<Case> {
     let mut cases = Vec::new();
     for x in [normal(&[2, 4, 3], 0), normal(&[1, 4, 2, 2], 0), normal(&[2, 4], 0), transposed(&[4, 3], 3)] {
         let [weight, bias] = affine();
-        cases.push(op_case(norm(2), &[x.clone()]));
+        cases.push(op_case(norm(2), std::slice::from_ref(&x)));
         cases.push(op_case(norm(1), &[x.clone(), weight.clone(), bias.clone()]));
         cases.push(op_case(norm(2), &[x.detach(), weight.clone(), bias.clone()]));
         cases.push(op_case(norm(2), &[x, weight.detach(), bias]));
