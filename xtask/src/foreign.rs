@@ -28,16 +28,27 @@ pub fn isa(workspace: &Workspace) -> Result<()> {
 
 /// One gate per foreign instruction set.
 pub fn gates(workspace: &Workspace) -> Vec<Gate<'_>> {
-    vec![Gate::new("isa neon", || neon(workspace)), Gate::new("isa simd128", || simd128(workspace))]
+    vec![
+        Gate::new("isa neon", || neon(workspace)),
+        Gate::new("isa simd128", || simd128(workspace)),
+        Gate::new("browser", || browser(workspace)),
+    ]
 }
 
 /// A `cargo test` of the crates for `target`.
 fn tests(workspace: &Workspace, target: &str) -> Command {
-    let mut cargo = Command::new(CARGO);
-    cargo.current_dir(workspace.root()).args(["test", "--lib", "--target", target]);
+    let mut cargo = cargo(workspace);
+    cargo.args(["test", "--lib", "--target", target]);
     CRATES.iter().for_each(|name| {
         cargo.args(["--package", name]);
     });
+    cargo
+}
+
+/// Debian's cargo, with Debian's compiler.
+fn cargo(workspace: &Workspace) -> Command {
+    let mut cargo = Command::new(CARGO);
+    cargo.current_dir(workspace.root());
     // What rustc of another version built is of no use to rustup's; and nobody debugs these programs.
     cargo.env("CARGO_TARGET_DIR", folder(workspace)).env("CARGO_PROFILE_DEV_DEBUG", "0");
     // Emulated, a property costs ten times what it does natively, and it does not depend on the instruction set.
@@ -113,6 +124,24 @@ fn simd128(workspace: &Workspace) -> Result<Verdict> {
     let runner = workspace.path("xtask/wasi/run.mjs");
     run(tests.env("CARGO_TARGET_WASM32_WASIP1_RUNNER", format!("node --no-warnings {}", runner.display())))?;
     Ok(Verdict::Passed(format!("tests of {} in Node", CRATES.join(" and "))))
+}
+
+/// The whole library as a web page would have it, GPUs included: it is checked, not run.
+fn browser(workspace: &Workspace) -> Result<Verdict> {
+    const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm"];
+    let present = || {
+        Path::new("/usr/lib/rustlib/src").is_dir()
+            && [CARGO, RUSTC].iter().all(|program| succeeds(program, &["--version"]))
+    };
+    if !present()
+        && let Err(why) = install_debian_packages(&PACKAGES)
+    {
+        return Ok(Verdict::skipped(why));
+    }
+    let mut check = cargo(workspace);
+    check.args(["check", "--target", "wasm32-unknown-unknown", "--package", "trueno", "-Zbuild-std=std,panic_abort"]);
+    run(check.env("RUSTC_BOOTSTRAP", "1"))?;
+    Ok(Verdict::passed())
 }
 
 /// Where Debian keeps the C library of WASI.

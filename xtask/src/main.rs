@@ -113,7 +113,7 @@ enum Task {
         #[arg(long)]
         resume: bool,
     },
-    /// Runs the tests of the kernels on the instruction sets of other architectures: NEON under QEMU, SIMD128 in Node
+    /// Other architectures: tests of the kernels on NEON under QEMU and SIMD128 in Node, and a check of everything for browsers
     Isa,
     /// Writes docs/ops.md from the operation table
     Ops {

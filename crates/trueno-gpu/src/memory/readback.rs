@@ -1,7 +1,7 @@
 //! From the device to the host.
 
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use bytemuck::CheckedBitPattern;
@@ -64,7 +64,7 @@ impl Mapping {
     fn wait(&self) {
         let state = lock(&self.state);
         let wait = self.arrived.wait_timeout_while(state, PATIENCE, |state| state.result.is_none());
-        drop(wait.unwrap_or_else(PoisonError::into_inner));
+        drop(wait.unwrap_or_else(std::sync::PoisonError::into_inner));
     }
 }
 

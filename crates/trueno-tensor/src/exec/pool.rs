@@ -13,7 +13,7 @@ use trueno_core::{DType, Error, Result, dispatch_dtype};
 use trueno_kernels::pool::{self as kernel, Pool2dShape};
 
 /// Sizes, padding included, that the kernels' arithmetic can hold with room to spare.
-const LARGEST: usize = 1 << 40;
+const LARGEST: usize = 1 << (usize::BITS * 5 / 8);
 
 /// The four sizes of a batch of images.
 pub(super) fn images(op: &'static str, shape: &[usize]) -> Result<[usize; 4]> {

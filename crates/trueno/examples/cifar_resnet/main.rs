@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use support::{Network, Outcome, Training, interrupt_flag, saved_words};
 use trueno::data::{Image, RandomCrop, RandomHorizontalFlip, SampleRng, Transform, cifar};
+use trueno::optim::{CosineAnnealingLr, LinearLr, SequentialLr};
 use trueno::prelude::*;
 
 /// Train a residual network on CIFAR-10.
@@ -31,9 +32,15 @@ struct Options {
     /// Images per step
     #[arg(long, default_value_t = 128)]
     batch_size: usize,
-    /// Highest learning rate; it falls to 0 along a cosine
+    /// Highest learning rate; it rises to it along a line and falls to 0 along a cosine
     #[arg(long, default_value_t = 0.1)]
     lr: f64,
+    /// Epochs in which the rate rises
+    #[arg(long, default_value_t = 3)]
+    warm_up: u64,
+    /// Share of each label that is spread over all classes
+    #[arg(long, default_value_t = 0.1)]
+    label_smoothing: f64,
     /// Seed of initial weights, order and augmentation
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -112,11 +119,16 @@ fn train(options: &Options) -> Result<Outcome, Box<dyn std::error::Error>> {
     let rule = SgdConfig { lr: options.lr, momentum: 0.9, weight_decay: 5e-4, nesterov: true, ..default() };
     // Refuses a file that is no checkpoint before anything long begins.
     saved_words(options.resume.as_deref())?;
+    // Decay is for weights: offsets and what normalisation scales by are few, and small for no good.
+    let few = |name: &str| name.ends_with("bias") || name.contains("norm.");
+    let train = DataLoader::new(train.augment(ShiftAndFlip), loader(true))?;
     let training = Training {
         title: "CIFAR-10",
-        optimizer: Sgd::try_new(&net, rule)?,
+        optimizer: Sgd::try_new(&net, rule)?.group(few, |rule| rule.weight_decay = 0.0),
         net,
-        train: DataLoader::new(train.augment(ShiftAndFlip), loader(true))?,
+        schedule: Box::new(schedule(options, train.len() as u64)),
+        label_smoothing: options.label_smoothing,
+        train,
         test: DataLoader::new(test, loader(false))?,
         device,
         epochs: options.epochs,
@@ -126,4 +138,16 @@ fn train(options: &Options) -> Result<Outcome, Box<dyn std::error::Error>> {
         stop: interrupt_flag()?,
     };
     training.run(options.resume.as_deref())
+}
+
+/// The rate over the run, counted in steps: a full rate from the first would throw the network where it takes epochs to come back
+/// from (Goyal et al., 2017).
+fn schedule(options: &Options, steps_per_epoch: u64) -> SequentialLr {
+    let warm_up = options.warm_up.min(options.epochs.saturating_sub(1)) * steps_per_epoch;
+    let fall = CosineAnnealingLr { t_max: options.epochs * steps_per_epoch - warm_up, eta_min: 0.0 };
+    match warm_up {
+        0 => SequentialLr::new(fall),
+        _ => SequentialLr::new(LinearLr { start_factor: 1.0 / warm_up as f64, end_factor: 1.0, total_iters: warm_up })
+            .then(warm_up, fall),
+    }
 }

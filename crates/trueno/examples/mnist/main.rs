@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use support::{Network, Outcome, Training, interrupt_flag, saved_words};
 use trueno::data::{RandomCrop, mnist};
+use trueno::optim::CosineAnnealingLr;
 use trueno::prelude::*;
 
 /// Train a convolutional network on MNIST.
@@ -89,11 +90,14 @@ fn train(options: &Options) -> Result<Outcome, Box<dyn std::error::Error>> {
     println!("{} parameters", net.num_parameters());
     let loader =
         |shuffle| DataLoaderConfig { batch_size: settings.batch_size, shuffle, seed: settings.seed, ..default() };
+    let train = DataLoader::new(train.augment(RandomCrop { padding: 2 }), loader(true))?;
     let training = Training {
         title: "MNIST",
         optimizer: AdamW::try_new(&net, AdamWConfig { lr: settings.lr, ..default() })?,
         net,
-        train: DataLoader::new(train.augment(RandomCrop { padding: 2 }), loader(true))?,
+        schedule: Box::new(CosineAnnealingLr { t_max: settings.epochs * train.len() as u64, eta_min: 0.0 }),
+        label_smoothing: 0.0,
+        train,
         test: DataLoader::new(test, loader(false))?,
         device,
         epochs: settings.epochs,

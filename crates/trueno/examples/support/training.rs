@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use trueno::data::{Image, ImageSet, Stacked};
-use trueno::optim::{CosineAnnealingLr, Optimizer, Rule, Scheduler};
+use trueno::nn::{CrossEntropyConfig, cross_entropy_with};
+use trueno::optim::{Optimizer, Rule, Schedule};
 use trueno::prelude::*;
 
 /// Steps whose losses are read together: reading waits for a GPU, which else would work ahead.
@@ -34,8 +35,12 @@ pub struct Training<N, R, D: Dataset> {
     pub test: DataLoader<ImageSet, Stacked>,
     pub device: Device,
     pub epochs: u64,
-    /// Highest learning rate; it falls to 0 along a cosine.
+    /// What the schedule makes rates of.
     pub lr: f64,
+    /// The rate over the steps of the whole run.
+    pub schedule: Box<dyn Schedule>,
+    /// Share of a label that is spread over all classes while training.
+    pub label_smoothing: f64,
     /// What a checkpoint keeps of the command line.
     pub settings: Vec<(&'static str, String)>,
     /// Folder for checkpoints and the learning curve.
@@ -69,9 +74,7 @@ impl<N: Network, R: Rule, D: Dataset<Item = Image> + 'static> Training<N, R, D> 
             println!("resumed after epoch {}, batch {}", history.epochs.len(), history.batches);
         }
         let started = Instant::now();
-        let schedule = Scheduler::with_base(CosineAnnealingLr { t_max: self.epochs, eta_min: 0.0 }, self.lr);
         for number in history.epochs.len() as u64..self.epochs {
-            schedule.apply(&mut self.optimizer, number);
             if !self.train_epoch(number, &mut history)? {
                 self.save(&history)?;
                 println!("stopped; continue with --resume {}", self.checkpoint().display());
@@ -97,11 +100,14 @@ impl<N: Network, R: Rule, D: Dataset<Item = Image> + 'static> Training<N, R, D> 
         let batches = self.train.epoch(number).skip_to(history.batches).progress();
         let status = batches.status();
         let (started, before) = (Instant::now(), history.batches);
+        let first = number * self.train.len() as u64 + before as u64;
+        let smoothed = CrossEntropyConfig { label_smoothing: self.label_smoothing, ..default() };
         let mut unread = Vec::new();
-        for (images, labels) in batches {
+        for (step, (images, labels)) in (first..).zip(batches) {
+            self.optimizer.set_learning_rate(self.schedule.learning_rate(self.lr, step));
             let (images, labels) = (images.to(&self.device)?, labels.to(&self.device)?);
             let logits = self.net.forward(&images, Mode::Train);
-            let loss = cross_entropy(&logits, &labels);
+            let loss = cross_entropy_with(&logits, &labels, &smoothed);
             self.optimizer.step(&mut self.net, &loss.backward());
             unread.push((loss.detach(), correct(&logits, &labels)));
             let stopped = self.stop.load(Ordering::Relaxed);

@@ -4,7 +4,7 @@ use super::operand::Operand;
 use super::shaped;
 use crate::{DynTensor, Extreme};
 use trueno_core::{Dims, Result};
-use trueno_gpu::{mask, scan, sort};
+use trueno_gpu::{scan, sort};
 
 pub(super) fn cumsum(axis: usize, x: &Operand<'_>) -> Result<DynTensor> {
     shaped(x.shape(), scan::cumsum(&x.view("cumsum")?, axis))
@@ -28,7 +28,7 @@ pub(super) fn top_k(axis: usize, k: usize, extreme: Extreme, x: &Operand<'_>) ->
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn masked_select(operands: &[Operand<'_>]) -> Result<DynTensor> {
     let op = "masked_select";
-    let selected = mask::masked_select(&operands[0].view(op)?, &operands[1].view(op)?)?;
+    let selected = trueno_gpu::mask::masked_select(&operands[0].view(op)?, &operands[1].view(op)?)?;
     let count = selected.len();
     Ok(DynTensor::from_gpu(selected, &[count]))
 }
@@ -36,7 +36,7 @@ pub(super) fn masked_select(operands: &[Operand<'_>]) -> Result<DynTensor> {
 /// Waits, as [`masked_select`] does.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn nonzero(x: &Operand<'_>) -> Result<DynTensor> {
-    let (positions, count) = mask::nonzero(&x.view("nonzero")?)?;
+    let (positions, count) = trueno_gpu::mask::nonzero(&x.view("nonzero")?)?;
     Ok(DynTensor::from_gpu(positions, &[count, x.shape().len()]))
 }
 

@@ -2,9 +2,8 @@
 
 use super::operand::{Operand, copied, repeated};
 use crate::exec::movement;
-use crate::storage;
 use crate::{Device, DynTensor};
-use trueno_core::{Element, Layout, Result, dispatch_dtype};
+use trueno_core::{Element, Layout, Result};
 use trueno_gpu::{Buffer, Readback};
 
 /// A value in main memory, on a GPU. One that repeats an element is a constant there, which costs nothing to make.
@@ -27,8 +26,8 @@ pub(super) fn to(x: &DynTensor, target: &Device) -> Result<DynTensor> {
 
 #[cfg(not(target_arch = "wasm32"))]
 fn to_host(x: &DynTensor) -> Result<DynTensor> {
-    dispatch_dtype!(x.dtype(), all T => {
-        let mut buffer = storage::Buffer::new("to", T::DTYPE, x.size())?;
+    trueno_core::dispatch_dtype!(x.dtype(), all T => {
+        let mut buffer = crate::storage::Buffer::new("to", T::DTYPE, x.size())?;
         download::<T>(x)?.wait_into(buffer.as_mut_slice::<T>())?;
         Ok(DynTensor::from_buffer(buffer, x.shape()))
     })
