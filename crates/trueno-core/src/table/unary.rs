@@ -45,6 +45,7 @@ macro_rules! unary_table {
                 value: x.lit(1.0) / x.sqrt();
                 grad: output(y, g) => g * (y * y * y) * -0.5;
                 oracle: "torch.rsqrt(x)"; domain: 0.1, 9.0; tolerance: 1e-6, 1e-14;
+                ulps: 1.5; // two roundings
             }
             /// Reciprocal, `1 / x` (PyTorch's `reciprocal`).
             float Recip recip(x) {
@@ -174,9 +175,10 @@ macro_rules! unary_table {
             }
             /// Logarithm of the logistic function (PyTorch's `logsigmoid`).
             float LogSigmoid log_sigmoid(x) {
-                value: x.min(x.lit(0.0)) - (-x.abs()).exp().log1p();
+                value: -((-x).max(x.lit(0.0)) + (-x.abs()).exp().log1p());
                 grad: input(x, g) => g * (-x).sigmoid();
                 oracle: "torch.nn.functional.logsigmoid(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-14;
+                ulps: 2.0; // three roundings
             }
             /// Error function.
             float Erf erf(x) {
@@ -242,10 +244,11 @@ macro_rules! unary_table {
             }
             /// Scaled ELU with self-normalising constants (Klambauer et al., 2017).
             float Selu selu(x) {
-                value: M::select(x.gt(x.lit(0.0)), x, x.expm1() * 1.673_263_242_354_377_2) * 1.050_700_987_355_480_5;
+                value: M::select(x.gt(x.lit(0.0)), x * 1.050_700_987_355_480_5, x.expm1() * 1.758_099_340_847_376_6);
                 grad: input(x, g) => g * 1.050_700_987_355_480_5
                     * M::select(x.gt(x.lit(0.0)), x.lit(1.0), x.exp() * 1.673_263_242_354_377_2);
                 oracle: "torch.nn.functional.selu(x)"; domain: -4.0, 4.0; kinks: 0.0; tolerance: 1e-6, 1e-14;
+                ulps: 2.0; // three roundings, one of them of the constant
             }
             /// Gaussian error linear unit, `x * Phi(x)` (Hendrycks and Gimpel, 2016).
             float Gelu gelu(x) {
@@ -256,12 +259,11 @@ macro_rules! unary_table {
             }
             /// GELU by its tanh approximation (PyTorch's `approximate="tanh"`).
             float GeluTanh gelu_tanh(x) {
-                value: {
-                    let inner = (x * x * x * 0.044_715 + x) * 0.797_884_560_802_865_4;
-                    x * 0.5 * (inner.tanh() + 1.0)
-                };
+                // (1 + tanh(u)) / 2 is the logistic function of 2 u, in which nothing cancels.
+                value: x * ((x * x * x * 0.044_715 + x) * 1.595_769_121_605_730_8).sigmoid();
                 grad: dual;
                 oracle: "torch.nn.functional.gelu(x, approximate='tanh')"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14; cancels: both;
+                ulps: 256.0; // e^u has the roundings of u, times up to 104: the least exponent that gives more than 0
             }
             /// Sigmoid linear unit, `x * sigmoid(x)`; also called swish.
             float Silu silu(x) {
@@ -271,6 +273,7 @@ macro_rules! unary_table {
                     g * s * (x * (-s + 1.0) + 1.0)
                 };
                 oracle: "torch.nn.functional.silu(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-14; cancels: gradient;
+                ulps: 53.0; // half a unit of a subnormal logistic function, times up to 104
             }
             /// Smooth ReLU, `ln(1 + e^(beta x)) / beta`; `x` itself where `beta x > threshold`.
             float Softplus softplus(x; beta = 1.0, threshold = 20.0) {
@@ -297,19 +300,23 @@ macro_rules! unary_table {
                 };
                 grad: dual;
                 oracle: "torch.nn.functional.mish(x)"; domain: -6.0, 6.0; tolerance: 1e-6, 1e-13; cancels: gradient;
+                ulps: 53.0; // half a unit of a subnormal e^x, times up to 104
             }
             /// `x * clamp(x + 3, 0, 6) / 6` (MobileNetV3).
             float Hardswish hardswish(x) {
-                value: x * (x + 3.0).max(x.lit(0.0)).min(x.lit(6.0)) * (1.0 / 6.0);
+                // The large factor last, so that it does not overflow.
+                value: x * ((x + 3.0).max(x.lit(0.0)).min(x.lit(6.0)) / 6.0);
                 grad: input(x, g) => M::select(x.le(x.lit(-3.0)), g.lit(0.0),
                     M::select(x.ge(x.lit(3.0)), g, g * (x * (1.0 / 3.0) + 0.5)));
                 oracle: "torch.nn.functional.hardswish(x)"; domain: -5.0, 5.0; kinks: -3.0, 3.0; tolerance: 1e-6, 1e-14; cancels: gradient;
+                ulps: 2.0; // three roundings
             }
             /// `clamp(x + 3, 0, 6) / 6`.
             float Hardsigmoid hardsigmoid(x) {
-                value: (x + 3.0).max(x.lit(0.0)).min(x.lit(6.0)) * (1.0 / 6.0);
+                value: (x + 3.0).max(x.lit(0.0)).min(x.lit(6.0)) / 6.0;
                 grad: input(x, g) => M::select(x.gt(x.lit(-3.0)) & x.lt(x.lit(3.0)), g * (1.0 / 6.0), g.lit(0.0));
                 oracle: "torch.clamp(x + 3, 0, 6) / 6"; domain: -5.0, 5.0; kinks: -3.0, 3.0; tolerance: 1e-6, 1e-14;
+                ulps: 1.5; // two roundings
             }
             /// `x / (1 + |x|)`.
             float Softsign softsign(x) {
@@ -319,6 +326,7 @@ macro_rules! unary_table {
                     g / (shrink * shrink)
                 };
                 oracle: "torch.nn.functional.softsign(x)"; domain: -4.0, 4.0; tolerance: 1e-6, 1e-14;
+                ulps: 1.5; // two roundings
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use super::double::Double;
 use super::exp::exp_in_range;
-use super::{Tables, polynomial, precise_polynomial};
+use super::{Lookups, Tables, polynomial, precise_polynomial};
 use crate::simd::RealVector;
 
 /// Where the polynomial of the centre gives way to the tail.
@@ -11,6 +11,11 @@ const CENTRE: f64 = 1.1;
 /// Error function: `x + x P(x^2)` up to `CENTRE`, from there `1 - e^(-x^2) Q(1 / (1 + x))`, with the sign of `x`.
 #[inline(always)]
 pub(crate) fn erf<V: RealVector>(x: V) -> V {
+    if V::LOOKUP
+        && let Some(pieces) = &V::Elem::ERF_PIECES
+    {
+        return pieces.odd(x);
+    }
     let one = x.lit(1.0);
     let magnitude = x.lit(V::Elem::ERF_ONE).min(x.abs());
     let square = Double::product(magnitude, magnitude);

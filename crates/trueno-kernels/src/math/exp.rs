@@ -1,7 +1,7 @@
 //! Exponential functions: `e^x = 2^n e^r` with `r = x - n ln 2`.
 
 use super::double::Double;
-use super::{Tables, clamp, polynomial, power_of_two};
+use super::{Tables, clamp, lookup, polynomial, power_of_two};
 use crate::simd::RealVector;
 
 /// The integer nearest to `x * factor`, as a value, and as a representation whose lowest bits are that integer plus
@@ -42,6 +42,9 @@ pub(super) fn exp2_of_parts<V: RealVector>(integer: V, fraction: V, small: V) ->
 /// `e^x` for `x` within `EXP_RANGE`, or NaN.
 #[inline(always)]
 pub(super) fn exp_in_range<V: RealVector>(x: V) -> V {
+    if V::LOOKUP {
+        return lookup::exp_in_range(x);
+    }
     let (n, r) = reduce(x);
     expm1_of_rest(r).add(x.lit(1.0)).scale(n)
 }
@@ -58,6 +61,9 @@ pub(crate) fn exp<V: RealVector>(x: V) -> V {
 pub(crate) fn exp2<V: RealVector>(x: V) -> V {
     let [low, high] = V::Elem::EXP2_RANGE;
     let x = clamp(x, low, high);
+    if V::LOOKUP {
+        return lookup::exp2_in_range(x);
+    }
     let (n, _) = nearest_exponent(x, 1.0);
     let fraction = x.sub(n);
     Double::sum_with_product(x.lit(1.0), fraction, polynomial(fraction, V::Elem::EXP2)).scale(n)

@@ -2,7 +2,7 @@
 
 use super::double::Double;
 use super::exp::nearest_exponent;
-use super::{Tables, polynomial, power_of_two};
+use super::{Lookups, Tables, polynomial, power_of_two};
 use crate::simd::RealVector;
 
 /// Where `x + x^3 P(x^2)` gives way to `1 - 2 e^(-2x) / (1 + e^(-2x))`: from here on, the fraction is less than 1/3, so
@@ -12,17 +12,33 @@ const CENTRE: f64 = 0.85;
 /// Hyperbolic tangent.
 #[inline(always)]
 pub(crate) fn tanh<V: RealVector>(x: V) -> V {
+    if V::LOOKUP
+        && let Some(pieces) = &V::Elem::TANH_PIECES
+    {
+        return pieces.odd(x);
+    }
     let magnitude = x.lit(V::Elem::TANH_ONE).min(x.abs());
     let square = x.mul(x);
-    let centre = x.mul(square).mul_add(polynomial(square, V::Elem::TANH), x);
+    let centre = square.mul(polynomial(square, V::Elem::TANH)).mul_add(x, x);
 
-    // -2 e^(-2|x|) = 2^n (-2 e^(-2r)) with |x| = r - n ln(2) / 2. One step of reduction will do: what it loses is
-    // relative to a fraction that gets smaller faster than n grows.
+    // -2 e^(-2|x|) = 2^n (-2 e^(-2r)) with |x| = r - n ln(2) / 2.
     let (n, shifted) = nearest_exponent(magnitude, -2.0 * core::f64::consts::LOG2_E);
-    let r = n.mul_add(x.lit(core::f64::consts::LN_2 / 2.0), magnitude);
+    let (half, token) = (n.mul(x.lit(0.5)), x.token());
+    let r = half.mul_add(V::splat(token, V::Elem::LN_2_HI), magnitude);
+    let r = half.mul_add(V::splat(token, V::Elem::LN_2_LO), r);
     let slope = r.mul_add(polynomial(r, V::Elem::TANH_EXP), x.lit(4.0));
-    let decay = Double::sum_with_product(x.lit(-2.0), r, slope).mul(shifted.shift_into_exponent());
-    let tail = Double::sum_with_product(x.lit(1.0), decay, polynomial(decay, V::Elem::TANH_TAIL));
+    let scale = shifted.shift_into_exponent();
+    let tail = if V::FUSED {
+        let decay = r.mul_add(slope, x.lit(-2.0)).mul(scale);
+        decay.mul_add(polynomial(decay, V::Elem::TANH_TAIL), x.lit(1.0))
+    } else {
+        let product = Double::product(r, slope);
+        let decay = Double::ordered_sum(x.lit(-2.0), product.hi).plus_small(product.lo);
+        let (decay, lost) = (decay.hi.mul(scale), decay.lo.mul(scale));
+        let factor = polynomial(decay, V::Elem::TANH_TAIL);
+        let product = Double::product(decay, factor).plus_small(lost.mul(factor));
+        Double::ordered_sum(x.lit(1.0), product.hi).plus_small(product.lo).round()
+    };
     V::select(magnitude.lt(x.lit(CENTRE)), centre, tail).copysign(x)
 }
 

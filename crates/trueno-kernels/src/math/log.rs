@@ -1,7 +1,7 @@
 //! Logarithms: `ln x = e ln 2 + ln(1 + f)` with `x = 2^e (1 + f)` and `1 + f` from 3/4 to 3/2.
 
 use super::double::Double;
-use super::{Tables, polynomial, power_of_two};
+use super::{Lookups, Tables, lookup, polynomial, power_of_two};
 use crate::simd::{Real, RealVector, Scalar};
 
 /// `ln(1 + f) - f`.
@@ -40,6 +40,9 @@ fn in_base<V: RealVector>(x: V, unit: [V::Elem; 2], scale: [V::Elem; 2]) -> V {
 /// Natural logarithm.
 #[inline(always)]
 pub(crate) fn ln<V: RealVector>(x: V) -> V {
+    if V::LOOKUP {
+        return lookup::ln(x);
+    }
     let token = x.token();
     let (exponent, m) = x.split_exponent();
     let f = m.sub(x.lit(1.0));
@@ -57,12 +60,18 @@ pub(crate) fn ln_of_one<T: Real>(x: T) -> T {
 /// Logarithm to base 2.
 #[inline(always)]
 pub(crate) fn log2<V: RealVector>(x: V) -> V {
+    if V::LOOKUP {
+        return lookup::log(x, &V::Elem::LOG2_PIECES, V::Elem::LOG2_E);
+    }
     in_base(x, [V::Elem::ONE, V::Elem::ZERO], V::Elem::LOG2_E)
 }
 
 /// Logarithm to base 10.
 #[inline(always)]
 pub(crate) fn log10<V: RealVector>(x: V) -> V {
+    if V::LOOKUP {
+        return lookup::log(x, &V::Elem::LOG10_PIECES, V::Elem::LOG10_E);
+    }
     in_base(x, [V::Elem::LOG10_2_HI, V::Elem::LOG10_2_LO], V::Elem::LOG10_E)
 }
 
@@ -70,6 +79,9 @@ pub(crate) fn log10<V: RealVector>(x: V) -> V {
 /// tells the sum from 1.
 #[inline(always)]
 fn ln_of_sum<V: RealVector>(sum: Double<V>, more: V) -> V {
+    if V::LOOKUP {
+        return lookup::ln_of_sum(sum, more);
+    }
     let token = more.token();
     let one = more.lit(1.0);
     let (exponent, m) = sum.hi.split_exponent();

@@ -2,7 +2,8 @@
 //!
 //! The algorithms are the textbook ones (Muller et al., *Handbook of Floating-Point Arithmetic*, chapter 10):
 //! reduce the argument with more precision than the type has, evaluate a minimax polynomial, put the result
-//! together from a large and a small part. What differs between the types are the constants in [`Tables`].
+//! together from a large and a small part. What differs between the types are the constants in [`Tables`]. Where the
+//! instructions look values up in a register, the reduction goes further, by the tables of [`Lookups`].
 //!
 //! Largest errors, over all values of `f32`, are in `docs/accuracy.md`, which `cargo xtask accuracy` writes. `f64` is
 //! within 2 units in the last place of the oracle in the tests' samples. NaN, infinities, signed zeros and subnormals
@@ -16,6 +17,7 @@ mod hyperbolic;
 mod hypot;
 mod inverse;
 mod log;
+mod lookup;
 mod pow;
 mod reduction;
 mod sigmoid;
@@ -29,6 +31,7 @@ pub(crate) use hyperbolic::{cosh, sinh, tanh};
 pub(crate) use hypot::hypot;
 pub(crate) use inverse::{acos, asin, atan, atan2};
 pub(crate) use log::{acosh, asinh, atanh, ln, ln_of_one, log1p, log2, log10};
+pub use lookup::Lookups;
 pub(crate) use pow::pow;
 pub(crate) use sigmoid::sigmoid;
 pub use tables::Tables;

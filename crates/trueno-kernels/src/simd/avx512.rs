@@ -56,6 +56,15 @@ macro_rules! split_exponent {
                 (Self($exponent(self.0)).sub(Self($exponent(mantissa))), Self(mantissa))
             }
         }
+
+        #[inline(always)]
+        fn exponent_and_mantissa(self) -> (Self, Self) {
+            // SAFETY: a vector is only made from the token that proves these instructions.
+            unsafe {
+                let mantissa = $mantissa::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_NAN>(self.0);
+                (Self($exponent(self.0)), Self(mantissa))
+            }
+        }
     };
 }
 
@@ -67,6 +76,7 @@ macro_rules! common {
         type Mask = $mask;
         const LANES: usize = $lanes;
         const FUSED: bool = true;
+        const LOOKUP: bool = true;
 
         #[inline(always)]
         fn token(self) -> Avx512 {
@@ -153,6 +163,7 @@ impl RealVector for F32x16 {
         or(other) = _mm512_or_ps;
         xor(other) = _mm512_xor_ps;
         scale(exponent) = _mm512_scalef_ps;
+        scale_by_floor(exponent) = _mm512_scalef_ps;
     }
     split_exponent!(_mm512_getexp_ps, _mm512_getmant_ps);
     forward_bits! {
@@ -168,6 +179,29 @@ impl RealVector for F32x16 {
         lt = _CMP_LT_OQ;
         le = _CMP_LE_OQ;
         eq = _CMP_EQ_OQ;
+    }
+
+    #[inline(always)]
+    fn shift_right(self, bits: u32) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe {
+            _mm512_castsi512_ps(_mm512_srl_epi32(_mm512_castps_si512(self.0), _mm_cvtsi32_si128(bits as i32)))
+        })
+    }
+
+    #[inline(always)]
+    fn lookup(self, table: &[f32; 16]) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions; the table has 16 values.
+        Self(unsafe { _mm512_permutexvar_ps(_mm512_castps_si512(self.0), _mm512_loadu_ps(table.as_ptr())) })
+    }
+
+    #[inline(always)]
+    fn lookup_wide(self, low: &[f32; 16], high: &[f32; 16]) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions; the tables have 16 values each.
+        Self(unsafe {
+            let (low, high) = (_mm512_loadu_ps(low.as_ptr()), _mm512_loadu_ps(high.as_ptr()));
+            _mm512_permutex2var_ps(low, _mm512_castps_si512(self.0), high)
+        })
     }
 
     #[inline(always)]
@@ -217,6 +251,7 @@ impl RealVector for F64x8 {
         or(other) = _mm512_or_pd;
         xor(other) = _mm512_xor_pd;
         scale(exponent) = _mm512_scalef_pd;
+        scale_by_floor(exponent) = _mm512_scalef_pd;
     }
     split_exponent!(_mm512_getexp_pd, _mm512_getmant_pd);
     forward_bits! {
@@ -232,6 +267,23 @@ impl RealVector for F64x8 {
         lt = _CMP_LT_OQ;
         le = _CMP_LE_OQ;
         eq = _CMP_EQ_OQ;
+    }
+
+    #[inline(always)]
+    fn shift_right(self, bits: u32) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe {
+            _mm512_castsi512_pd(_mm512_srl_epi64(_mm512_castpd_si512(self.0), _mm_cvtsi32_si128(bits as i32)))
+        })
+    }
+
+    #[inline(always)]
+    fn lookup(self, table: &[f64; 16]) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions; the table has 16 values.
+        Self(unsafe {
+            let (low, high) = (_mm512_loadu_pd(table.as_ptr()), _mm512_loadu_pd(table.as_ptr().add(8)));
+            _mm512_permutex2var_pd(low, _mm512_castpd_si512(self.0), high)
+        })
     }
 
     #[inline(always)]

@@ -75,3 +75,38 @@ pub(super) fn split_exponent<V: RealVector>(x: V) -> (V, V) {
     let exponent = biased.or(base).sub(base).sub(bias);
     (exponent, x.sub_bits(biased.shift_into_exponent()).add_bits(one))
 }
+
+/// `e` and `m` with `|x| = 2^e m` and `m` from 1 to 2; see [`RealVector::exponent_and_mantissa`].
+#[inline(always)]
+pub(super) fn exponent_and_mantissa<V: RealVector>(x: V) -> (V, V) {
+    let token = x.token();
+    let (zero, one, infinity) = (x.lit(0.0), x.lit(1.0), V::splat(token, V::Elem::INFINITY));
+    let (exponent, mantissa) = split_exponent(x);
+    let low = mantissa.lt(one);
+    let exponent = V::select(low, exponent.sub(one), exponent);
+    let mantissa = V::select(low, mantissa.add(mantissa), mantissa);
+    let regular = zero.lt(x) & x.lt(infinity);
+    let exponent = V::select(regular, exponent, V::select(x.eq(zero), infinity.neg(), infinity));
+    let end = V::select(x.eq(zero) | x.eq(infinity), one, V::splat(token, V::Elem::NAN));
+    (exponent, V::select(regular, mantissa, end))
+}
+
+/// The values of a table that the lowest four bits of the lanes number.
+#[inline(always)]
+pub(super) fn lookup<V: RealVector>(index: V, table: &[V::Elem; 16]) -> V {
+    let mut lanes = index.to_lanes();
+    for lane in &mut lanes[..V::LANES] {
+        *lane = table[(lane.to_bits() & 15) as usize];
+    }
+    V::from_lanes(index.token(), &lanes)
+}
+
+/// The representations of the lanes, shifted right.
+#[inline(always)]
+pub(super) fn shift_right<V: RealVector>(x: V, bits: u32) -> V {
+    let mut lanes = x.to_lanes();
+    for lane in &mut lanes[..V::LANES] {
+        *lane = V::Elem::from_bits(lane.to_bits() >> bits);
+    }
+    V::from_lanes(x.token(), &lanes)
+}

@@ -32,7 +32,7 @@ use trueno_core::{Element, Float};
 
 use crate::Level;
 use crate::elementwise::RealKernels;
-use crate::math::Tables;
+use crate::math::{Lookups, Tables};
 use crate::reduce::RealReductions;
 
 #[cfg(target_arch = "x86_64")]
@@ -88,6 +88,7 @@ pub trait Real:
     Float
     + Sealed
     + Tables
+    + Lookups
     + RealKernels
     + RealReductions
     + Add<Output = Self>
@@ -164,6 +165,8 @@ pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
     const LANES: usize;
     /// Whether [`mul_add`](Self::mul_add) rounds once.
     const FUSED: bool;
+    /// Whether a [`lookup`](Self::lookup) costs no more than a multiplication.
+    const LOOKUP: bool = false;
 
     /// The proof that this vector carries.
     fn token(self) -> Self::Token;
@@ -308,6 +311,40 @@ pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
     #[inline(always)]
     fn split_exponent(self) -> (Self, Self) {
         emulate::split_exponent(self)
+    }
+
+    /// `e` and `m` with `self = 2^e m` and `m` from 1 to 2: for 0 -inf and 1 (for -0 perhaps -1), for infinity inf and 1, for negatives
+    /// and NaN anything and NaN.
+    #[inline(always)]
+    fn exponent_and_mantissa(self) -> (Self, Self) {
+        emulate::exponent_and_mantissa(self)
+    }
+
+    /// In each lane the value of the table that the lane's four lowest bits of representation number.
+    #[inline(always)]
+    fn lookup(self, table: &[Self::Elem; 16]) -> Self {
+        emulate::lookup(self, table)
+    }
+
+    /// [`lookup`](Self::lookup) by five bits: the highest of them picks the table.
+    #[inline(always)]
+    fn lookup_wide(self, low: &[Self::Elem; 16], high: &[Self::Elem; 16]) -> Self {
+        let is_high = self.shift_right(4).and(Self::splat(self.token(), Self::Elem::from_bits(1)));
+        let one = self.lit(1.0);
+        // On top of the representation of 1, so that no subnormal is compared.
+        Self::select(one.lt(is_high.or(one)), self.lookup(high), self.lookup(low))
+    }
+
+    /// The representation shifted right by `bits`, zeros coming in.
+    #[inline(always)]
+    fn shift_right(self, bits: u32) -> Self {
+        emulate::shift_right(self, bits)
+    }
+
+    /// `self * 2^floor(exponent)`, within the range of [`scale`](Self::scale).
+    #[inline(always)]
+    fn scale_by_floor(self, exponent: Self) -> Self {
+        self.scale(exponent.floor())
     }
 
     /// `self * 2^exponent` for an integral `exponent` of at most twice the range of the type.
