@@ -1,6 +1,6 @@
 //! Slices as vectors, their ends included: what the kernels that walk over rows share.
 
-use crate::simd::{Real, RealVector};
+use crate::simd::{MAX_LANES, Real, RealVector};
 use trueno_core::Element;
 
 /// The vector at `x[from..]`, zeros after its end.
@@ -70,11 +70,13 @@ pub(crate) fn largest<V: RealVector>(simd: V::Token, x: &[V::Elem]) -> V::Elem {
 
 /// Vectors that are summed in lanes before the sum moves on to `f64`.
 const CHUNK: usize = 256;
+/// Vectors that terms are added to in turn, so that no addition waits for the one before.
+const CHAINS: usize = 4;
 
 /// A sum of terms made from the vectors of a row: in lanes for a chunk of the row, in `f64` from there. Close to
 /// exact whatever the length, and the same on every call.
 pub(crate) struct Sum<V: RealVector> {
-    lanes: [V; 2],
+    lanes: [V; CHAINS],
     chunk: usize,
     total: f64,
 }
@@ -83,22 +85,22 @@ impl<V: RealVector> Sum<V> {
     /// 0.
     #[inline(always)]
     pub fn new(simd: V::Token) -> Self {
-        Sum { lanes: [V::splat(simd, V::Elem::ZERO); 2], chunk: 0, total: 0.0 }
+        Sum { lanes: [V::splat(simd, V::Elem::ZERO); CHAINS], chunk: 0, total: 0.0 }
     }
 
     /// Adds every lane of `term`.
     #[inline(always)]
     pub fn add(&mut self, term: V) {
-        let [next, last] = self.lanes;
-        self.lanes = [last, next.add(term)];
+        let [next, b, c, d] = self.lanes;
+        self.lanes = [b, c, d, next.add(term)];
         self.count();
     }
 
     /// Adds every lane of `x * y`.
     #[inline(always)]
     pub fn add_product(&mut self, x: V, y: V) {
-        let [next, last] = self.lanes;
-        self.lanes = [last, x.mul_add(y, next)];
+        let [next, b, c, d] = self.lanes;
+        self.lanes = [b, c, d, x.mul_add(y, next)];
         self.count();
     }
 
@@ -112,14 +114,22 @@ impl<V: RealVector> Sum<V> {
 
     #[inline(always)]
     fn flush(&mut self) {
-        let [a, b] = self.lanes;
-        for lanes in [a, b] {
-            for lane in &lanes.to_lanes()[..V::LANES] {
-                self.total += lane.to_f64();
+        let mut sums = [0.0; MAX_LANES];
+        for lanes in self.lanes {
+            for (sum, lane) in sums[..V::LANES].iter_mut().zip(lanes.to_lanes()) {
+                *sum += lane.to_f64();
             }
         }
-        let zero = V::splat(a.token(), V::Elem::ZERO);
-        self.lanes = [zero; 2];
+        // By halves, for a short row would wait for one addition after the other.
+        let mut half = V::LANES / 2;
+        while half > 0 {
+            for lane in 0..half {
+                sums[lane] += sums[lane + half];
+            }
+            half /= 2;
+        }
+        self.total += sums[0];
+        self.lanes = [V::splat(self.lanes[0].token(), V::Elem::ZERO); CHAINS];
         self.chunk = 0;
     }
 

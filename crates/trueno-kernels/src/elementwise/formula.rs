@@ -20,7 +20,7 @@ pub(super) trait Formula: Copy {
 pub(super) fn map<S: Simd, T: Real, F: Formula>(simd: S, formula: F, job: Job<'_, T>) {
     let mut at = 0;
     while at < job.length() {
-        // SAFETY: the length is a multiple of the lanes.
+        // SAFETY: `at` is less than the length.
         unsafe {
             let [a, b, c] = job.load::<T::Vector<S>>(simd, F::OPERANDS, at);
             let Lanes(result) = formula.apply([Lanes(a), Lanes(b), Lanes(c)]);

@@ -199,7 +199,7 @@ impl<T: Real> GradientJob<'_, T> {
 fn map_value<S: Simd, T: Real, F: Compiled>(simd: S, formula: F, job: Job<'_, T, MAX_SOURCES>) {
     let mut at = 0;
     while at < job.length() {
-        // SAFETY: the length is a multiple of the lanes.
+        // SAFETY: `at` is less than the length.
         unsafe { job.store(at, formula.value(job.load::<T::Vector<S>>(simd, F::OPERANDS, at))) };
         at += T::Vector::<S>::LANES;
     }
