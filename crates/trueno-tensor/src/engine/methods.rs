@@ -105,7 +105,7 @@ impl DynTensor {
             return Err(Error::ShapePair { op: "matmul", lhs: self.shape().into(), rhs: other.shape().into(), reason });
         }
         match (self.rank(), other.rank()) {
-            (1, 1) => self.unsqueeze(0)?.matmul(&other.unsqueeze(1)?)?.reshape_to(&[]),
+            (1, 1) => self.unsqueeze(0)?.matmul(&other.unsqueeze(1)?)?.squeeze(-1)?.squeeze(-1),
             (1, _) => self.unsqueeze(0)?.matmul(other)?.squeeze(-2),
             (_, 1) => self.matmul(&other.unsqueeze(1)?)?.squeeze(-1),
             _ => apply(&Op::Matmul, &[self, other]),

@@ -3,7 +3,7 @@
 use super::apply;
 use crate::{Axes, DynTensor, Op};
 use smallvec::SmallVec;
-use trueno_core::{Dims, Error, Result, SliceItem};
+use trueno_core::{Dims, Error, Layout, Result, SliceItem};
 
 impl DynTensor {
     /// Axes reordered: axis `i` of the result is axis `axes[i]` of `self`.
@@ -52,6 +52,14 @@ impl DynTensor {
         apply(&Op::Reshape(Dims::from_slice(shape)), &[self])
     }
 
+    /// The elements seen through another layout of them: a reshape that needs no copy, and if nobody records it, nothing else.
+    fn reshaped(&self, layout: Layout) -> Result<DynTensor> {
+        match self.recorder() {
+            None => Ok(self.view(layout)),
+            Some(_) => apply(&Op::Reshape(Dims::from_slice(layout.shape())), &[self]),
+        }
+    }
+
     /// Axes from `start` to `end` (inclusive) joined into one.
     ///
     /// # Errors
@@ -76,8 +84,7 @@ impl DynTensor {
     /// # Errors
     /// [`Error::Axis`] if the result has no such axis.
     pub fn unsqueeze(&self, axis: isize) -> Result<DynTensor> {
-        let layout = self.layout().unsqueeze("unsqueeze", axis)?;
-        apply(&Op::Reshape(Dims::from_slice(layout.shape())), &[self])
+        self.reshaped(self.layout().unsqueeze("unsqueeze", axis)?)
     }
 
     /// An axis of size 1 removed.
@@ -85,8 +92,7 @@ impl DynTensor {
     /// # Errors
     /// [`Error::Shape`] if its size is not 1.
     pub fn squeeze(&self, axis: isize) -> Result<DynTensor> {
-        let layout = self.layout().squeeze("squeeze", axis)?;
-        apply(&Op::Reshape(Dims::from_slice(layout.shape())), &[self])
+        self.reshaped(self.layout().squeeze("squeeze", axis)?)
     }
 
     /// Axes of size 1 repeated, and leading axes added, until the shape is `shape`.

@@ -1,13 +1,14 @@
 //! Matrix products: batch axes broadcast without copies, strides go straight to the packing.
 
 use super::isa::isa;
-use super::product::{JOB, product};
+use super::product::{JOB, cost, product};
 use super::reduce::dot;
 use super::{mixed, movement, unsupported};
 use crate::DynTensor;
 use crate::dyn_tensor::checked_size;
 use crate::parallel::{for_each_piece, try_for_each_piece};
 use crate::storage::Buffer;
+use std::borrow::Cow;
 use std::ops::{Add, Mul};
 use trueno_core::math::Int;
 use trueno_core::{Dims, Element, Error, Layout, Result, Strides, broadcast_shapes, dispatch_dtype};
@@ -134,9 +135,9 @@ pub(crate) fn linear(x: &DynTensor, w: &DynTensor, bias: Option<&DynTensor>) -> 
 }
 
 /// A batch of products `[m, k] x [k, n]`.
-struct Problem {
-    a: DynTensor,
-    b: DynTensor,
+struct Problem<'a> {
+    a: Cow<'a, DynTensor>,
+    b: Cow<'a, DynTensor>,
     shape: Dims,
     batch: Dims,
     strides: [Strides; 2],
@@ -145,17 +146,17 @@ struct Problem {
     k: usize,
 }
 
-impl Problem {
-    fn new(a: &DynTensor, b: &DynTensor) -> Result<Problem> {
+impl<'a> Problem<'a> {
+    fn new(a: &'a DynTensor, b: &'a DynTensor) -> Result<Problem<'a>> {
         let shape = product_shape(a.shape(), b.shape())?;
-        let rank = shape.len();
-        let (batch, m, n) = (Dims::from_slice(&shape[..rank - 2]), shape[rank - 2], shape[rank - 1]);
-        let k = a.shape()[a.rank() - 1];
-        if let Some([a, b]) = stacked(a, b) {
-            return Ok(Problem { shape, ..Problem::new(&a, &b)? });
-        }
-        let strides = [a, b].map(|x| batch_strides(x.layout(), &batch));
-        Ok(Problem { a: a.detach(), b: b.detach(), shape, batch, strides, m, n, k })
+        let (lead, n) = (&shape[..shape.len() - 2], shape[shape.len() - 1]);
+        let (batch, [a, b]) = match stacked(a, b) {
+            Some(operands) => (Dims::new(), operands.map(Cow::Owned)),
+            None => (Dims::from_slice(lead), [Cow::Borrowed(a), Cow::Borrowed(b)]),
+        };
+        let strides = [&a, &b].map(|x| batch_strides(x.layout(), &batch));
+        let (m, k) = (a.shape()[a.rank() - 2], a.shape()[a.rank() - 1]);
+        Ok(Problem { a, b, shape, batch, strides, m, n, k })
     }
 
     /// Elements from the first matrix of each operand to the one at position `index` of the batch.
@@ -182,7 +183,7 @@ impl Problem {
             *out = dot(a, b);
             return Ok(());
         }
-        let cost = (m * n).saturating_mul(k);
+        let cost = cost([m, n, k]);
         if cost >= LARGE {
             for (index, out) in out.chunks_mut(m * n).enumerate() {
                 let [skip_a, skip_b] = self.offsets(index);

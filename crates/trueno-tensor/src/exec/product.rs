@@ -48,9 +48,15 @@ pub(super) fn product<T: Real>(
     })
 }
 
+/// Multiply-adds of a product, each of a vector's counted as several: they wait for an element from memory.
+pub(super) fn cost([m, n, k]: [usize; 3]) -> usize {
+    const FROM_MEMORY: usize = 8;
+    (m * n).saturating_mul(k).saturating_mul(if m.min(n) == 1 { FROM_MEMORY } else { 1 })
+}
+
 /// How many blocks of rows and of columns a product is cut into.
 fn blocks([m, n, k]: [usize; 3], plan: &Plan, threads: usize) -> [usize; 2] {
-    let worth = (m * n).saturating_mul(k) / JOB;
+    let worth = cost([m, n, k]) / JOB;
     if threads == 1 || worth < 2 {
         return [1, 1];
     }

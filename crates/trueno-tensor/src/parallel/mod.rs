@@ -144,22 +144,21 @@ pub fn for_each_job<J: Send>(jobs: Vec<J>, cost: impl Fn(&J) -> usize, work: imp
 /// Does `work` on every piece, on several threads if `count` pieces of `cost` each are worth it. Each thread takes the next
 /// piece when it is done with one.
 fn hand_out<I: Iterator + Send>(pieces: I, count: usize, cost: usize, work: impl Fn(I::Item) + Sync) {
+    let Some((crew, others)) = others(count, cost) else { return pieces.for_each(work) };
     let pieces = Mutex::new(pieces);
     // Pieces are taken whole, so a panic on another thread leaves the rest as good as they were.
     let next = || pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
-    share(count, cost, &|| {
+    share(&crew, others, &|| {
         while let Some(piece) = next() {
             work(piece);
         }
     });
 }
 
-/// Calls `work` on this thread, and on the others of the pool too if `count` pieces of `cost` each are worth it. Returns when
-/// all are done.
+/// Calls `work` on this thread and on `others` of the crew. Returns when all are done.
 ///
 /// `work` is a trait object so that the machinery of threads is compiled once and not for each operation and type.
-fn share(count: usize, cost: usize, work: &(dyn Fn() + Sync)) {
-    let Some((crew, others)) = others(count, cost) else { return work() };
+fn share(crew: &Arc<Crew>, others: usize, work: &(dyn Fn() + Sync)) {
     struct Done;
     impl Drop for Done {
         fn drop(&mut self) {

@@ -2,12 +2,13 @@
 //!
 //! Fresh memory costs page faults, which dominate array work above the cache; a block that was just
 //! freed is warm. The pool keeps what is freed as long as memory in use and memory kept stay within
-//! the most that was ever in use, plus a slack.
+//! the most that was ever in use, plus a slack; where they would not, what sizes that nobody asks for any more have left makes
+//! room.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Cache line, and the widest vector.
 const ALIGNMENT: usize = 64;
@@ -19,6 +20,9 @@ const LARGEST: usize = if usize::BITS < 48 { usize::BITS as usize - 1 } else { 4
 const CLASSES: usize = 4 * (LARGEST - 6);
 /// What may be kept beyond the peak.
 const SLACK: usize = 64 << 20;
+/// A class is cold if the system was asked for this many blocks since somebody last took one of it. Sizes that a loop goes
+/// round are not, even if there is no room for all of them: to drop one for the other would make every one of them a miss.
+const COLD: usize = 16;
 
 /// One allocation; goes back to the pool when dropped.
 #[derive(Debug)]
@@ -45,11 +49,23 @@ pub struct PoolStats {
     pub allocations: usize,
 }
 
-static USED: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-static KEPT: AtomicUsize = AtomicUsize::new(0);
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-static FREE: [Mutex<Vec<Spare>>; CLASSES] = [const { Mutex::new(Vec::new()) }; CLASSES];
+/// Blocks that nobody uses, by class, and figures.
+struct Pool {
+    used: AtomicUsize,
+    peak: AtomicUsize,
+    kept: AtomicUsize,
+    allocations: AtomicUsize,
+    classes: [Class; CLASSES],
+}
+
+/// The blocks of one size.
+struct Class {
+    spares: Mutex<Vec<Spare>>,
+    /// How many allocations there had been when a block was last taken.
+    taken: AtomicUsize,
+}
+
+static POOL: Pool = Pool::new();
 
 /// A block's memory while nobody uses it.
 struct Spare(NonNull<u8>);
@@ -59,29 +75,115 @@ unsafe impl Send for Spare {}
 
 /// What tensors hold and what the pool keeps.
 pub fn pool_stats() -> PoolStats {
-    PoolStats {
-        used: USED.load(Ordering::Relaxed),
-        peak: PEAK.load(Ordering::Relaxed),
-        kept: KEPT.load(Ordering::Relaxed),
-        allocations: ALLOCATIONS.load(Ordering::Relaxed),
-    }
+    POOL.stats()
 }
 
 /// Gives everything that is kept for reuse back to the operating system, and forgets the peak.
 pub fn release_pooled_memory() {
-    for (class, list) in FREE.iter().enumerate() {
-        let spares = std::mem::take(&mut *lock(list));
-        for spare in spares {
-            KEPT.fetch_sub(class_size(class), Ordering::Relaxed);
-            free(spare.0, class);
-        }
-    }
-    PEAK.store(USED.load(Ordering::Relaxed), Ordering::Relaxed);
+    POOL.release();
 }
 
-/// A free list is valid whatever panicked while holding it.
-fn lock(list: &Mutex<Vec<Spare>>) -> std::sync::MutexGuard<'_, Vec<Spare>> {
-    list.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+impl Pool {
+    const fn new() -> Pool {
+        Pool {
+            used: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+            kept: AtomicUsize::new(0),
+            allocations: AtomicUsize::new(0),
+            classes: [const { Class::new() }; CLASSES],
+        }
+    }
+
+    fn stats(&self) -> PoolStats {
+        PoolStats {
+            used: self.used.load(Ordering::Relaxed),
+            peak: self.peak.load(Ordering::Relaxed),
+            kept: self.kept.load(Ordering::Relaxed),
+            allocations: self.allocations.load(Ordering::Relaxed),
+        }
+    }
+
+    /// A block of this class, or `None` if there is no such memory.
+    fn take(&self, class: usize) -> Option<NonNull<u8>> {
+        let size = class_size(class);
+        let spare = self.classes[class].spares().pop();
+        let pointer = match spare {
+            Some(spare) => {
+                self.kept.fetch_sub(size, Ordering::Relaxed);
+                spare.0
+            }
+            None => {
+                let layout = layout(class)?;
+                self.allocations.fetch_add(1, Ordering::Relaxed);
+                // SAFETY: the layout's size is that of a class, which is not 0.
+                NonNull::new(unsafe { alloc_zeroed(layout) })?
+            }
+        };
+        self.classes[class].taken.store(self.allocations.load(Ordering::Relaxed), Ordering::Relaxed);
+        let used = self.used.fetch_add(size, Ordering::Relaxed) + size;
+        // To look first costs less than to write each time.
+        if used > self.peak.load(Ordering::Relaxed) {
+            self.peak.fetch_max(used, Ordering::Relaxed);
+        }
+        Some(pointer)
+    }
+
+    /// Takes a block back that [`take`](Self::take) gave for this class and nobody uses any more.
+    fn give(&self, pointer: NonNull<u8>, class: usize) {
+        let size = class_size(class);
+        let used = self.used.fetch_sub(size, Ordering::Relaxed) - size;
+        if self.has_room(used + size) || self.make_room(used + size) {
+            self.kept.fetch_add(size, Ordering::Relaxed);
+            self.classes[class].spares().push(Spare(pointer));
+        } else {
+            free(pointer, class);
+        }
+    }
+
+    /// Whether what is kept may stay beside `bytes`.
+    fn has_room(&self, bytes: usize) -> bool {
+        bytes + self.kept.load(Ordering::Relaxed) <= self.peak.load(Ordering::Relaxed) + SLACK
+    }
+
+    /// Frees blocks of cold classes, the coldest first, until there is room for `bytes`; `false` if they are not enough.
+    #[cold]
+    fn make_room(&self, bytes: usize) -> bool {
+        let now = self.allocations.load(Ordering::Relaxed);
+        let age = |class: &Class| now.saturating_sub(class.taken.load(Ordering::Relaxed));
+        while !self.has_room(bytes) {
+            let cold = self.classes.iter().enumerate().filter(|(_, class)| age(class) >= COLD);
+            let coldest = cold.filter(|(_, class)| !class.spares().is_empty()).max_by_key(|(_, class)| age(class));
+            let Some((index, class)) = coldest else { return false };
+            // Somebody may have been faster.
+            if let Some(spare) = class.spares().pop() {
+                self.kept.fetch_sub(class_size(index), Ordering::Relaxed);
+                free(spare.0, index);
+            }
+        }
+        true
+    }
+
+    fn release(&self) {
+        for (index, class) in self.classes.iter().enumerate() {
+            let spares = std::mem::take(&mut *class.spares());
+            for spare in spares {
+                self.kept.fetch_sub(class_size(index), Ordering::Relaxed);
+                free(spare.0, index);
+            }
+        }
+        self.peak.store(self.used.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+impl Class {
+    const fn new() -> Class {
+        Class { spares: Mutex::new(Vec::new()), taken: AtomicUsize::new(0) }
+    }
+
+    /// The free list, which is valid whatever panicked while holding it.
+    fn spares(&self) -> MutexGuard<'_, Vec<Spare>> {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The smallest class that holds `bytes`, or `None` beyond the largest.
@@ -118,23 +220,7 @@ impl Block {
     /// At least `bytes` initialised bytes, or `None` if there is no such memory.
     pub(super) fn take(bytes: usize) -> Option<Block> {
         let class = class_of(bytes)?;
-        let size = class_size(class);
-        let spare = lock(&FREE[class]).pop();
-        let pointer = match spare {
-            Some(spare) => {
-                KEPT.fetch_sub(size, Ordering::Relaxed);
-                spare.0
-            }
-            None => {
-                let layout = layout(class)?;
-                ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-                // SAFETY: the layout's size is that of a class, which is not 0.
-                NonNull::new(unsafe { alloc_zeroed(layout) })?
-            }
-        };
-        let used = USED.fetch_add(size, Ordering::Relaxed) + size;
-        PEAK.fetch_max(used, Ordering::Relaxed);
-        Some(Block { pointer, class })
+        POOL.take(class).map(|pointer| Block { pointer, class })
     }
 
     pub(super) fn as_ptr(&self) -> *const u8 {
@@ -153,15 +239,7 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        let size = class_size(self.class);
-        let used = USED.fetch_sub(size, Ordering::Relaxed) - size;
-        let kept = KEPT.load(Ordering::Relaxed);
-        if used + kept + size <= PEAK.load(Ordering::Relaxed) + SLACK {
-            KEPT.fetch_add(size, Ordering::Relaxed);
-            lock(&FREE[self.class]).push(Spare(self.pointer));
-        } else {
-            free(self.pointer, self.class);
-        }
+        POOL.give(self.pointer, self.class);
     }
 }
 
@@ -177,6 +255,37 @@ mod tests {
             assert!(bytes < 64 || size - bytes <= bytes / 4 + 1, "{bytes} in {size}");
         }
         assert_eq!(class_of(usize::MAX), None);
+    }
+
+    /// Takes and gives back a block of `bytes`, and says whether the system was asked for it.
+    fn misses(pool: &Pool, bytes: usize) -> bool {
+        let (class, before) = (class_of(bytes).unwrap(), pool.stats().allocations);
+        pool.give(pool.take(class).unwrap(), class);
+        pool.stats().allocations > before
+    }
+
+    #[test]
+    fn cold_sizes_make_room_for_warm_ones() {
+        // Fresh memory that is not touched costs nothing, so the sizes may be real.
+        let (pool, large, medium) = (Pool::new(), 3 * SLACK, 2 * SLACK);
+        assert!(misses(&pool, large) && !misses(&pool, large), "what fits the peak is kept");
+        let first = (0..2 * COLD).position(|_| !misses(&pool, medium));
+        assert!(first.is_some_and(|calls| calls > 1), "kept once the other is cold, not before: {first:?}");
+        assert!(!misses(&pool, medium) && misses(&pool, large));
+        let PoolStats { used, peak, kept, .. } = pool.stats();
+        assert!(used == 0 && kept <= peak + SLACK, "{used} {kept} {peak}");
+        pool.release();
+        assert_eq!(pool.stats().kept, 0);
+    }
+
+    #[test]
+    fn sizes_that_take_turns_do_not_drive_each_other_out() {
+        let (pool, large, medium) = (Pool::new(), 3 * SLACK, 2 * SLACK);
+        let missed = (0..4 * COLD).filter(|_| misses(&pool, large) | misses(&pool, medium)).count();
+        assert_eq!(missed, 4 * COLD, "there is no room for both");
+        let rounds = pool.stats().allocations;
+        assert_eq!(rounds, 4 * COLD + 1, "but the first is kept throughout");
+        pool.release();
     }
 
     #[test]
