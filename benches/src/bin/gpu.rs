@@ -1,4 +1,5 @@
-//! Training steps on the GPU that `TRUENO_DEVICE` names, or the best: a row per network as `name<TAB>value<TAB>unit`.
+//! Training steps on the GPU that `TRUENO_DEVICE` names, or the best: a row per network as `name<TAB>value<TAB>unit`; `_f16` and
+//! `_bf16` with autocast. Arguments are beginnings of the names to run.
 //!
 //! The rows of kernels are those of `trueno-gpu`'s example `throughput`; `gpu_peers.py` has PyTorch's side of both.
 #![forbid(unsafe_code)]
@@ -19,15 +20,31 @@ const ROUNDS: usize = 5;
 fn main() -> Result<(), Error> {
     let device = if std::env::var_os(Device::VARIABLE).is_some() { Device::from_env()? } else { Device::gpu(0)? };
     println!("# {device}");
-    let mlp = seconds(&device, perceptron(&device)?)?;
-    println!("mlp_step\t{:.1}\tus", mlp * 1e6);
-    for batch in [128, 512] {
-        let step = seconds(&device, residual(&device, batch)?)?;
-        println!("resnet50_{batch}\t{:.0}\timages/s", batch as f64 / step);
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let is_asked = |name: &str| asked.is_empty() || asked.iter().any(|asked| name.starts_with(asked));
+    if is_asked("mlp_step") {
+        println!("mlp_step\t{:.1}\tus", seconds(&device, perceptron(&device)?)? * 1e6);
     }
-    let bert = seconds(&device, encoder(&device)?)?;
-    println!("bert_step\t{:.1}\tsequences/s", 32.0 / bert);
+    for (precision, suffix) in [(DType::F32, ""), (DType::F16, "_f16"), (DType::BF16, "_bf16")] {
+        for batch in [128, 512] {
+            let name = format!("resnet50_{batch}{suffix}");
+            if is_asked(&name) {
+                let step = seconds(&device, residual(&device, batch, precision)?)?;
+                println!("{name}\t{:.0}\timages/s", batch as f64 / step);
+            }
+        }
+        let name = format!("bert_step{suffix}");
+        if is_asked(&name) {
+            let step = seconds(&device, encoder(&device, precision)?)?;
+            println!("{name}\t{:.1}\tsequences/s", 32.0 / step);
+        }
+    }
     Ok(())
+}
+
+/// What scales losses where `precision` needs it.
+fn scaler(precision: DType) -> Result<GradScaler, Error> {
+    GradScaler::with_config(GradScalerConfig { enabled: precision == DType::F16, ..default() })
 }
 
 /// Median seconds of one call, which only records; the device is waited for at the end of each measurement.
@@ -68,21 +85,23 @@ fn perceptron(device: &Device) -> Result<impl FnMut() + use<>, Error> {
 }
 
 /// ResNet-50 for images of 32 x 32, SGD with momentum.
-fn residual(device: &Device, batch: usize) -> Result<impl FnMut() + use<>, Error> {
+fn residual(device: &Device, batch: usize, precision: DType) -> Result<impl FnMut() + use<>, Error> {
     let rng = &mut Rng::seed(0);
     let mut net = ResNet::resnet50(10, rng).try_to(device)?;
     let x = Tensor::<f32, 4>::randn([batch, 3, 32, 32], rng).to(device)?;
     let labels = labels(batch).to(device)?;
     let rule = SgdConfig { lr: 0.01, momentum: 0.9, weight_decay: 5e-4, nesterov: true, ..default() };
-    let mut optimizer = Sgd::new(&net, rule);
+    let (mut optimizer, mut scaler) = (Sgd::new(&net, rule), scaler(precision)?);
     Ok(move || {
-        let loss = cross_entropy(&net.forward(&x, Mode::Train), &labels);
-        optimizer.step(&mut net, &loss.backward());
+        let loss = autocast(precision, || cross_entropy(&net.forward(&x, Mode::Train), &labels));
+        let mut gradients = scaler.scale(&loss).backward();
+        scaler.step(&mut optimizer, &mut net, &mut gradients).unwrap();
+        scaler.update().unwrap();
     })
 }
 
 /// An encoder of BERT-base's shape (12 layers of width 768 with 12 heads) under a classifier; batch 32 of 128 tokens, AdamW.
-fn encoder(device: &Device) -> Result<impl FnMut() + use<>, Error> {
+fn encoder(device: &Device, precision: DType) -> Result<impl FnMut() + use<>, Error> {
     #[derive(Module)]
     struct Encoder {
         layers: Vec<TransformerEncoderLayer>,
@@ -94,10 +113,14 @@ fn encoder(device: &Device) -> Result<impl FnMut() + use<>, Error> {
     let mut net = Encoder { layers, head: Linear::new(768, 10, rng) }.try_to(device)?;
     let x = Tensor::<f32, 3>::randn([32, 128, 768], rng).to(device)?;
     let labels = labels(32).to(device)?;
-    let mut optimizer = AdamW::new(&net, AdamWConfig::default());
+    let (mut optimizer, mut scaler) = (AdamW::new(&net, AdamWConfig::default()), scaler(precision)?);
     Ok(move || {
-        let hidden = net.layers.iter().fold(x.clone(), |x, layer| layer.forward(&x, Mode::Train));
-        let loss = cross_entropy(&net.head.forward(&hidden.mean_axis(1), Mode::Train), &labels);
-        optimizer.step(&mut net, &loss.backward());
+        let loss = autocast(precision, || {
+            let hidden = net.layers.iter().fold(x.clone(), |x, layer| layer.forward(&x, Mode::Train));
+            cross_entropy(&net.head.forward(&hidden.mean_axis(1), Mode::Train), &labels)
+        });
+        let mut gradients = scaler.scale(&loss).backward();
+        scaler.step(&mut optimizer, &mut net, &mut gradients).unwrap();
+        scaler.update().unwrap();
     })
 }

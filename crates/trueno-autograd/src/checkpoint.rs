@@ -8,15 +8,16 @@ use crate::variable::Variable;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
-use trueno_core::{Error, Result};
-use trueno_tensor::{DynTensor, Function, Op, Saved};
+use trueno_core::{DType, Error, Result};
+use trueno_tensor::{DynTensor, Function, Op, Saved, autocast_dtype, try_autocast};
 
 /// `f(inputs)` without its graph: the backward pass runs `f` again to get it (Chen et al., 2016). Memory for
 /// intermediate values is then needed for one such piece at a time.
 ///
 /// Gradients reach the inputs and whatever tracked tensors `f` closes over, parameters above all. `f` must give the same
 /// value when called again: what it draws by [`draw_once`](crate::draw_once), as dropout does, is the same again, and what it
-/// does unless [`is_recomputing`](crate::is_recomputing), as batch normalisation keeps its statistics, is done once.
+/// does unless [`is_recomputing`](crate::is_recomputing), as batch normalisation keeps its statistics, is done once. Called inside
+/// a region of [`autocast`](trueno_tensor::autocast()), it runs in such a region again.
 ///
 /// # Errors
 /// Those of `f`.
@@ -36,8 +37,9 @@ pub fn checkpoint<X: Autograd, Y: Autograd>(
     inputs: &[&X],
 ) -> Result<Y> {
     let inputs: Vec<&DynTensor> = inputs.iter().map(|x| x.as_dyn()).collect();
-    let output = Checkpoint { f: Box::new(untyped(f)), inputs: inputs.len(), drawn: Arc::default() }.apply(&inputs)?;
-    Y::from_dyn(output)
+    let f = Box::new(untyped(f));
+    let (drawn, precision) = (Arc::default(), autocast_dtype().unwrap_or(DType::F32));
+    Y::from_dyn(Checkpoint { f, inputs: inputs.len(), drawn, precision }.apply(&inputs)?)
 }
 
 /// A function of engine values.
@@ -65,6 +67,8 @@ struct Checkpoint {
     inputs: usize,
     /// What the function drew when it ran first.
     drawn: Arc<[u64]>,
+    /// What products were computed in then: other than `f32` in a region of `autocast`.
+    precision: DType,
 }
 
 impl Checkpoint {
@@ -82,6 +86,11 @@ impl Checkpoint {
         let place = recorder.record(&Op::Custom(Arc::new(self)), &operands, &output, Saved::new());
         Ok(output.with_recorder(place))
     }
+
+    /// Runs the function as it ran first: with the same numbers drawn and in the same precision.
+    fn again<R>(&self, f: impl FnOnce() -> Result<R>) -> Result<R> {
+        replay::again(&self.drawn, || try_autocast(self.precision, f))?
+    }
 }
 
 impl fmt::Debug for Checkpoint {
@@ -97,7 +106,7 @@ impl Function for Checkpoint {
 
     fn forward(&self, inputs: &[&DynTensor]) -> Result<DynTensor> {
         let inputs: Vec<DynTensor> = inputs[..self.inputs].iter().map(|x| x.detach()).collect();
-        replay::again(&self.drawn, || mode::no_grad(|| (self.f)(&inputs)))
+        self.again(|| mode::no_grad(|| (self.f)(&inputs)))
     }
 
     fn backward(&self, inputs: &[&DynTensor], output: &DynTensor, g: &DynTensor) -> Result<Vec<Option<DynTensor>>> {
@@ -109,7 +118,7 @@ impl Function for Checkpoint {
                 _ => (*x).clone(),
             };
             let operands: Vec<DynTensor> = inputs[..self.inputs].iter().map(again).collect();
-            let result = replay::again(&self.drawn, || (self.f)(&operands))?;
+            let result = self.again(|| (self.f)(&operands))?;
             if (result.shape(), result.dtype()) != (output.shape(), output.dtype()) {
                 let reason = "the function gave another shape or type when it was called again".into();
                 return Err(Error::Gradient { op: "checkpoint", reason });

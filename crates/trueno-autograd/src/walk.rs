@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use trueno_core::table::BinaryOp;
 use trueno_core::{Error, Result};
-use trueno_tensor::{DynTensor, Op, apply_owned};
+use trueno_tensor::{DynTensor, Op, apply_owned, following_storage};
 
 /// How a backward pass treats the graph it walks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub(crate) fn walk(
     options: BackwardOptions,
     targets: Option<&Targets>,
 ) -> Result<Found> {
-    mode::with_grad(options.create_graph, || {
+    let pass = || {
         let mut pending = Pending::new();
         for (root, seed) in roots {
             arrive(&mut pending, root, if options.create_graph { seed } else { seed.detach() })?;
@@ -100,7 +100,8 @@ pub(crate) fn walk(
             }
         }
         Ok(found)
-    })
+    };
+    mode::with_grad(options.create_graph, || following_storage(pass))
 }
 
 /// Takes one operation back: its operands' gradients from its result's.

@@ -148,7 +148,8 @@ fn convolutions(device: &Device) -> Result<()> {
             row(&format!("{name}_forward"), work / time, "TFLOP/s");
             let time = seconds(device, || conv::input_grad(&vg, &vw, shapes[0], &config).map(drop))?;
             row(&format!("{name}_input"), work / time, "TFLOP/s");
-            let time = seconds(device, || conv::weight_grad(&vg, &vx, shapes[1], &config).map(drop))?;
+            let time =
+                seconds(device, || conv::weight_grad(&vg, &vx, shapes[1], &config, vg.buffer().dtype()).map(drop))?;
             row(&format!("{name}_weight"), work / time, "TFLOP/s");
         }
     }

@@ -23,7 +23,7 @@ pub fn clip_grad_norm(gradients: &mut Gradients, max_norm: f64) -> Result<f64> {
 }
 
 /// The L2 norm of all elements of all gradients.
-fn norm(gradients: &Gradients) -> Result<f64> {
+pub(crate) fn norm(gradients: &Gradients) -> Result<f64> {
     let on_host = |gradient: &DynTensor| gradient.device() == Device::Cpu;
     if gradients.iter().all(on_host) { norm_on_host(gradients) } else { norm_on_device(gradients) }
 }

@@ -31,6 +31,7 @@ mod fused;
 mod lent;
 mod optimizer;
 mod rule;
+mod scaler;
 mod schedule;
 mod sgd;
 
@@ -39,6 +40,7 @@ pub use checkpoint::{load, save, save_with};
 pub use clip::{clip_grad_norm, clip_grad_value};
 pub use optimizer::Optimizer;
 pub use rule::Rule;
+pub use scaler::{GradScaler, GradScalerConfig};
 pub use schedule::{
     ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, ExponentialLr, LambdaLr, LinearLr, MultiStepLr,
     OneCycleLr, PlateauMode, PolynomialLr, ReduceLrOnPlateau, ReduceLrOnPlateauConfig, Schedule, Scheduler,

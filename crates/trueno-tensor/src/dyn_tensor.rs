@@ -16,6 +16,8 @@ pub struct DynTensor {
     storage: Storage,
     layout: Layout,
     recorder: Option<Arc<dyn Recorder>>,
+    /// Whether the value is of `float32` although its memory holds half precision.
+    narrow: bool,
 }
 
 /// The number of elements of a shape, whose strides are numbers too: axes of size 0 do not excuse the others.
@@ -32,7 +34,7 @@ impl DynTensor {
     /// A buffer seen through a layout. The caller vouches that every index of the layout lies in the buffer.
     pub(crate) fn from_parts(storage: Storage, layout: Layout) -> DynTensor {
         debug_assert!(layout.extent().is_none_or(|(_, high)| high < storage.len()));
-        DynTensor { storage, layout, recorder: None }
+        DynTensor { storage, layout, recorder: None, narrow: false }
     }
 
     /// A fresh row-major tensor of a filled buffer.
@@ -98,7 +100,45 @@ impl DynTensor {
 
     /// The type of the elements.
     pub fn dtype(&self) -> DType {
+        if self.narrow { DType::F32 } else { self.storage.dtype() }
+    }
+
+    /// The type that the elements are kept in: theirs, or `float16` or `bfloat16` for results of
+    /// [`autocast`](crate::autocast()), which are of `float32`. [`cast`](DynTensor::cast) and
+    /// [`contiguous`](DynTensor::contiguous) give a value that is kept in its own type.
+    pub fn storage_dtype(&self) -> DType {
         self.storage.dtype()
+    }
+
+    /// Whether the elements are kept in fewer bits than their type has.
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.narrow
+    }
+
+    /// A value of half precision as one of `float32` in the same memory.
+    pub(crate) fn into_narrow(self) -> DynTensor {
+        debug_assert!(matches!(self.storage.dtype(), DType::F16 | DType::BF16));
+        DynTensor { narrow: true, ..self }
+    }
+
+    /// The elements in the type that they are kept in, in the same memory and outside any gradient graph.
+    pub(crate) fn as_stored(&self) -> DynTensor {
+        DynTensor { narrow: false, ..self.detach() }
+    }
+
+    /// The value kept in its own type, outside any gradient graph.
+    pub(crate) fn widened(&self) -> Result<DynTensor> {
+        if self.narrow { self.as_stored().cast(DType::F32) } else { Ok(self.detach()) }
+    }
+
+    /// Where the memory is, to tell it from others'.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.storage).addr()
+    }
+
+    /// Whether one element is all there is, however often.
+    pub(crate) fn repeats(&self) -> bool {
+        self.shape().iter().zip(self.layout.strides()).all(|(&size, &stride)| size == 1 || stride == 0)
     }
 
     /// The sizes of the axes.
@@ -140,7 +180,7 @@ impl DynTensor {
 
     /// The same memory under another layout, which must stay inside it; carries no recorder.
     pub(crate) fn view(&self, layout: Layout) -> DynTensor {
-        DynTensor::from_parts(self.storage.clone(), layout)
+        DynTensor { narrow: self.narrow, ..DynTensor::from_parts(self.storage.clone(), layout) }
     }
 
     /// The whole storage, in which `layout` finds the elements.
@@ -173,6 +213,9 @@ impl DynTensor {
         };
         let alone = self.layout.is_contiguous() && self.size() == buffer.len() && !buffer.is_constant();
         self.recorder = None;
+        if self.narrow {
+            *self = self.widened()?;
+        }
         if !alone || Arc::get_mut(&mut self.storage).is_none() {
             *self = apply(&Op::Contiguous, &[self])?;
         }
@@ -191,7 +234,7 @@ impl DynTensor {
         }
     }
 
-    /// The elements, if they lie in main memory in row-major order without gaps and are of type `T`.
+    /// The elements, if they lie in main memory in row-major order without gaps, are of type `T` and kept so.
     ///
     /// ```
     /// use trueno_tensor::DynTensor;
@@ -202,7 +245,7 @@ impl DynTensor {
     /// ```
     pub fn as_slice<T: Element>(&self) -> Option<&[T]> {
         let buffer = self.storage.host()?;
-        let fits = self.dtype() == T::DTYPE && self.layout.is_contiguous();
+        let fits = self.dtype() == T::DTYPE && !self.narrow && self.layout.is_contiguous();
         fits.then(|| {
             let start = if self.size() == 0 { 0 } else { self.layout.offset() };
             &buffer.as_slice::<T>()[start..start + self.size()]
@@ -212,7 +255,7 @@ impl DynTensor {
     /// The elements to write in place, if they lie in main memory in row-major order, are of type `T`, nobody else
     /// shares them, and no gradient graph may have kept them.
     pub fn as_mut_slice<T: Element>(&mut self) -> Option<&mut [T]> {
-        let fits = self.dtype() == T::DTYPE && self.layout.is_contiguous() && self.recorder.is_none();
+        let fits = self.dtype() == T::DTYPE && !self.narrow && self.layout.is_contiguous() && self.recorder.is_none();
         let (start, size) = (self.layout.offset(), self.size());
         let buffer = Arc::get_mut(&mut self.storage).filter(|_| fits)?.host_mut()?;
         let start = if size == 0 { 0 } else { start };
@@ -234,6 +277,9 @@ impl DynTensor {
             return Err(Error::Device { op: "make_mut", device, reason: reason.into() });
         }
         self.recorder = None;
+        if self.narrow {
+            *self = self.widened()?;
+        }
         if Arc::get_mut(&mut self.storage).is_none() || !self.layout.is_contiguous() {
             *self = crate::exec::movement::copy("make_mut", self)?;
         }
@@ -269,8 +315,8 @@ impl DynTensor {
     /// As there.
     pub async fn to_vec_async<T: Element>(&self) -> Result<Vec<T>> {
         #[cfg(feature = "gpu")]
-        if self.gpu_storage().is_some() {
-            return exec::gpu::download::<T>(self)?.await;
+        if self.gpu_storage().is_some() && self.dtype() == T::DTYPE {
+            return exec::gpu::download::<T>(&self.widened()?)?.await;
         }
         self.to_vec()
     }
@@ -318,6 +364,7 @@ impl fmt::Debug for DynTensor {
             .field("dtype", &self.dtype())
             .field("shape", &self.shape())
             .field("strides", &self.layout.strides())
+            .field("storage_dtype", &self.storage_dtype())
             .finish_non_exhaustive()
     }
 }

@@ -38,6 +38,7 @@
 //! ```
 #![deny(unsafe_code)]
 
+mod autocast;
 mod device;
 mod dyn_tensor;
 mod engine;
@@ -50,6 +51,7 @@ mod record;
 mod storage;
 mod tensor;
 
+pub use autocast::{autocast, autocast_dtype, following_storage, try_autocast};
 pub use device::Device;
 pub use dyn_tensor::DynTensor;
 pub use engine::{apply, apply_in_place, apply_owned, batch_norm_with_stats};

@@ -42,10 +42,11 @@ pub mod prelude {
     pub use trueno_nn::{FacadeModule as Module, module::Module};
     #[cfg(feature = "train")]
     pub use trueno_optim::{
-        Adam, AdamConfig, AdamW, AdamWConfig, Sgd, SgdConfig, clip_grad_norm, load, save, save_with,
+        Adam, AdamConfig, AdamW, AdamWConfig, GradScaler, GradScalerConfig, Sgd, SgdConfig, clip_grad_norm, load, save,
+        save_with,
     };
-    pub use trueno_tensor::Rng;
     pub use trueno_tensor::prelude::*;
+    pub use trueno_tensor::{Rng, autocast};
 }
 
 /// `T::default()` without its name: `AdamWConfig { lr: 1e-3, ..default() }`.

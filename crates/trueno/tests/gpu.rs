@@ -207,3 +207,55 @@ fn what_can_be_awaited_needs_no_thread_that_waits() {
     };
     assert_eq!(elements, [1.0, 3.0, 2.0, 4.0]);
 }
+
+/// Losses of some steps with autocast and a scaler. Whatever it is called, every value is kept in what it should be.
+fn train_narrow(device: &Device, half: DType, steps: usize, mut after: impl FnMut()) -> Vec<f32> {
+    let images = mnist::subset().0.subset(0..32 * steps).unwrap();
+    let loader = DataLoader::new(images, DataLoaderConfig { batch_size: 32, ..default() }).unwrap();
+    let mut net = Net::new().to(device);
+    let mut optimizer = AdamW::new(&net, AdamWConfig { lr: 2e-3, ..default() });
+    let mut scaler = GradScaler::default();
+    let mut losses = Vec::new();
+    for (images, labels) in loader.epoch(0) {
+        let (images, labels) = (images.to(device).unwrap(), labels.to(device).unwrap());
+        let (logits, loss) = autocast(half, || {
+            let logits = net.forward(&images, Mode::Train);
+            let loss = cross_entropy(&logits, &labels);
+            (logits, loss)
+        });
+        assert_eq!((logits.storage_dtype(), loss.storage_dtype()), (half, DType::F32));
+        let mut gradients = scaler.scale(&loss).backward();
+        for gradient in gradients.iter() {
+            assert_eq!((gradient.dtype(), gradient.storage_dtype()), (DType::F32, DType::F32));
+        }
+        assert_eq!(gradients.len(), net.parameters().len());
+        assert!(scaler.step(&mut optimizer, &mut net, &mut gradients).unwrap(), "all gradients are finite");
+        scaler.update().unwrap();
+        losses.push(loss.item());
+        after();
+    }
+    assert!(net.parameters().iter().all(|p| p.storage_dtype() == DType::F32));
+    losses
+}
+
+#[test]
+fn autocast_trains_as_on_the_processor() {
+    let Some((device, gpu)) = open() else { return };
+    for (half, tolerance) in [(DType::F16, 4e-3), (DType::BF16, 3e-2)] {
+        let (whole, _) = train(&Device::Cpu, 6, || {});
+        let host = train_narrow(&Device::Cpu, half, 6, || {});
+        let mut stats = Vec::new();
+        let there = train_narrow(&device, half, 6, || stats.push(gpu.stats()));
+        for (step, ((host, there), whole)) in host.iter().zip(&there).zip(&whole).enumerate() {
+            assert!((host - there).abs() <= tolerance * host, "{half}, step {step}: {host} and {there}");
+            assert!(
+                (host - whole).abs() <= 10.0 * tolerance * whole,
+                "{half}, step {step}: {host}, and {whole} in f32"
+            );
+        }
+        assert_ne!(host, whole, "{half}: nothing was rounded");
+        assert_eq!(there, train_narrow(&device, half, 6, || {}), "the same bits, twice");
+        let made = |stats: &Stats| [stats.pipelines, stats.buffers];
+        assert_eq!(made(&stats[5]), made(&stats[3]), "{half}: a program in steady state creates nothing");
+    }
+}

@@ -103,7 +103,10 @@ impl<'a> Step<'a> {
     /// The gradients by the operands that want one, in the operands' types.
     fn each(&self, gradient: impl Fn(usize) -> Result<DynTensor>) -> Result<Grads> {
         let by = |i: usize| match self.wants(i) {
-            true => gradient(i)?.cast(self.record.inputs[i].dtype).map(Some),
+            true => {
+                let (gradient, dtype) = (gradient(i)?, self.record.inputs[i].dtype);
+                if gradient.dtype() == dtype { Ok(Some(gradient)) } else { gradient.cast(dtype).map(Some) }
+            }
             false => Ok(None),
         };
         (0..self.operands()).map(by).collect()

@@ -1,5 +1,6 @@
 //! The crate from outside: one binary, since most of the time of a test is linking.
 
+mod autocast;
 mod checkpoint;
 mod checks;
 mod families;

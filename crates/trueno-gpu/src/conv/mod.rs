@@ -99,22 +99,23 @@ pub fn conv_transpose2d(
     turned(op, dtype, [x, weight], bias, &geometry)
 }
 
-/// The gradient of [`conv2d`] by its weight, which has shape `weight`, from the gradient by its result.
+/// The gradient of [`conv2d`] by its weight, which has shape `weight`, from the gradient by its result; in `float32` or the operands'
+/// type.
 ///
 /// # Errors
 /// As [`conv2d`].
-pub fn weight_grad(g: &View<'_>, x: &View<'_>, weight: [usize; 4], config: &Config) -> Result<Buffer> {
+pub fn weight_grad(g: &View<'_>, x: &View<'_>, weight: [usize; 4], config: &Config, result: DType) -> Result<Buffer> {
     let op = "conv2d_weight_grad";
     let geometry = Geometry::new(op, config, x.shape(), &weight)?;
     let dtype = one_dtype(op, g, [Some(x), None])?;
     expect_output(op, g, x.shape(), "weight", &weight, &geometry)?;
     let weights = size(op, &weight)?;
     if weights == 0 {
-        return Buffer::new(g.buffer().device(), op, dtype, 0);
+        return Buffer::new(g.buffer().device(), op, result, 0);
     }
     let sums = WeightSums { op, dtype, g, x, geometry: &geometry };
     let sum = if geometry.channels()[1] <= FEW_CHANNELS && config.groups > 1 { sums.direct()? } else { sums.tiled()? };
-    if dtype == DType::F32 { Ok(sum) } else { cast(&View::contiguous(op, &sum, &[weights])?, dtype) }
+    if result == DType::F32 { Ok(sum) } else { cast(&View::contiguous(op, &sum, &[weights])?, result) }
 }
 
 /// The gradient by the input, with a bias added: one product for each remainder of a position by the stride.

@@ -94,7 +94,7 @@ fn convolutions_and_gradients_of_any_view_agree_with_loops() {
             assert_close(&name("bias"), &read(conv2d(&vx, &vw, Some(&vb), &config)), &shifted, bound(taps));
             let got = read(input_grad(&vg, &vw, input, &config));
             assert_close(&name("input gradient"), &got, &gx, bound(weight[0] * weight[2] * weight[3]));
-            let got = read(weight_grad(&vg, &vx, weight, &config));
+            let got = read(weight_grad(&vg, &vx, weight, &config, vg.buffer().dtype()));
             assert_close(&name("weight gradient"), &got, &gw, bound(input[0] * plane));
         }
     }
@@ -123,7 +123,7 @@ fn weight_gradients_over_many_positions_join_the_same_way_twice() {
     let geometry = Geometry::new("test", &SAME, &input, &weight).unwrap();
     let (x, g) = (samples(1, 24 * 8 * 400, [-1.0, 1.0]), samples(2, 24 * 12 * 400, [-1.0, 1.0]));
     let (dx, dg) = (upload(device, &x), upload(device, &g));
-    let run = || read(weight_grad(&shaped(&dg, &geometry.output), &shaped(&dx, &input), weight, &SAME));
+    let run = || read(weight_grad(&shaped(&dg, &geometry.output), &shaped(&dx, &input), weight, &SAME, dg.dtype()));
     let got = run();
     let [_, _, want] = oracle(&geometry, &x, &[0.0; 12 * 8 * 9], &g);
     assert_close("parts", &got, &want, bound(24 * 400));
@@ -165,7 +165,7 @@ fn half_precision_accumulates_in_single() {
         let got = [
             conv2d(&vx, &vw, None, &config),
             input_grad(&vg, &vw, input, &config),
-            weight_grad(&vg, &vx, weight, &config),
+            weight_grad(&vg, &vx, weight, &config, vg.buffer().dtype()),
         ];
         for (got, want) in got.into_iter().zip(want) {
             let got: Vec<f16> = got.unwrap().download("test").wait().unwrap();
@@ -197,7 +197,7 @@ fn what_does_not_fit_is_an_error() {
     assert!(conv2d(&x, &w, Some(&bias), &PLAIN).unwrap_err().to_string().contains("bias of shape [2]"));
     let g = shaped(&buffer, &[1, 2, 2, 1]);
     assert!(input_grad(&g, &w, [1, 3, 4, 4], &PLAIN).unwrap_err().to_string().contains("[1, 2, 2, 2]"));
-    assert!(matches!(weight_grad(&g, &x, [2, 3, 3, 3], &PLAIN), Err(Error::ShapePair { .. })));
+    assert!(matches!(weight_grad(&g, &x, [2, 3, 3, 3], &PLAIN, DType::F32), Err(Error::ShapePair { .. })));
     let integers = Buffer::from_slice(device, "test", &[1_i32; 48]).unwrap();
     let wrong = conv2d(&shaped(&integers, &[1, 3, 4, 4]), &w, None, &PLAIN);
     assert!(matches!(wrong, Err(Error::DType { got: DType::I32, .. })));

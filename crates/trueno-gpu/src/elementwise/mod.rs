@@ -1,7 +1,8 @@
 //! Operations on each element by itself: every row of core's table and its gradients, on views that broadcast.
 //!
 //! Operands are read where their layouts say, so that no transposed, sliced or broadcast view is copied first. Results are
-//! row-major. Half precision is computed in `f32` and rounded once.
+//! row-major. Half precision is computed in `f32` and rounded once; it may meet `f32`, and then the result is as narrow as the
+//! operands of more than one element, or `f32` if those differ.
 
 mod formula;
 mod program;
@@ -50,7 +51,7 @@ pub fn unary_grad(op: UnaryOp, parameters: [f64; 2], saved: &View<'_>, g: &View<
     run(op.name(), Formula::UnaryGrad(op), parameters, &[saved, g], dtype)
 }
 
-/// A row on two operands of one type, which broadcast.
+/// A row on two operands, which broadcast.
 ///
 /// # Errors
 /// [`Error::Broadcast`]; and as [`unary`].
@@ -244,16 +245,25 @@ fn arithmetic(op: &'static str, dtype: DType, integers: bool) -> Result<()> {
     Err(Error::DType { op, got: dtype, expected: expected.into() })
 }
 
-/// The one type of all operands.
+/// The one type of all operands; of `f32` beside half precision, the type of a result.
 fn same(op: &'static str, operands: &[&View<'_>]) -> Result<DType> {
     let dtype = operands[0].buffer().dtype();
-    match operands.iter().find(|x| x.buffer().dtype() != dtype) {
-        None => Ok(dtype),
-        Some(other) => {
-            let expected = format!("the other operand is {dtype}; cast one of them").into();
-            Err(Error::DType { op, got: other.buffer().dtype(), expected })
-        }
+    let Some(other) = operands.iter().find(|x| x.buffer().dtype() != dtype) else {
+        return Ok(dtype);
+    };
+    let is_short = |x: &&View<'_>| matches!(x.buffer().dtype(), DType::F32 | DType::F16 | DType::BF16);
+    if !operands.iter().all(is_short) {
+        let expected = format!("the other operand is {dtype}; cast one of them").into();
+        return Err(Error::DType { op, got: other.buffer().dtype(), expected });
     }
+    let mut many = operands.iter().filter(|x| !is_number(x)).map(|x| x.buffer().dtype());
+    let first = many.next().unwrap_or(DType::F32);
+    Ok(if many.all(|dtype| dtype == first) { first } else { DType::F32 })
+}
+
+/// Whether a view shows one element only, however often.
+fn is_number(x: &View<'_>) -> bool {
+    x.shape().iter().zip(x.layout().strides()).all(|(&size, &stride)| size == 1 || stride == 0)
 }
 
 /// The one floating-point type of all operands.

@@ -43,12 +43,27 @@ const LEAST_SPAN: usize = 4096;
 /// [`Error::Axis`], [`Error::Argument`] for an axis that is named twice, [`Error::DType`] for a type that the row has not
 /// (integers have no products here, which are 64 bits wide), [`Error::Shape`] for nothing to choose from.
 pub fn reduce(op: ReduceOp, x: &View<'_>, axes: &[usize], correction: f64) -> Result<Buffer> {
+    let result = result_type(op, x.buffer().dtype());
+    joined(op, x, axes, correction, result)
+}
+
+/// As [`reduce`], with what half precision comes to left in the `float32` that it is joined in.
+///
+/// # Errors
+/// As [`reduce`].
+pub fn reduce_wide(op: ReduceOp, x: &View<'_>, axes: &[usize], correction: f64) -> Result<Buffer> {
+    let is_half = |dtype: DType| matches!(dtype, DType::F16 | DType::BF16);
+    let result = result_type(op, x.buffer().dtype()).map(|dtype| if is_half(dtype) { DType::F32 } else { dtype });
+    joined(op, x, axes, correction, result)
+}
+
+fn joined(op: ReduceOp, x: &View<'_>, axes: &[usize], correction: f64, result: Result<DType>) -> Result<Buffer> {
     let name = op.name();
     let dtype = x.buffer().dtype();
     if op == ReduceOp::Sum && matches!(dtype, DType::I64 | DType::I32 | DType::U32 | DType::U8) {
         return integer_sum(x, axes);
     }
-    let result = result_type(op, dtype)?;
+    let result = result?;
     let (kept, joined) = split(name, x, axes)?;
     let device = x.buffer().device();
     let results: usize = kept.count();

@@ -444,19 +444,25 @@ impl DynTensor {
         apply(&Op::CrossEntropy(config), &[self, labels])
     }
 
-    /// The same elements in another type.
+    /// The same elements in another type, and kept in it.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
     pub fn cast(&self, dtype: DType) -> Result<DynTensor> {
-        if dtype == self.dtype() { Ok(self.clone()) } else { apply(&Op::Cast(dtype), &[self]) }
+        if dtype == self.dtype() && !self.is_narrow() { Ok(self.clone()) } else { apply(&Op::Cast(dtype), &[self]) }
     }
 
-    /// The same elements in row-major order; no copy if they are already.
+    /// The same elements in row-major order and kept in their type; no copy if they are already.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
     pub fn contiguous(&self) -> Result<DynTensor> {
-        if self.layout().is_contiguous() { Ok(self.clone()) } else { apply(&Op::Contiguous, &[self]) }
+        if self.is_narrow() {
+            self.cast(self.dtype())
+        } else if self.layout().is_contiguous() {
+            Ok(self.clone())
+        } else {
+            apply(&Op::Contiguous, &[self])
+        }
     }
 }

@@ -4,7 +4,7 @@ mod arrange;
 mod methods;
 mod views;
 
-use crate::{DynTensor, Op, Saved, exec};
+use crate::{DynTensor, Op, Saved, autocast, exec};
 use smallvec::SmallVec;
 use trueno_core::table::BinaryOp;
 use trueno_core::{Error, Result};
@@ -15,8 +15,17 @@ use trueno_core::{Error, Result};
 /// # Errors
 /// What the operation refuses, with its name and the shapes.
 pub fn apply(op: &Op, inputs: &[&DynTensor]) -> Result<DynTensor> {
-    let (output, saved) = exec::execute(op, inputs)?;
-    Ok(record(op, inputs, output, saved))
+    match autocast::narrowed(op, inputs)? {
+        None => {
+            let (output, saved) = exec::execute(op, inputs)?;
+            Ok(record(op, inputs, output, saved))
+        }
+        Some(narrowed) => {
+            let inputs: SmallVec<[&DynTensor; 4]> = narrowed.iter().collect();
+            let (output, saved) = exec::execute(op, &inputs)?;
+            Ok(record(op, &inputs, output, saved))
+        }
+    }
 }
 
 /// As [`DynTensor::batch_norm`] by the statistics of the batch, with those statistics: the mean and the unbiased variance of

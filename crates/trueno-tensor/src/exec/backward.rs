@@ -1,21 +1,23 @@
 //! Fused backward kernels: gradients that one pass computes, for a tape that does not record.
 //!
 //! Each equals the gradient composed of recorded operations; `trueno-autograd` takes that one when it
-//! needs gradients of gradients. Operands in half precision are computed in `f32` and rounded once at the end.
+//! needs gradients of gradients. Operands in half precision are computed in `f32` and rounded once at the end, and gradients are
+//! kept as narrow as their operands ([`following_storage`](crate::following_storage)).
 
 use super::norm::{self, Gradients};
 use super::{attention, elementwise, fused as formulas, group_norm as groups, loss, movement, pool, softmax as rows};
+use crate::autocast::{Manner, Settled};
 use crate::fused::Fusion;
 use crate::{AttentionConfig, CrossEntropyConfig, DynTensor, Pool2dConfig};
 use trueno_core::table::UnaryOp;
 use trueno_core::{DType, Result};
 
-/// Returns what the function of that name in `exec::gpu` gives, if an operand is on a GPU.
+/// Returns what the function of that name in `exec::gpu` gives, if an operand is on a GPU, finished as the other path's is.
 macro_rules! on_gpu {
-    ($operands:expr, |$device:ident| $name:ident($($argument:expr),*)) => {
+    ($operands:expr, |$device:ident| $name:ident($($argument:expr),*), $finish:expr) => {
         #[cfg(feature = "gpu")]
         if let Some($device) = super::gpu::device_of(&$operands) {
-            return super::gpu::$name($($argument),*);
+            return super::gpu::$name($($argument),*).and_then($finish);
         }
     };
 }
@@ -65,8 +67,10 @@ fn widened<const N: usize>(
 /// # Errors
 /// As the operation itself.
 pub fn unary(op: UnaryOp, parameters: [f64; 2], saved: &DynTensor, g: &DynTensor) -> Result<DynTensor> {
-    on_gpu!([saved, g], |device| unary(device, op, parameters, saved, g));
-    widened([saved, g], |operands| elementwise::unary_grad(op, parameters, operands[0], operands[1]))
+    let settled = Settled::new([saved, g])?;
+    let [saved, g] = settled.each();
+    on_gpu!([saved, g], |device| unary(device, op, parameters, saved, g), |result| settled.finish(result));
+    settled.finish(widened([saved, g], |operands| elementwise::unary_grad(op, parameters, operands[0], operands[1]))?)
 }
 
 /// The gradients of a formula by the wanted operands, in one pass over the operands and the gradient `g` by the value; all of
@@ -81,8 +85,15 @@ pub fn fused(
     g: &DynTensor,
     wanted: &[bool],
 ) -> Result<Vec<Option<DynTensor>>> {
-    on_gpu!([g], |device| fused_grad(device, fusion, operands, g, wanted));
-    formulas::fused_grad(fusion, operands, g, wanted)
+    // A number among the operands is no reason for whole gradients.
+    let manner = Manner::of(operands.iter().flatten().filter(|x| x.is_narrow() || !x.repeats()).chain([g]));
+    let take = |x: &Option<DynTensor>| x.as_ref().map(|x| manner.take(x)).transpose();
+    let (operands, g) = (operands.iter().map(take).collect::<Result<Vec<_>>>()?, manner.take(g)?);
+    let finish = |gradients: Vec<Option<DynTensor>>| {
+        gradients.into_iter().map(|by| by.map(|by| manner.finish(by)).transpose()).collect()
+    };
+    on_gpu!([&g], |device| fused_grad(device, fusion, &operands, &g, wanted), finish);
+    finish(formulas::fused_grad(fusion, &operands, &g, wanted)?)
 }
 
 /// The gradient of `softmax` by its operand: `y * (g - sum(g * y))` along `axis`, from the result `y` and the
@@ -92,8 +103,10 @@ pub fn fused(
 /// [`Error::ShapePair`](trueno_core::Error::ShapePair), [`Error::DType`](trueno_core::Error::DType) or
 /// [`Error::Axis`](trueno_core::Error::Axis).
 pub fn softmax(y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTensor> {
-    on_gpu!([y, g], |device| softmax(device, y, g, axis));
-    widened([y, g], |operands| rows::softmax_grad("softmax", false, axis, operands[0], operands[1]))
+    let settled = Settled::new([y, g])?;
+    let [y, g] = settled.each();
+    on_gpu!([y, g], |device| softmax(device, y, g, axis), |result| settled.finish(result));
+    settled.finish(widened([y, g], |operands| rows::softmax_grad("softmax", false, axis, operands[0], operands[1]))?)
 }
 
 /// The gradient of `log_softmax` by its operand: `g - exp(y) * sum(g)` along `axis`, from the result `y` and the
@@ -102,8 +115,10 @@ pub fn softmax(y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTensor> {
 /// # Errors
 /// As [`softmax`].
 pub fn log_softmax(y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTensor> {
-    on_gpu!([y, g], |device| log_softmax(device, y, g, axis));
-    widened([y, g], |operands| rows::softmax_grad("log_softmax", true, axis, operands[0], operands[1]))
+    let settled = Settled::new([y, g])?;
+    let [y, g] = settled.each();
+    on_gpu!([y, g], |device| log_softmax(device, y, g, axis), |result| settled.finish(result));
+    settled.finish(widened([y, g], |operands| rows::softmax_grad("log_softmax", true, axis, operands[0], operands[1]))?)
 }
 
 /// The gradient of `logsumexp` by its operand `x`: `g * exp(x - y)`, from the result `y` and the gradient `g` of that, which
@@ -112,8 +127,10 @@ pub fn log_softmax(y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTenso
 /// # Errors
 /// As [`softmax`].
 pub fn logsumexp(x: &DynTensor, y: &DynTensor, g: &DynTensor, axis: usize) -> Result<DynTensor> {
-    on_gpu!([x, y, g], |device| logsumexp(device, x, y, g, axis));
-    widened([x, y, g], |operands| rows::logsumexp_grad(operands[0], operands[1], operands[2], axis))
+    let settled = Settled::new([x, y, g])?;
+    let [x, y, g] = settled.each();
+    on_gpu!([x, y, g], |device| logsumexp(device, x, y, g, axis), |result| settled.finish(result));
+    settled.finish(widened([x, y, g], |operands| rows::logsumexp_grad(operands[0], operands[1], operands[2], axis))?)
 }
 
 /// The gradient of `cross_entropy` by its logits `[N, C]`, from the `int64` labels `[N]` and the gradient `g` by the loss, of
@@ -127,8 +144,10 @@ pub fn cross_entropy(
     g: &DynTensor,
     config: &CrossEntropyConfig,
 ) -> Result<DynTensor> {
-    on_gpu!([logits, g], |device| cross_entropy(device, logits, labels, g, config));
-    widened([logits, g], |operands| loss::cross_entropy_grad(config, operands[0], labels, operands[1]))
+    let settled = Settled::new([logits, g])?;
+    let [logits, g] = settled.each();
+    on_gpu!([logits, g], |device| cross_entropy(device, logits, labels, g, config), |result| settled.finish(result));
+    settled.finish(widened([logits, g], |operands| loss::cross_entropy_grad(config, operands[0], labels, operands[1]))?)
 }
 
 /// The gradients of `scaled_dot_product_attention` by `[q, k, v]`, from its result and the logarithms that it saved, and the
@@ -143,14 +162,22 @@ pub fn scaled_dot_product_attention(
     g: &DynTensor,
     config: &AttentionConfig,
 ) -> Result<[DynTensor; 3]> {
-    on_gpu!(operands, |device| scaled_dot_product_attention(device, operands, mask, [out, log_sum], g, config));
     let [q, k, v] = operands;
+    let settled = Settled::new([q, k, v, out, g])?;
+    let [q, k, v, out, g] = settled.each();
+    let mask = mask.map(|mask| settled.take(mask)).transpose()?;
+    let mask = mask.as_ref();
+    on_gpu!(
+        [q, k, v],
+        |device| scaled_dot_product_attention(device, [q, k, v], mask, [out, log_sum], g, config),
+        |result| settled.finish_each(result)
+    );
     let wide = Widened::new([q, k, v, out, log_sum, g])?;
     let mask = mask.map(|mask| Widened::new([mask])).transpose()?;
     let mask = mask.as_ref().map(|mask| &mask.operands[0]);
     let [q, k, v, out, log_sum, g] = &wide.operands;
     let [gq, gk, gv] = attention::attention_grad(config, [q, k, v], mask, [out, log_sum, g])?;
-    Ok([wide.narrow(gq)?, wide.narrow(gk)?, wide.narrow(gv)?])
+    settled.finish_each([wide.narrow(gq)?, wide.narrow(gk)?, wide.narrow(gv)?])
 }
 
 /// The gradient of `max_pool2d` by its input, of shape `input`, from the gradient `g` by its result and the positions of the
@@ -159,8 +186,10 @@ pub fn scaled_dot_product_attention(
 /// # Errors
 /// As the operation itself.
 pub fn max_pool2d(config: &Pool2dConfig, input: [usize; 4], g: &DynTensor, positions: &DynTensor) -> Result<DynTensor> {
-    on_gpu!([g], |device| max_pool2d(device, config, input, g, positions));
-    pool::max_pool2d_grad(config, input, g, positions)
+    let settled = Settled::new([g])?;
+    let [g] = settled.each();
+    on_gpu!([g], |device| max_pool2d(device, config, input, g, positions), |result| settled.finish(result));
+    settled.finish(pool::max_pool2d_grad(config, input, g, positions)?)
 }
 
 /// The gradients of `layer_norm` over the trailing `axes` axes by `[x, weight, bias]`, where `needs` asks for them, from the
@@ -182,11 +211,14 @@ pub fn layer_norm(
     axes: usize,
     needs: [bool; 3],
 ) -> Result<[Option<DynTensor>; 3]> {
-    on_gpu!([x, g], |device| layer_norm(device, axes, [x, mean, rstd, g], weight, needs));
+    let settled = Settled::new([x, g])?;
+    let [x, g] = settled.each();
+    on_gpu!([x, g], |device| layer_norm(device, axes, [x, mean, rstd, g], weight, needs), |result| settled
+        .finish_first(result));
     let wide = Widened::new([x, mean, rstd, g])?;
     let weight = weight.map(|weight| Widened::new([weight])).transpose()?;
     let weight = weight.as_ref().map(|weight| &weight.operands[0]);
-    wide.narrow_all(norm::layer_norm_grad(axes, wide.operands.each_ref(), weight, needs)?)
+    settled.finish_first(wide.narrow_all(norm::layer_norm_grad(axes, wide.operands.each_ref(), weight, needs)?)?)
 }
 
 /// The gradients of `batch_norm` by `[x, weight, bias]`, where `needs` asks for them, from the mean and reciprocal
@@ -207,9 +239,12 @@ pub fn batch_norm(
     training: bool,
     needs: [bool; 3],
 ) -> Result<[Option<DynTensor>; 3]> {
-    on_gpu!([x, g], |device| batch_norm(device, training, [x, weight, mean, rstd, g], needs));
+    let settled = Settled::new([x, g])?;
+    let [x, g] = settled.each();
+    on_gpu!([x, g], |device| batch_norm(device, training, [x, weight, mean, rstd, g], needs), |result| settled
+        .finish_first(result));
     let wide = Widened::new([x, weight, mean, rstd, g])?;
-    wide.narrow_all(norm::batch_norm_grad(training, wide.operands.each_ref(), needs)?)
+    settled.finish_first(wide.narrow_all(norm::batch_norm_grad(training, wide.operands.each_ref(), needs)?)?)
 }
 
 /// The gradients of `group_norm` in `groups` groups by `[x, weight, bias]`, where `needs` asks for them, from the mean and
@@ -230,9 +265,12 @@ pub fn group_norm(
     groups: usize,
     needs: [bool; 3],
 ) -> Result<[Option<DynTensor>; 3]> {
-    on_gpu!([x, g], |device| group_norm_grad(device, groups, [x, mean, rstd, g], weight, needs));
+    let settled = Settled::new([x, g])?;
+    let [x, g] = settled.each();
+    on_gpu!([x, g], |device| group_norm_grad(device, groups, [x, mean, rstd, g], weight, needs), |result| settled
+        .finish_first(result));
     let wide = Widened::new([x, mean, rstd, g])?;
     let weight = weight.map(|weight| Widened::new([weight])).transpose()?;
     let weight = weight.as_ref().map(|weight| &weight.operands[0]);
-    wide.narrow_all(groups::group_norm_grad(groups, wide.operands.each_ref(), weight, needs)?)
+    settled.finish_first(wide.narrow_all(groups::group_norm_grad(groups, wide.operands.each_ref(), weight, needs)?)?)
 }

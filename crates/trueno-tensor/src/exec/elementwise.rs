@@ -206,6 +206,8 @@ pub(crate) fn in_place(op: &Op, first: &mut DynTensor, rest: &[&DynTensor]) -> R
     let fits = matches!(dtype, DType::F32 | DType::F64)
         && first.layout().is_contiguous()
         && first.is_unique()
+        && !first.is_narrow()
+        && rest.iter().all(|x| !x.is_narrow())
         && rest.iter().all(|x| x.dtype() == dtype && x.device() == first.device())
         && rest.iter().all(|x| broadcast_shapes("", first.shape(), x.shape()).is_ok_and(|s| *s == *first.shape()));
     if !fits {

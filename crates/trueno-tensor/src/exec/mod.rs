@@ -31,7 +31,7 @@ mod sort;
 mod transpose;
 mod views;
 
-use crate::{Device, DynTensor, Function, Op, Saved};
+use crate::{Device, DynTensor, Function, Op, Saved, autocast};
 use smallvec::smallvec;
 use trueno_core::{DType, Error, Result};
 
@@ -41,8 +41,14 @@ pub(crate) type Executed = (DynTensor, Saved);
 /// Computes an operation. Half-precision operands are computed in `f32` and rounded once at the end.
 pub(crate) fn execute(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
     check::check(op, inputs)?;
+    if inputs.iter().any(|x| x.is_narrow()) { autocast::execute_mixed(op, inputs) } else { compute(op, inputs) }
+}
+
+/// Computes an operation whose operands were checked and are kept in their types.
+pub(crate) fn compute(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
     #[cfg(feature = "gpu")]
     if let Some(device) = gpu::device_of(inputs) {
+        same_floats(op, inputs)?;
         return gpu::execute(op, device, inputs);
     }
     match widened(op, inputs)? {
@@ -54,6 +60,17 @@ pub(crate) fn execute(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
             Ok((output, saved))
         }
     }
+}
+
+/// Refuses operands of two float types where a kernel of a GPU would take them, but one of the processor does not.
+#[cfg(feature = "gpu")]
+fn same_floats(op: &Op, inputs: &[&DynTensor]) -> Result<()> {
+    if !matches!(op, Op::Binary(_) | Op::Compare(_) | Op::Ternary(_) | Op::Where | Op::Fused(_)) {
+        return Ok(());
+    }
+    let mut floats = inputs.iter().map(|x| x.dtype()).filter(|dtype| dtype.is_float());
+    let Some(first) = floats.next() else { return Ok(()) };
+    floats.find(|&dtype| dtype != first).map_or(Ok(()), |other| Err(mixed(op.name(), first, other)))
 }
 
 /// The operands in `f32` and the type to go back to, if the operation computes on half-precision operands.

@@ -28,7 +28,7 @@ pub use views::{concat, stack, try_concat, try_stack};
 use crate::{Device, DynTensor};
 use std::marker::PhantomData;
 use trueno_core::table::{CompareOp, ReduceOp};
-use trueno_core::{Element, Error, Result};
+use trueno_core::{DType, Element, Error, Result};
 
 /// An n-dimensional array with elements of type `T` and `N` axes.
 ///
@@ -183,6 +183,12 @@ impl<T: Element, const N: usize> Tensor<T, N> {
         self.size() == 0
     }
 
+    /// The type that the elements are kept in: `T`, or `float16` or `bfloat16` for results of [`autocast`](crate::autocast()), which are
+    /// of `f32`. [`cast`](Tensor::cast) and [`contiguous`](Tensor::contiguous) give a value that is kept in its own type.
+    pub fn storage_dtype(&self) -> DType {
+        self.inner.storage_dtype()
+    }
+
     /// Where the elements live.
     pub fn device(&self) -> Device {
         self.inner.device()
@@ -196,7 +202,7 @@ impl<T: Element, const N: usize> Tensor<T, N> {
         self.inner.to(device).map(Tensor::new)
     }
 
-    /// The elements, if they lie in main memory in row-major order without gaps.
+    /// The elements, if they lie in main memory in row-major order without gaps, kept in their type.
     pub fn as_slice(&self) -> Option<&[T]> {
         self.inner.as_slice::<T>()
     }

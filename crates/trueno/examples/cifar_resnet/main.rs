@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release --example cifar_resnet -- --data DIR --device gpu`, where DIR holds the binary version of CIFAR-10
 //! (`data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`). Everything is written to `--out` (runs/cifar). Ctrl-C saves
-//! a checkpoint and stops; `--resume runs/cifar/last.safetensors` continues.
+//! a checkpoint and stops; `--resume runs/cifar/last.safetensors` continues. `--autocast f16` trains in mixed precision: checkpoints
+//! hold the weights in single precision and the scale of the losses.
 
 mod net;
 #[path = "../support/mod.rs"]
@@ -50,6 +51,9 @@ struct Options {
     /// Where it is computed: cpu, gpu, gpu:1, a PCI bus id [default: what TRUENO_DEVICE says, else cpu]
     #[arg(long)]
     device: Option<String>,
+    /// Half precision for products and what lies between them; weights stay in single precision [default: none]
+    #[arg(long, value_enum)]
+    autocast: Option<Half>,
     /// Threads that load images
     #[arg(long, default_value_t = 4)]
     workers: usize,
@@ -65,6 +69,13 @@ enum Depth {
     Eighteen,
     #[value(name = "50")]
     Fifty,
+}
+
+/// What products are computed in with `--autocast`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Half {
+    F16,
+    Bf16,
 }
 
 fn main() -> ExitCode {
@@ -101,7 +112,11 @@ fn train(options: &Options) -> Result<Outcome, Box<dyn std::error::Error>> {
     let (train, test) = cifar::load_dir(&options.data, cifar::Variant::Cifar10)?;
     let normalized = |images: trueno::data::ImageSet| images.normalized(&cifar::CIFAR10_MEAN, &cifar::CIFAR10_STD);
     let (train, test) = (normalized(train)?, normalized(test)?);
-    println!("{} training images, {} test images, on {device}", train.len(), test.len());
+    let precision = options.autocast.map_or(DType::F32, |half| match half {
+        Half::F16 => DType::F16,
+        Half::Bf16 => DType::BF16,
+    });
+    println!("{} training images, {} test images, on {device}, in {precision}", train.len(), test.len());
     let rng = &mut Rng::seed(options.seed);
     let net = match options.depth {
         Depth::Eighteen => ResNet::resnet18(train.classes(), rng),
@@ -131,6 +146,9 @@ fn train(options: &Options) -> Result<Outcome, Box<dyn std::error::Error>> {
         train,
         test: DataLoader::new(test, loader(false))?,
         device,
+        precision,
+        // Only `float16` has so few exponents that gradients vanish in it.
+        scaler: GradScaler::with_config(GradScalerConfig { enabled: precision == DType::F16, ..default() })?,
         epochs: options.epochs,
         lr: options.lr,
         settings: Vec::new(),

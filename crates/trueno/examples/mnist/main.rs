@@ -100,6 +100,8 @@ fn train(options: &Options) -> Result<Outcome, Box<dyn std::error::Error>> {
         train,
         test: DataLoader::new(test, loader(false))?,
         device,
+        precision: DType::F32,
+        scaler: GradScaler::with_config(GradScalerConfig { enabled: false, ..default() })?,
         epochs: settings.epochs,
         lr: settings.lr,
         settings: settings.to_words(),

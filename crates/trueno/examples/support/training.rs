@@ -34,6 +34,10 @@ pub struct Training<N, R, D: Dataset> {
     pub train: DataLoader<D, Stacked>,
     pub test: DataLoader<ImageSet, Stacked>,
     pub device: Device,
+    /// What products are computed in; `float16` and `bfloat16` with autocast.
+    pub precision: DType,
+    /// Scales losses, if it is enabled.
+    pub scaler: GradScaler,
     pub epochs: u64,
     /// What the schedule makes rates of.
     pub lr: f64,
@@ -71,6 +75,7 @@ impl<N: Network, R: Rule, D: Dataset<Item = Image> + 'static> Training<N, R, D> 
             let words = load(&mut self.net, &mut self.optimizer, checkpoint)?;
             history = History::from_words(&words)
                 .ok_or_else(|| format!("{}: is not a checkpoint of this example", checkpoint.display()))?;
+            self.scaler.load_words(&words)?;
             println!("resumed after epoch {}, batch {}", history.epochs.len(), history.batches);
         }
         let started = Instant::now();
@@ -91,7 +96,7 @@ impl<N: Network, R: Rule, D: Dataset<Item = Image> + 'static> Training<N, R, D> 
     }
 
     fn save(&self, history: &History) -> Result<(), Error> {
-        let words = [history.to_words(), self.settings.clone()].concat();
+        let words = [history.to_words(), self.scaler.to_words(), self.settings.clone()].concat();
         save_with(&self.net, &self.optimizer, &words, self.checkpoint())
     }
 
@@ -106,9 +111,14 @@ impl<N: Network, R: Rule, D: Dataset<Item = Image> + 'static> Training<N, R, D> 
         for (step, (images, labels)) in (first..).zip(batches) {
             self.optimizer.set_learning_rate(self.schedule.learning_rate(self.lr, step));
             let (images, labels) = (images.to(&self.device)?, labels.to(&self.device)?);
-            let logits = self.net.forward(&images, Mode::Train);
-            let loss = cross_entropy_with(&logits, &labels, &smoothed);
-            self.optimizer.step(&mut self.net, &loss.backward());
+            let (logits, loss) = autocast(self.precision, || {
+                let logits = self.net.forward(&images, Mode::Train);
+                let loss = cross_entropy_with(&logits, &labels, &smoothed);
+                (logits, loss)
+            });
+            let mut gradients = self.scaler.scale(&loss).backward();
+            self.scaler.step(&mut self.optimizer, &mut self.net, &mut gradients)?;
+            self.scaler.update()?;
             unread.push((loss.detach(), correct(&logits, &labels)));
             let stopped = self.stop.load(Ordering::Relaxed);
             if unread.len() == TOGETHER || stopped {
@@ -149,7 +159,8 @@ impl<N: Network, R: Rule, D: Dataset<Item = Image> + 'static> Training<N, R, D> 
         let right = no_grad(|| {
             let answers = self.test.epoch(0).map(|(images, labels)| {
                 let (images, labels) = (images.to(&self.device)?, labels.to(&self.device)?);
-                Ok(correct(&self.net.forward(&images, Mode::Eval), &labels))
+                let logits = autocast(self.precision, || self.net.forward(&images, Mode::Eval));
+                Ok(correct(&logits, &labels))
             });
             answers.collect::<Result<Vec<_>, Error>>()
         })?;

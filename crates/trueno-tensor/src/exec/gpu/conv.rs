@@ -4,7 +4,7 @@ use super::operand::Operand;
 use super::shaped;
 use crate::exec::conv::geometry::{Geometry, transposed};
 use crate::{Conv2dConfig, ConvTranspose2dConfig, DynTensor};
-use trueno_core::Result;
+use trueno_core::{DType, Result};
 use trueno_gpu::conv as kernel;
 
 fn geometry(config: &Conv2dConfig) -> kernel::Config {
@@ -38,9 +38,14 @@ pub(super) fn input_grad(config: &Conv2dConfig, input: [usize; 4], operands: &[O
     shaped(&input, kernel::input_grad(&g, &weight, input, &geometry(config)))
 }
 
-/// The gradient by the weight, of shape `weight`, of `[g, x]`.
-pub(super) fn weight_grad(config: &Conv2dConfig, weight: [usize; 4], operands: &[Operand<'_>]) -> Result<DynTensor> {
+/// The gradient by the weight, of shape `weight` and type `result`, of `[g, x]`.
+pub(super) fn weight_grad(
+    config: &Conv2dConfig,
+    weight: [usize; 4],
+    operands: &[Operand<'_>],
+    result: DType,
+) -> Result<DynTensor> {
     let op = "conv2d_weight_grad";
     let (g, x) = (operands[0].view(op)?, operands[1].view(op)?);
-    shaped(&weight, kernel::weight_grad(&g, &x, weight, &geometry(config)))
+    shaped(&weight, kernel::weight_grad(&g, &x, weight, &geometry(config), result))
 }

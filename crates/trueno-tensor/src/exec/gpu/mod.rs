@@ -29,7 +29,7 @@ use crate::{DynTensor, Op};
 pub(super) use fused::fused_grad;
 use operand::{Operand, operands};
 use smallvec::smallvec;
-use trueno_core::Result;
+use trueno_core::{DType, Result};
 use trueno_gpu::{Device, elementwise as kernel};
 
 /// The GPU on which an operation of these operands runs, if on any.
@@ -37,8 +37,20 @@ pub(crate) fn device_of<'a>(inputs: &[&'a DynTensor]) -> Option<&'a Device> {
     inputs.iter().find_map(|x| x.gpu_storage()).map(trueno_gpu::Buffer::device)
 }
 
+/// Records an operation of operands in half precision whose result is of `f32`; `None` where no kernel gives that.
+pub(crate) fn execute_wide(op: &Op, device: &Device, inputs: &[&DynTensor]) -> Result<Option<DynTensor>> {
+    let held = || operands(op.name(), device, inputs);
+    if let Op::Reduce(reduction) = op {
+        return reduce::reduce_wide(reduction, &held()?[0]).map(Some);
+    }
+    if let Op::Conv2dWeightGrad(config, shape) = op {
+        return conv::weight_grad(config, *shape, &held()?, DType::F32).map(Some);
+    }
+    Ok(None)
+}
+
 /// Records an operation, of which at least one operand is on the device.
-pub(super) fn execute(op: &Op, device: &Device, inputs: &[&DynTensor]) -> Result<Executed> {
+pub(crate) fn execute(op: &Op, device: &Device, inputs: &[&DynTensor]) -> Result<Executed> {
     let plain = |output: DynTensor| (output, smallvec![]);
     let held = || operands(op.name(), device, inputs);
     match op {
@@ -71,7 +83,9 @@ pub(super) fn execute(op: &Op, device: &Device, inputs: &[&DynTensor]) -> Result
         Op::CrossEntropy(config) => loss::cross_entropy(config, &held()?).map(plain),
         Op::Conv2d(config) => conv::conv2d(config, &held()?).map(plain),
         Op::Conv2dInputGrad(config, shape) => conv::input_grad(config, *shape, &held()?).map(plain),
-        Op::Conv2dWeightGrad(config, shape) => conv::weight_grad(config, *shape, &held()?).map(plain),
+        Op::Conv2dWeightGrad(config, shape) => {
+            conv::weight_grad(config, *shape, &held()?, inputs[0].dtype()).map(plain)
+        }
         Op::ConvTranspose2d(config) => conv::conv_transpose2d(config, &held()?).map(plain),
         Op::MaxPool2d(config) => pool::max_pool2d(config, &held()?[0]),
         Op::AvgPool2d(config) => pool::avg_pool2d(config, &held()?[0]).map(plain),

@@ -102,9 +102,8 @@ pub(super) fn copied(op: &'static str, device: &Device, x: &DynTensor) -> Result
 
 /// The one element that a value in main memory repeats, if it does and `f64` holds it.
 pub(super) fn repeated(x: &DynTensor) -> Option<f64> {
-    let repeats = |(&size, &stride): (&usize, &isize)| size == 1 || stride == 0;
     let layout = x.layout();
-    if x.size() == 0 || !layout.shape().iter().zip(layout.strides()).all(repeats) {
+    if x.size() == 0 || !x.repeats() {
         return None;
     }
     dispatch_dtype!(x.dtype(), all T => {
