@@ -1,6 +1,9 @@
 //! Training steps on the GPU that `TRUENO_DEVICE` names, or the best: a row per network as `name<TAB>value<TAB>unit`; `_f16` and
 //! `_bf16` with autocast. Arguments are beginnings of the names to run.
 //!
+//! With `TRUENO_PROFILE=1` each network's kernels
+//! follow its row, with what they take of a step; the row itself is then of no use, for batches are waited for.
+//!
 //! The rows of kernels are those of `trueno-gpu`'s example `throughput`; `gpu_peers.py` has PyTorch's side of both.
 #![forbid(unsafe_code)]
 
@@ -23,20 +26,24 @@ fn main() -> Result<(), Error> {
     let asked: Vec<String> = std::env::args().skip(1).collect();
     let is_asked = |name: &str| asked.is_empty() || asked.iter().any(|asked| name.starts_with(asked));
     if is_asked("mlp_step") {
-        println!("mlp_step\t{:.1}\tus", seconds(&device, perceptron(&device)?)? * 1e6);
+        let step = seconds(&device, perceptron(&device)?)?;
+        println!("mlp_step\t{:.1}\tus", step.seconds * 1e6);
+        report(&device, &step);
     }
     for (precision, suffix) in [(DType::F32, ""), (DType::F16, "_f16"), (DType::BF16, "_bf16")] {
         for batch in [128, 512] {
             let name = format!("resnet50_{batch}{suffix}");
             if is_asked(&name) {
                 let step = seconds(&device, residual(&device, batch, precision)?)?;
-                println!("{name}\t{:.0}\timages/s", batch as f64 / step);
+                println!("{name}\t{:.0}\timages/s", batch as f64 / step.seconds);
+                report(&device, &step);
             }
         }
         let name = format!("bert_step{suffix}");
         if is_asked(&name) {
             let step = seconds(&device, encoder(&device, precision)?)?;
-            println!("{name}\t{:.1}\tsequences/s", 32.0 / step);
+            println!("{name}\t{:.1}\tsequences/s", 32.0 / step.seconds);
+            report(&device, &step);
         }
     }
     Ok(())
@@ -47,9 +54,35 @@ fn scaler(precision: DType) -> Result<GradScaler, Error> {
     GradScaler::with_config(GradScalerConfig { enabled: precision == DType::F16, ..default() })
 }
 
+/// What a step took, and how many there were.
+struct Timed {
+    seconds: f64,
+    steps: u64,
+}
+
+/// Prints what kernels took of a step, where the device's clock was read around them.
+fn report(device: &Device, step: &Timed) {
+    let Device::Gpu(gpu) = device else { return };
+    let timings = gpu.timings();
+    let total: f64 = timings.iter().map(|timing| timing.seconds).sum();
+    for timing in &timings {
+        let per_step = 1e6 / step.steps as f64;
+        println!(
+            "#\t{:.1} us\t{:.1} %\t{:.1} calls\t{:.0} groups\t{}",
+            timing.seconds * per_step,
+            100.0 * timing.seconds / total,
+            timing.calls as f64 / step.steps as f64,
+            timing.groups as f64 / timing.calls as f64,
+            timing.kernel
+        );
+    }
+}
+
 /// Median seconds of one call, which only records; the device is waited for at the end of each measurement.
-fn seconds(device: &Device, mut step: impl FnMut()) -> Result<f64, Error> {
+fn seconds(device: &Device, mut step: impl FnMut()) -> Result<Timed, Error> {
+    let mut steps = 0;
     let mut timed = |calls: usize| -> Result<f64, Error> {
+        steps += calls as u64;
         let start = Instant::now();
         (0..calls).for_each(|_| step());
         device.synchronize()?;
@@ -62,7 +95,7 @@ fn seconds(device: &Device, mut step: impl FnMut()) -> Result<f64, Error> {
     }
     let mut rounds = (0..ROUNDS).map(|_| timed(calls)).collect::<Result<Vec<_>, _>>()?;
     rounds.sort_by(f64::total_cmp);
-    Ok(rounds[ROUNDS / 2] / calls as f64)
+    Ok(Timed { seconds: rounds[ROUNDS / 2] / calls as f64, steps })
 }
 
 /// Labels that go through ten classes.

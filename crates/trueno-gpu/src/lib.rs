@@ -50,3 +50,4 @@ mod walk;
 
 pub use device::{Capabilities, Device, DeviceInfo, DeviceKind, Options, Selector, Stats};
 pub use memory::{Buffer, Readback, View};
+pub use record::Timing;

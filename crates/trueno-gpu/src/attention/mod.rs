@@ -12,12 +12,11 @@ pub(crate) use program::Program;
 #[cfg(test)]
 pub(crate) use program::every_program;
 
-use program::{COLUMNS, Kind, SHARED_BYTES, slots};
+use program::{Kind, LARGE, SHARED_BYTES, SMALL, slots};
 use trueno_core::table::{BinaryOp, ReduceOp};
-use trueno_core::{DType, Error, Result};
+use trueno_core::{DType, Dims, Error, Layout, Result};
 
-use crate::dense::Dense;
-use crate::elementwise::{binary, cast, fill};
+use crate::elementwise::{binary, cast, contiguous, fill};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
 use crate::reduce::reduce;
@@ -34,11 +33,31 @@ pub struct Attention {
     pub causal: bool,
 }
 
+/// A result: all of a buffer, in the order of axes that the operand has which it belongs to.
+#[derive(Debug)]
+pub struct Placed {
+    /// Its elements.
+    pub buffer: Buffer,
+    /// Where they lie. Where an operand has the rows of its heads side by side, so has its result: what makes heads of one wide row
+    /// and takes them together again then moves nothing.
+    pub layout: Layout,
+}
+
+impl Placed {
+    /// The result in the order of its axes.
+    ///
+    /// # Errors
+    /// None for what this module gives.
+    pub fn view(&self) -> Result<View<'_>> {
+        View::new(OP, &self.buffer, &self.layout)
+    }
+}
+
 /// What [`attention`] gives.
 #[derive(Debug)]
 pub struct Attended {
-    /// The result, `[..., queries, values]`.
-    pub output: Buffer,
+    /// The result, `[..., queries, values]`, in the order of the queries.
+    pub output: Placed,
     /// The logarithm of each row's sum of exponentials, `[..., queries]`, `f32`; minus infinity where a row saw nothing.
     pub log_sum: Buffer,
 }
@@ -53,10 +72,9 @@ pub fn attention(config: &Attention, operands: [&View<'_>; 3], mask: Option<&Vie
     let device = operands[0].buffer().device();
     let [queries, _, _, values] = problem.sizes;
     let log_sum = Buffer::new(device, OP, DType::F32, problem.heads * queries)?;
-    let output = Buffer::new(device, OP, problem.dtype, problem.heads * queries * values)?;
+    let output = problem.place(operands[0], [queries, values])?;
     if !log_sum.is_empty() {
-        let chunks = values.div_ceil(COLUMNS).max(1);
-        problem.launch(Kind::Forward, None, [queries, chunks], &[], &[&output, &log_sum])?;
+        problem.launch(Kind::Forward, None, &[], &[&output], Some(&log_sum))?;
     }
     Ok(Attended { output: back(output, operands[0])?, log_sum })
 }
@@ -74,7 +92,7 @@ pub fn attention_grad(
     output: &View<'_>,
     log_sum: &Buffer,
     g: &View<'_>,
-) -> Result<[Buffer; 3]> {
+) -> Result<[Placed; 3]> {
     let problem = Problem::new(config, operands, mask)?;
     let device = operands[0].buffer().device();
     let ([queries, keys, width, values], heads) = (problem.sizes, problem.heads);
@@ -85,19 +103,21 @@ pub fn attention_grad(
     if log_sum.len() != heads * queries || log_sum.dtype() != DType::F32 {
         return Err(Error::Argument { op: OP, reason: "the logarithms of sums are one float32 per query".into() });
     }
-    let sizes = operands.map(|x| x.layout().size());
+    let [q, k, v] = operands;
     if problem.sizes.contains(&0) || heads == 0 {
-        let [q, k, v] = sizes.map(|size| fill(device, operands[0].buffer().dtype(), size, 0.0));
-        return Ok([q?, k?, v?]);
+        let nothing = |x: &View<'_>| {
+            let buffer = fill(device, x.buffer().dtype(), x.layout().size(), 0.0)?;
+            Ok(Placed { buffer, layout: Layout::contiguous(x.shape()) })
+        };
+        return Ok([nothing(q)?, nothing(k)?, nothing(v)?]);
     }
     let dots = row_dots(output, g, values)?;
-    let g = Dense::in_type(g, problem.dtype, 1)?;
-    let [gq, gk, gv] = sizes.map(|size| Buffer::new(device, OP, problem.dtype, size));
-    let (gq, gk, gv) = (gq?, gk?, gv?);
+    let g = Rows::new(g, problem.dtype, problem.vectors)?;
+    let gq = problem.place(q, [queries, width])?;
+    let (gk, gv) = (problem.place(k, [keys, width])?, problem.place(v, [keys, values])?);
     let rows = [log_sum, &dots];
-    problem.launch(Kind::ByQueries, Some(&g), [queries, width.div_ceil(COLUMNS)], &rows, &[&gq])?;
-    problem.launch(Kind::ByKeys, Some(&g), [keys, width.max(values).div_ceil(COLUMNS)], &rows, &[&gk, &gv])?;
-    let [q, k, v] = operands;
+    problem.launch(Kind::ByQueries, Some(&g), &rows, &[&gq], None)?;
+    problem.launch(Kind::ByKeys, Some(&g), &rows, &[&gk, &gv], None)?;
     Ok([back(gq, q)?, back(gk, k)?, back(gv, v)?])
 }
 
@@ -114,21 +134,95 @@ fn row_dots(output: &View<'_>, g: &View<'_>, values: usize) -> Result<Buffer> {
 }
 
 /// A result in the type of an operand.
-fn back(result: Buffer, like: &View<'_>) -> Result<Buffer> {
-    let dtype = like.buffer().dtype();
-    if result.dtype() == dtype { Ok(result) } else { cast(&View::contiguous(OP, &result, &[result.len()])?, dtype) }
+fn back(result: Placed, like: &View<'_>) -> Result<Placed> {
+    let (dtype, Placed { buffer, layout }) = (like.buffer().dtype(), result);
+    if buffer.dtype() == dtype {
+        return Ok(Placed { buffer, layout });
+    }
+    Ok(Placed { buffer: cast(&View::contiguous(OP, &buffer, &[buffer.len()])?, dtype)?, layout })
+}
+
+/// An operand whose rows have their elements side by side: in place where it lies so, else copied.
+enum Rows<'a> {
+    InPlace(View<'a>),
+    Copied(Buffer, Dims),
+}
+
+impl<'a> Rows<'a> {
+    /// The elements of a view in a type; in place only if rows can be read in vectors, where `vectors` says that they are.
+    fn new(x: &View<'a>, dtype: DType, vectors: bool) -> Result<Self> {
+        if x.buffer().dtype() != dtype {
+            return Ok(Self::Copied(cast(x, dtype)?, x.shape().into()));
+        }
+        let whole = |distance: isize| !vectors || distance % 4 == 0;
+        let (&[ref lead @ .., row, column], offset) = (x.layout().strides(), x.layout().offset() as isize) else {
+            unreachable!("operands have two axes")
+        };
+        let by_vectors = whole(offset) && whole(row) && lead.iter().all(|&stride| whole(stride));
+        let unit = column == 1 || x.shape()[lead.len() + 1] == 1;
+        if by_vectors && unit && steps(x.layout()).is_some() {
+            return Ok(Self::InPlace(x.clone()));
+        }
+        Ok(Self::Copied(contiguous(x)?, x.shape().into()))
+    }
+
+    fn buffer(&self) -> &Buffer {
+        match self {
+            Self::InPlace(view) => view.buffer(),
+            Self::Copied(buffer, _) => buffer,
+        }
+    }
+
+    /// Where the first element lies, and how far rows, outer and inner heads are apart.
+    fn words(&self) -> Result<[u32; 4]> {
+        let copied;
+        let layout = match self {
+            Self::InPlace(view) => view.layout(),
+            Self::Copied(_, shape) => {
+                copied = Layout::contiguous(shape);
+                &copied
+            }
+        };
+        let [outer, inner] = steps(layout).unwrap_or_default();
+        let row = layout.strides()[layout.rank() - 2];
+        // Shaders add modulo 2^32, where a negative stride is the one it is congruent to.
+        Ok([index(OP, layout.offset())?, row as u32, outer as u32, inner as u32])
+    }
+}
+
+/// How far outer and inner heads are apart: the last leading axis counts the inner ones, all before it must merge.
+fn steps(layout: &Layout) -> Option<[isize; 2]> {
+    let lead = layout.rank() - 2;
+    let axes = layout.shape().iter().copied().zip(layout.strides().iter().copied());
+    let outer = Axes::new(axes.take(lead.saturating_sub(1)));
+    let inner = if lead > 0 { layout.strides()[lead - 1] } else { 0 };
+    match &outer.strides[..] {
+        [] => Some([0, inner]),
+        &[stride] => Some([stride, inner]),
+        _ => None,
+    }
+}
+
+/// Whether the rows of heads lie side by side, in the order of the rows.
+fn interleaved(layout: &Layout) -> bool {
+    let lead = layout.rank() - 2;
+    lead > 0 && layout.shape()[lead - 1] > 1 && layout.strides()[lead - 1].abs() < layout.strides()[lead].abs()
 }
 
 /// Operands that were found to fit.
 struct Problem<'a> {
     config: Attention,
-    operands: [Dense<'a>; 3],
+    operands: [Rows<'a>; 3],
     mask: Option<View<'a>>,
+    /// Sizes of the leading axes.
+    lead: Dims,
     heads: usize,
     /// `[queries, keys, width, values]`.
     sizes: [usize; 4],
     /// The type that operands and results have in the kernels.
     dtype: DType,
+    /// Whether rows are whole vectors.
+    vectors: bool,
 }
 
 impl<'a> Problem<'a> {
@@ -166,37 +260,61 @@ impl<'a> Problem<'a> {
         // Packed words that two rows share can only be written whole.
         let whole = width.is_multiple_of(4) && values.is_multiple_of(4);
         let dtype = if whole { own } else { DType::F32 };
-        let [q, k, v] = operands.map(|x| Dense::in_type(x, dtype, 1));
-        let heads = lead.iter().product();
+        let [q, k, v] = operands.map(|x| Rows::new(x, dtype, whole));
+        let (lead, heads) = (lead.into(), lead.iter().product());
         let sizes = [queries, keys, width, values];
-        Ok(Self { config: *config, operands: [q?, k?, v?], mask, heads, sizes, dtype })
+        Ok(Self { config: *config, operands: [q?, k?, v?], mask, lead, heads, sizes, dtype, vectors: whole })
     }
 
-    /// Records a kernel over tiles of so many rows, each made by workgroups that share its columns. `rows` are operands of one
-    /// element per query.
+    /// Memory for a result of so many rows and columns, in the order that the axes of an operand have.
+    fn place(&self, like: &View<'_>, [rows, columns]: [usize; 2]) -> Result<Placed> {
+        let buffer = Buffer::new(like.buffer().device(), OP, self.dtype, self.heads * rows * columns)?;
+        let rank = self.lead.len() + 2;
+        let mut shape = self.lead.clone();
+        shape.extend([rows, columns]);
+        if !interleaved(like.layout()) {
+            return Ok(Placed { buffer, layout: Layout::contiguous(&shape) });
+        }
+        shape.swap(rank - 3, rank - 2);
+        let axes = [rank - 3, rank - 2].map(|axis| axis as isize);
+        Ok(Placed { buffer, layout: Layout::contiguous(&shape).swap_axes(OP, axes[0], axes[1])? })
+    }
+
+    /// Records a kernel. `of_queries` are operands of one element per query, `log_sum` is a result of that sort.
     fn launch(
         &self,
         kind: Kind,
-        g: Option<&Dense<'_>>,
-        [rows, chunks]: [usize; 2],
-        of_rows: &[&Buffer],
-        writes: &[&Buffer],
+        g: Option<&Rows<'_>>,
+        of_queries: &[&Buffer],
+        results: &[&Placed],
+        log_sum: Option<&Buffer>,
     ) -> Result<()> {
-        let device = writes[0].device();
+        let device = results[0].buffer.device();
         let [queries, keys, width, values] = self.sizes;
         let small = queries.max(keys) <= 32 || device.capabilities().workgroup_bytes < SHARED_BYTES;
-        let tile = if small { 32 } else { 64 };
+        let tile = if small { SMALL } else { LARGE };
+        let [rows, columns] = match kind {
+            Kind::Forward => [queries, values],
+            Kind::ByQueries => [queries, width],
+            Kind::ByKeys => [keys, width.max(values)],
+        };
+        let [own, across] = tile.size();
+        let chunks = columns.div_ceil(across).max(1);
         let mut immediates = Immediates::default();
         let words = [(slots::HEADS, self.heads), (slots::QUERIES, queries), (slots::KEYS, keys), (slots::WIDTH, width)];
-        for (slot, value) in words.into_iter().chain([(slots::VALUES, values), (slots::CHUNKS, chunks)]) {
+        let inner = self.lead.last().copied().unwrap_or(1);
+        for (slot, value) in
+            words.into_iter().chain([(slots::VALUES, values), (slots::CHUNKS, chunks), (slots::INNER, inner)])
+        {
             immediates[slot] = index(OP, value)?;
         }
         immediates[slots::SCALE] = (self.config.scale as f32).to_bits();
         for (at, x) in self.operands.iter().chain(g).enumerate() {
-            immediates[slots::FROMS + at] = index(OP, x.from())?;
+            let places = [slots::FROMS, slots::ROWS, slots::OUTER_STEPS, slots::INNER_STEPS];
+            places.into_iter().zip(x.words()?).for_each(|(slot, word)| immediates[slot + at] = word);
         }
-        let mut reads: Vec<&Buffer> = self.operands.iter().chain(g).map(Dense::buffer).collect();
-        reads.extend(of_rows);
+        let mut reads: Vec<&Buffer> = self.operands.iter().chain(g).map(Rows::buffer).collect();
+        reads.extend(of_queries);
         let mut mask = None;
         if let Some(view) = &self.mask {
             let (shape, strides) = (view.shape(), view.layout().strides());
@@ -210,10 +328,20 @@ impl<'a> Problem<'a> {
             mask = Some((view.buffer().dtype(), walk.rank()));
             reads.push(view.buffer());
         }
-        let vectors = width.is_multiple_of(4) && values.is_multiple_of(4);
-        let program = Program { kind, dtype: self.dtype, causal: self.config.causal, mask, tile, vectors };
-        let groups = record::grid(device, self.heads * rows.div_ceil(tile) * chunks);
+        let laid = |at: usize| results.get(at).is_some_and(|result| interleaved(&result.layout));
+        let interleaved = [laid(0), laid(1)];
+        let program = Program {
+            kind,
+            dtype: self.dtype,
+            causal: self.config.causal,
+            mask,
+            tile,
+            vectors: self.vectors,
+            interleaved,
+        };
+        let groups = record::grid(device, self.heads * rows.div_ceil(own) * chunks);
         let program = record::Program::Attention(program);
-        Launch { op: OP, program, reads: &reads, writes, immediates, groups }.record(device)
+        let writes: Vec<&Buffer> = results.iter().map(|result| &result.buffer).chain(log_sum).collect();
+        Launch { op: OP, program, reads: &reads, writes: &writes, immediates, groups }.record(device)
     }
 }

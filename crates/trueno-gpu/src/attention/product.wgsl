@@ -1,26 +1,24 @@
 
-// Rows of one operand times rows of another, both LENGTH wide.
-fn product_NAME(row: u32, column: u32, thread: u32) -> Tile {
-    let y = thread / 16u;
-    let x = thread % 16u;
-    each var t# = S(0.0);
-    for (var w = 0u; w < LENGTH; w += 16u) {
+// Own rows of LEFT_OPERAND times the others of RIGHT_OPERAND, both LENGTH wide.
+fn product_NAME(own: u32, other: u32, thread: u32) -> Tile {
+    ACCUMULATORS
+    let row = thread / (SLICE / 4u);
+    var w = thread % (SLICE / 4u) * 4u;
+    var stage = 0u;
+    var next_left0 = LEFT_OPERAND_at(own + row, w);
+    var next_right0 = RIGHT_OPERAND_at(other + row, w);
+    STASH
+    workgroupBarrier();
+    for (var step = 0u; step < LENGTH; step += SLICE) {
+        w += SLICE;
+        next_left0 = LEFT_OPERAND_at(own + row, w);
+        next_right0 = RIGHT_OPERAND_at(other + row, w);
+        let at_left = stage * LEFT_STAGE + ty;
+        let at_right = stage * RIGHT_STAGE + tx;
+        MULTIPLY
+        stage = 1u - stage;
+        STASH
         workgroupBarrier();
-        for (var e = thread; e < 16u * TILE; e += 256u) {
-            left[(e % 16u) * TILE + e / 16u] = A_at(row + e / 16u, w + e % 16u);
-        }
-        let c = w + x;
-        let first = column + y * M;
-        var r = S(0.0);
-        lanes r.@ = B_at(first + #u, c);
-        right[x * 16u + y] = r;
-        workgroupBarrier();
-        for (var d = 0u; d < 16u; d++) {
-            let other = right[d * 16u + x];
-            each t# += left[d * TILE + y * M + #u] * other;
-        }
     }
-    var tile: Tile;
-    each tile.t# = t#;
-    return tile;
+    return Tile(SUMS);
 }

@@ -4,11 +4,16 @@ use trueno_kernels::matmul::MatRef;
 use trueno_kernels::{Isa, attention::QUERIES};
 
 use super::*;
-use crate::device::Device;
+use crate::device::{Device, Options, Selector};
 use crate::testing::{all, assert_close, device, gather, samples, shaped, upload};
 
 fn values(buffer: &Buffer) -> Vec<f32> {
     buffer.download("test").wait().unwrap()
+}
+
+/// A result in the order of its axes.
+fn ordered(x: &Placed) -> Vec<f32> {
+    gather(&values(&x.buffer), &x.layout)
 }
 
 fn wide(x: &[f32]) -> Vec<f64> {
@@ -74,12 +79,12 @@ fn both(device: &Device, heads: &[usize], sizes: [usize; 4], causal: bool, mask:
     let want = reference(&config, sizes, exact.each_ref().map(|x| &x[..]), mask_wide.as_deref());
     let name = format!("{heads:?} {sizes:?} {causal} {mask:?}");
     let got = attention(&config, [&q, &k, &v], mask_view.as_ref()).unwrap();
-    assert_close(&name, &values(&got.output), &want[0], 3e-6);
+    assert_close(&name, &ordered(&got.output), &want[0], 3e-6);
     assert_close(&name, &values(&got.log_sum), &want[1], 3e-6);
-    let output = shaped(&got.output, g.shape());
+    let output = got.output.view().unwrap();
     let slopes = attention_grad(&config, [&q, &k, &v], mask_view.as_ref(), &output, &got.log_sum, &g).unwrap();
     for (slope, want) in slopes.iter().zip(&want[2..]) {
-        assert_close(&name, &values(slope), want, 1e-5);
+        assert_close(&name, &ordered(slope), want, 1e-5);
     }
 }
 
@@ -114,16 +119,16 @@ fn a_row_that_sees_nothing_is_zero_and_booleans_hide() {
     let mask = shaped(&flags, &[3, 3]);
     let got = attention(&config, [&x, &x, &x], Some(&mask)).unwrap();
     let rows = values(x.buffer());
-    let (output, log_sum) = (values(&got.output), values(&got.log_sum));
+    let (output, log_sum) = (ordered(&got.output), values(&got.log_sum));
     assert_eq!(output[..4], [0.0; 4]);
     assert_eq!(log_sum[0], f32::NEG_INFINITY);
     assert_close("one key", &output[4..8], &wide(&rows[..4]), 1e-6);
     let g = upload(device, &[1.0; 12]);
-    let output = shaped(&got.output, &[3, 4]);
+    let output = got.output.view().unwrap();
     let [gq, _, gv] =
         attention_grad(&config, [&x, &x, &x], Some(&mask), &output, &got.log_sum, &shaped(&g, &[3, 4])).unwrap();
-    assert_eq!(values(&gq)[..4], [0.0; 4]);
-    assert_close("weights sum to 1", &[values(&gv).iter().sum::<f32>()], &[8.0], 1e-6);
+    assert_eq!(ordered(&gq)[..4], [0.0; 4]);
+    assert_close("weights sum to 1", &[ordered(&gv).iter().sum::<f32>()], &[8.0], 1e-6);
 }
 
 #[test]
@@ -138,17 +143,51 @@ fn views_and_half_precision_are_taken() {
     let x = upload(device, &packed);
     let view = View::new("test", &x, &heads).unwrap();
     let got = attention(&config, [&view, &view, &view], None).unwrap();
-    assert_close("view", &values(&got.output), &want[0], 1e-6);
+    assert_close("view", &ordered(&got.output), &want[0], 1e-6);
+    assert_eq!(got.output.layout, heads, "results lie as the operands do");
+    let output = got.output.view().unwrap();
+    let slopes = attention_grad(&config, [&view, &view, &view], None, &output, &got.log_sum, &view).unwrap();
+    for (slope, want) in slopes.iter().zip(&want[2..]) {
+        assert_eq!(slope.layout, heads);
+        assert_close("view", &ordered(slope), want, 1e-5);
+    }
     let half = cast(&view, DType::F16).unwrap();
     let half = shaped(&half, &[2, 3, 6, 8]);
     let got = attention(&config, [&half, &half, &half], None).unwrap();
-    let rounded: Vec<f32> = got.output.download::<f16>("test").wait().unwrap().iter().map(|x| x.to_f32()).collect();
+    let rounded: Vec<f32> =
+        got.output.buffer.download::<f16>("test").wait().unwrap().iter().map(|x| x.to_f32()).collect();
     assert_close("half", &rounded, &want[0], 1e-3);
-    let output = shaped(&got.output, &[2, 3, 6, 8]);
+    let output = got.output.view().unwrap();
     let slopes = attention_grad(&config, [&half, &half, &half], None, &output, &got.log_sum, &half).unwrap();
     for (slope, want) in slopes.iter().zip(&want[2..]) {
-        let slope: Vec<f32> = slope.download::<f16>("test").wait().unwrap().iter().map(|x| x.to_f32()).collect();
+        let slope: Vec<f32> = slope.buffer.download::<f16>("test").wait().unwrap().iter().map(|x| x.to_f32()).collect();
         assert_close("half", &slope, want, 4e-3);
+    }
+}
+
+#[test]
+fn heads_are_read_in_one_projection_of_all_three() {
+    if device().is_none() {
+        return;
+    }
+    // A device of its own, whose dispatches no other test adds to.
+    let device = &Device::open(&Selector::from_env().unwrap(), &Options::default()).unwrap();
+    let config = Attention { scale: 0.25, causal: false };
+    let packed = samples(1, 2 * 70 * 3 * 2 * 8, [-1.0, 1.0]);
+    let x = upload(device, &packed);
+    let before = device.stats().dispatches;
+    let all = Layout::contiguous(&[2, 70, 6, 8]).swap_axes("test", 1, 2).unwrap();
+    let layouts = [0, 2, 4].map(|head| all.narrow("test", 1, head, 2).unwrap());
+    let exact = layouts.each_ref().map(|layout| wide(&gather(&packed, layout)));
+    let want = reference(&config, [70, 70, 8, 8], [&exact[0], &exact[1], &exact[2], &exact[0]], None);
+    let [q, k, v] = layouts.each_ref().map(|layout| View::new("test", &x, layout).unwrap());
+    let got = attention(&config, [&q, &k, &v], None).unwrap();
+    assert_eq!(device.stats().dispatches - before, 1, "nothing is copied first");
+    assert_close("projected", &ordered(&got.output), &want[0], 3e-6);
+    let output = got.output.view().unwrap();
+    let slopes = attention_grad(&config, [&q, &k, &v], None, &output, &got.log_sum, &q).unwrap();
+    for (slope, want) in slopes.iter().zip(&want[2..]) {
+        assert_close("projected", &ordered(slope), want, 1e-5);
     }
 }
 
@@ -160,14 +199,14 @@ fn empty_axes_and_what_does_not_fit() {
     let q = shaped(&x, &[3, 4]);
     let (k, v) = (shaped(&none, &[0, 4]), shaped(&none, &[0, 2]));
     let got = attention(&config, [&q, &k, &v], None).unwrap();
-    assert_eq!(values(&got.output), [0.0; 6]);
+    assert_eq!(ordered(&got.output), [0.0; 6]);
     assert_eq!(values(&got.log_sum), [f32::NEG_INFINITY; 3]);
     let g = upload(device, &[1.0; 6]);
-    let output = shaped(&got.output, &[3, 2]);
+    let output = got.output.view().unwrap();
     let [gq, gk, gv] =
         attention_grad(&config, [&q, &k, &v], None, &output, &got.log_sum, &shaped(&g, &[3, 2])).unwrap();
-    assert_eq!(values(&gq), [0.0; 12]);
-    assert!(gk.is_empty() && gv.is_empty());
+    assert_eq!(ordered(&gq), [0.0; 12]);
+    assert!(gk.buffer.is_empty() && gv.buffer.is_empty());
     let refused = |result: Result<Attended>, part: &str| {
         let error = result.unwrap_err().to_string();
         assert!(error.contains(part), "{error}");

@@ -1,11 +1,11 @@
-// A workgroup of 256 threads makes TILE_M channels at TILE_N positions, as a product of the weight with elements of the image that are
-// gathered while they are staged: no buffer holds them. K counts the channels of a tap, tap after tap, in slices of 8 that pass
+// A workgroup makes TILE_M channels at TILE_N positions, as a product of the weight with elements of the image that are
+// gathered while they are staged: no buffer holds them. K counts the channels of a tap, tap after tap, in slices that pass
 // through two stages of workgroup memory: the next is fetched while this one is multiplied.
 
 var<workgroup> left: array<vec4<f32>, LEFT_TOTAL>;
 var<workgroup> right: array<vec4<f32>, RIGHT_TOTAL>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -23,27 +23,23 @@ fn main(
     let column = n0 + (thread % QUADS) * 4u;
     let row = thread / QUADS;
     LANES
-    let tx = thread % 16u;
-    let ty = thread / 16u;
+    PLACE
     ACCUMULATORS
-    let steps = TAPS_Y * TAPS_X * ((CHANNELS + 7u) / 8u);
+    let steps = TAPS_Y * TAPS_X * ((CHANNELS + SLICE - 1u) / SLICE);
     var weights = FROM_WEIGHT + family * WEIGHT_GROUP;
     var y_tap = BASE_Y;
     var x_tap = BASE_X;
     var tap_x = 0u;
     var c0 = 0u;
-    var next_left = vec4<f32>(0.0);
-    var next_right = vec4<f32>(0.0);
+    DECLARE
     if steps > 0u {
-        next_left = fetch_left(weights, m0, c0, CHANNELS, thread);
-        GATHER
+        FETCH
     }
-    stash_left(0u, thread, next_left);
-    stash_right(0u, thread, next_right);
-    workgroupBarrier();
     var stage = 0u;
+    STASH
+    workgroupBarrier();
     for (var step = 0u; step < steps; step += 1u) {
-        c0 += 8u;
+        c0 += SLICE;
         if c0 >= CHANNELS {
             c0 = 0u;
             tap_x += 1u;
@@ -57,15 +53,13 @@ fn main(
             }
         }
         if step + 1u < steps {
-            next_left = fetch_left(weights, m0, c0, CHANNELS, thread);
-            GATHER
+            FETCH
         }
-        let at_left = stage * 8u * LEFT_STRIDE + ty;
-        let at_right = stage * 8u * RIGHT_STRIDE + tx;
+        let at_left = stage * LEFT_STAGE + ty;
+        let at_right = stage * RIGHT_STAGE + tx;
         MULTIPLY
         stage = 1u - stage;
-        stash_left(stage, thread, next_left);
-        stash_right(stage, thread, next_right);
+        STASH
         workgroupBarrier();
     }
     STORES

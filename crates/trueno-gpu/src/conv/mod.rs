@@ -27,11 +27,15 @@ use crate::elementwise::{cast, contiguous};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
 use crate::reduce::reduce;
-use crate::tile::Reading;
+use crate::tile::{Kernel, Product as Tiles, Reading};
 use crate::units;
 
-/// Workgroups that keep a large GPU busy: tiles are made smaller, and sums cut, where there would be fewer.
+/// Workgroups of matrix units that keep a large GPU busy: sums are cut where there would be fewer.
 const BUSY: usize = 128;
+
+/// Positions of a part of a sum, at least and, since rounding errors add up along it, at most.
+const LEAST_PART: usize = 256;
+const LONGEST_PART: usize = 512;
 
 /// Steps along K of the longest slice of any kernel: parts of a sum are a multiple.
 const LONGEST_SLICE: usize = 64;
@@ -282,16 +286,21 @@ impl Product<'_> {
                 return (Program::UnitImages(program), tile.size());
             }
         }
+        let taps = windows[0].taps.count * windows[1].taps.count;
+        let size = [self.channels[1], columns, taps * self.channels[0]];
+        let (tile, _) =
+            Tiles { kernel: Kernel::Images, size, layers: self.groups, parts: [1, 1] }.plan(weight.buffer().device());
         let program = Images {
             dtype: self.dtype,
             result,
             reading,
             gather: gathered,
-            blocks: blocks(self.channels[1], columns, self.groups),
+            tile,
+            even: self.channels[0].is_multiple_of(tile.slice),
             aligned,
             bias,
         };
-        (Program::Images(program), program.tile())
+        (Program::Images(program), program.tile.size())
     }
 
     fn launch(
@@ -390,9 +399,8 @@ impl WeightSums<'_> {
         let mut immediates = self.immediates(&windows)?;
         let positions = immediates[slots::COLUMNS] as usize;
         let size_n = inner * geometry.weight[2] * geometry.weight[3];
-        let (program, [tile_m, tile_n]) = self.program(&windows, size_n, groups * (positions / 1024).max(1));
+        let (program, [tile_m, tile_n], parts) = self.program(&windows, size_n, positions);
         let tiles = outer.div_ceil(tile_m) * size_n.div_ceil(tile_n);
-        let parts = (4 * BUSY).div_ceil(tiles * groups).min(positions / 256).max(1);
         let span = positions.div_ceil(parts).next_multiple_of(LONGEST_SLICE).max(LONGEST_SLICE);
         let parts = positions.div_ceil(span).max(1);
         immediates[slots::FAMILIES] = groups as u32;
@@ -407,27 +415,34 @@ impl WeightSums<'_> {
         reduce(ReduceOp::Sum, &View::contiguous(self.op, &output, &[parts, weights])?, &[0], 0.0)
     }
 
-    /// The kernel, and its tile.
-    fn program(&self, windows: &[Windows; 2], size_n: usize, layers: usize) -> (Program, [usize; 2]) {
+    /// The kernel, its tile, and in how many parts sums over positions are made.
+    fn program(&self, windows: &[Windows; 2], size_n: usize, positions: usize) -> (Program, [usize; 2], usize) {
         let device = self.g.buffer().device();
-        let outer = self.geometry.channels()[1];
+        let (outer, groups) = (self.geometry.channels()[1], self.geometry.config.groups);
+        let most_parts = positions / LEAST_PART;
         let gathered = [results(self.g, windows), gather(self.x, windows)];
         let suited = gathered[0] == Gather::Vector && gathered[1] != Gather::Anywhere;
         let suited = self.dtype == DType::F16 && suited && size_n.is_multiple_of(4) && outer.min(size_n) >= 16;
+        let layers = groups * (positions / 1024).max(1);
         let tile = if suited { units::choose(device, [true; 2], [outer, size_n], layers) } else { None };
         if let Some(tile) = tile {
             let [tile_m, tile_n] = tile.size();
             let whole = outer.is_multiple_of(tile_m) && size_n.is_multiple_of(tile_n);
             let program = cooperative::Weights { tile, gather: gathered[1], whole };
-            return (Program::UnitWeights(program), tile.size());
+            let tiles = outer.div_ceil(tile_m) * size_n.div_ceil(tile_n) * groups;
+            let parts = (4 * BUSY).div_ceil(tiles).min(most_parts).max(1);
+            return (Program::UnitWeights(program), tile.size(), parts);
         }
-        let program = Weights {
-            dtype: self.dtype,
-            gather: gathered,
-            blocks: blocks(outer, size_n, layers),
-            aligned: size_n.is_multiple_of(4),
+        let product = Tiles {
+            kernel: Kernel::Weights,
+            size: [outer, size_n, positions],
+            layers: groups,
+            parts: [positions.div_ceil(LONGEST_PART), most_parts],
         };
-        (Program::Weights(program), program.tile())
+        let (tile, parts) = product.plan(device);
+        let aligned = size_n.is_multiple_of(4);
+        let program = Weights { dtype: self.dtype, gather: gathered, tile, aligned };
+        (Program::Weights(program), tile.size(), parts)
     }
 
     fn direct(&self) -> Result<Buffer> {
@@ -457,13 +472,6 @@ impl WeightSums<'_> {
         immediates[slots::CHANNELS] = inner as u32;
         Ok(immediates)
     }
-}
-
-/// Blocks of a thread for a result of so many rows and columns: large tiles where enough of them are left.
-fn blocks(rows: usize, columns: usize, layers: usize) -> [usize; 2] {
-    let tiles = |[down, across]: [usize; 2]| rows.div_ceil(64 * down) * columns.div_ceil(64 * across) * layers;
-    let large = [if rows > 64 { 2 } else { 1 }, if columns > 64 { 2 } else { 1 }];
-    if tiles(large) >= BUSY { large } else { [1, 1] }
 }
 
 /// A grid of tiles, and layers of them.

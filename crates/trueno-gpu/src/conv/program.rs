@@ -7,7 +7,9 @@ use trueno_core::DType;
 use super::cooperative;
 use crate::record::Shader;
 use crate::storage;
-use crate::tile::{self, Operand, Reading, SLICE};
+#[cfg(test)]
+use crate::tile::TILES;
+use crate::tile::{Operand, Reading, Tile, singles};
 use crate::walk::{IMMEDIATES, fill, slot};
 
 /// A kernel of this family.
@@ -54,8 +56,9 @@ pub(crate) struct Images {
     /// Of the weight.
     pub reading: Reading,
     pub gather: Gather,
-    /// Vectors of a thread, down and across: the tile is 64 times that.
-    pub blocks: [usize; 2],
+    pub tile: Tile,
+    /// Whether a tap's channels are whole slices.
+    pub even: bool,
     /// Whether four neighbouring positions are a vector of the result.
     pub aligned: bool,
     pub bias: bool,
@@ -67,7 +70,7 @@ pub(crate) struct Weights {
     pub dtype: DType,
     /// Of the gradient and of the image.
     pub gather: [Gather; 2],
-    pub blocks: [usize; 2],
+    pub tile: Tile,
     /// Whether rows of the result are whole vectors.
     pub aligned: bool,
 }
@@ -191,61 +194,40 @@ pub(super) fn store_position(n: &str) -> String {
 }
 
 /// What the tiled templates have in common.
-fn tiled(template: &str, blocks: [usize; 2], gather: &str, stores: &str) -> String {
-    let [tile_m, tile_n] = blocks.map(|blocks| blocks * 64);
-    let [left, right] = [tile_m, tile_n].map(tile::stride);
+fn tiled(template: &str, tile: Tile, stores: &str) -> String {
     let mut names = names();
-    names.extend([
-        ("GATHER", gather.to_owned()),
-        ("STORES", stores.to_owned()),
-        ("MULTIPLY", tile::multiply(blocks)),
-        ("ACCUMULATORS", tile::accumulators(blocks)),
-        ("LEFT_TOTAL", (2 * SLICE * left).to_string()),
-        ("RIGHT_TOTAL", (2 * SLICE * right).to_string()),
-        ("LEFT_STRIDE", format!("{left}u")),
-        ("RIGHT_STRIDE", format!("{right}u")),
-        ("TILE_M", format!("{tile_m}u")),
-        ("TILE_N", format!("{tile_n}u")),
-        ("QUADS", format!("{}u", tile_n / 4)),
-    ]);
+    names.extend(tile.names());
+    names.extend([("STORES", stores.to_owned()), ("QUADS", format!("{}u", tile.size()[1] / 4))]);
     // Texts that are put in hold names themselves.
     fill(&fill(template, &names), &names)
 }
 
 impl Images {
-    pub fn tile(&self) -> [usize; 2] {
-        self.blocks.map(|blocks| blocks * 64)
-    }
-
     fn shader(&self) -> Shader {
-        let [tile_m, tile_n] = self.tile();
         let operands = [("weight", self.reading != Reading::Single), ("image", self.gather == Gather::Vector)];
         let mut text = bindings(operands, self.dtype, self.bias);
         let reads = 2 + u32::from(self.bias);
         text += &if self.aligned { storage::writer(reads, "out", self.result) } else { single_results(reads) };
-        let weight = Operand {
-            side: "left",
-            name: "weight",
-            reading: self.reading,
-            tile: tile_m,
-            size: slots::SIZE_M,
-            steps: [slots::WEIGHT, slots::WEIGHT + 1],
-        };
-        text += &weight.functions();
-        text += &tile::stash("right", Reading::Across, tile_n);
-        let template = include_str!("implicit.wgsl").replace("LANES", &self.lanes());
-        text += &tiled(&template, self.blocks, &self.gather(), &self.stores());
+        let steps = [slots::WEIGHT, slots::WEIGHT + 1];
+        let weight =
+            Operand { at: 0, name: "weight", reading: self.reading, size: slots::SIZE_M, steps, even: self.even };
+        text += &weight.functions(&self.tile);
+        text += &self.tile.stash_function(1, Reading::Across);
+        let fetch = format!("{}{}", self.tile.fetch(0, ["weights", "m0", "c0", "CHANNELS"]), self.gather());
+        let names = [("LANES", self.lanes()), ("FETCH", fetch)];
+        text += &tiled(&fill(include_str!("implicit.wgsl"), &names), self.tile, &self.stores());
         Shader { text, reads, writes: 1 }
     }
 
-    /// Where the windows of a thread's positions lie, which stays the same all along K.
+    /// Where the windows of a thread's positions lie, which stays the same all along K and for all its moves.
     fn lanes(&self) -> String {
         let lanes = if self.gather == Gather::Anywhere { 4 } else { 1 };
-        let mut text = String::from("let busy = row < 8u;\n");
+        let busy = if self.tile.exceeds(1) { "row < SLICE && " } else { "" };
+        let mut text = String::new();
         for lane in 0..lanes {
             _ = write!(
                 text,
-                "let column{lane} = column + {lane}u; let in{lane} = busy && column{lane} < COLUMNS;\n\
+                "let column{lane} = column + {lane}u; let in{lane} = {busy}column{lane} < COLUMNS;\n\
                  let place{lane} = column{lane} % PLANE; let at{lane} = from_image + (column{lane} / PLANE) * IMAGE_N;\n\
                  let y{lane} = (place{lane} / ROW) * STEP_Y; let x{lane} = (place{lane} % ROW) * STEP_X;\n"
             );
@@ -253,45 +235,65 @@ impl Images {
         text
     }
 
+    /// Statements that fetch a slice of the image.
     fn gather(&self) -> String {
-        let mut text = String::from("next_right = vec4<f32>(0.0);\nlet c = c0 + row;\n");
+        let rows = self.tile.count() / (self.tile.size()[1] / 4);
+        let moves = (0..self.tile.moves(1)).map(|index| {
+            let next = format!("next_right{index}");
+            let one = self.gather_one(&next);
+            format!("{{ let c = c0 + row + {}u;\n{one} }}\n", index * rows)
+        });
+        moves.collect()
+    }
+
+    /// The read of one vector. What lies outside is read from the beginning of the image and replaced by zeros, without a branch,
+    /// as [`Operand::functions`] explains.
+    fn gather_one(&self, next: &str) -> String {
+        let mut text = String::new();
+        let channel = if self.even { "" } else { " && c < CHANNELS" };
         match self.gather {
             Gather::Vector => {
-                text += "if in0 && c < CHANNELS { next_right = load_image((at0 + c * IMAGE_C + place0) / 4u); }\n";
+                _ = writeln!(
+                    text,
+                    "let inside = in0{channel};\n\
+                     {next} = select(vec4(0.0), load_image(select(0u, (at0 + c * IMAGE_C + place0) / 4u, inside)), inside);"
+                );
             }
             Gather::Row => {
-                text += "let y = y0 + y_tap; let x = x0 + x_tap;\n\
-                         if in0 && c < CHANNELS && y < HEIGHT {\n\
-                         let at = at0 + c * IMAGE_C + y * IMAGE_Y;\n";
+                _ = writeln!(
+                    text,
+                    "let y = y0 + y_tap; let x = x0 + x_tap; let seen = in0{channel} && y < HEIGHT;\n\
+                     let at = at0 + c * IMAGE_C + y * IMAGE_Y;"
+                );
                 for (lane, name) in ["x", "y", "z", "w"].iter().enumerate() {
                     _ = writeln!(
                         text,
-                        "let x{lane} = x + {lane}u * STEP_X; \
-                         if x{lane} < WIDTH {{ next_right.{name} = load_image(at + x{lane} * IMAGE_X); }}"
+                        "{{ let x = x + {lane}u * STEP_X; let inside = seen && x < WIDTH;\n\
+                         {next}.{name} = select(0.0, load_image(select(0u, at + x * IMAGE_X, inside)), inside); }}"
                     );
                 }
-                text += "}\n";
             }
             Gather::Anywhere => {
                 for (lane, name) in ["x", "y", "z", "w"].iter().enumerate() {
                     _ = writeln!(
                         text,
                         "{{ let y = y{lane} + y_tap; let x = x{lane} + x_tap;\n\
-                         if in{lane} && c < CHANNELS && y < HEIGHT && x < WIDTH {{\n\
-                         next_right.{name} = load_image(at{lane} + c * IMAGE_C + y * IMAGE_Y + x * IMAGE_X); }} }}"
+                         let inside = in{lane}{channel} && y < HEIGHT && x < WIDTH;\n\
+                         let at = at{lane} + c * IMAGE_C + y * IMAGE_Y + x * IMAGE_X;\n\
+                         {next}.{name} = select(0.0, load_image(select(0u, at, inside)), inside); }}"
                     );
                 }
             }
         }
-        format!("{{ {text} }}")
+        text
     }
 
     fn stores(&self) -> String {
-        let [down, across] = self.blocks;
+        let [down, across] = self.tile.blocks;
         let mut text = String::from("let made = family * SIZE_M;\n");
         let at = "FROM_OUT + (n / PLANE) * OUT_N";
         for block in 0..across {
-            _ = writeln!(text, "{{ let n = n0 + {}u + tx * 4u;\nif n < COLUMNS {{", block * 64);
+            _ = writeln!(text, "{{ let n = {};\nif n < COLUMNS {{", self.tile.column(block));
             if self.aligned {
                 _ = writeln!(text, "let at = {at} + n % PLANE;");
             } else {
@@ -301,7 +303,7 @@ impl Images {
                 }
             }
             for row in 0..4 * down {
-                _ = writeln!(text, "{{ let m = m0 + {}u + ty * 4u + {}u; if m < SIZE_M {{", row / 4 * 64, row % 4);
+                _ = writeln!(text, "{{ let m = {}; if m < SIZE_M {{", self.tile.row(row));
                 let bias = if self.bias { " + vec4(load_bias(made + m))" } else { "" };
                 _ = writeln!(text, "let v = c{row}_{block}{bias}; let channel = (made + m) * OUT_C;");
                 if self.aligned {
@@ -320,35 +322,62 @@ impl Images {
 }
 
 impl Weights {
-    pub fn tile(&self) -> [usize; 2] {
-        self.blocks.map(|blocks| blocks * 64)
-    }
-
     fn shader(&self) -> Shader {
-        let [tile_m, tile_n] = self.tile();
         let [grad, image] = self.gather.map(|gather| gather == Gather::Vector);
         let mut text = bindings([("grad", grad), ("image", image)], self.dtype, false);
         text += &if self.aligned { storage::writer(2, "out", DType::F32) } else { single_results(2) };
-        text += &(tile::stash("left", Reading::AlongK, tile_m) + &tile::stash("right", Reading::AlongK, tile_n));
-        // The variables of a gathering are seen by what follows it.
-        let declared = "var next_left = vec4<f32>(0.0);\nvar next_right = vec4<f32>(0.0);\n";
-        let template = include_str!("weights.wgsl").replacen("GATHER", &format!("{declared}GATHER"), 1);
-        text += &tiled(&template, self.blocks, &self.gather(), &self.stores());
+        text += &(self.tile.stash_function(0, Reading::AlongK) + &self.tile.stash_function(1, Reading::AlongK));
+        let names = [("ROWS", self.rows()), ("FETCH", self.gather())];
+        text += &tiled(&fill(include_str!("weights.wgsl"), &names), self.tile, &self.stores());
         Shader { text, reads: 2, writes: 1 }
     }
 
+    /// Where the rows of both operands lie that a thread moves, which stays the same all along K.
+    fn rows(&self) -> String {
+        let mut text = String::new();
+        for at in 0..2 {
+            let (name, first, size) = [("m", "m0", "SIZE_M"), ("n", "n0", "size_n")][at];
+            for index in 0..self.tile.moves(at) {
+                let row = format!("row + {}u", index * self.tile.count() / (self.tile.slice / 4));
+                let busy =
+                    if self.tile.exceeds(at) { format!("row < {}u && ", self.tile.size()[at]) } else { String::new() };
+                _ = writeln!(
+                    text,
+                    "let own_{name}{index} = {first} + {row}; let has_{name}{index} = {busy}own_{name}{index} < {size};"
+                );
+                text += &match at {
+                    0 => format!("let from_g{index} = FROM_GRAD + (family * SIZE_M + own_m{index}) * GRAD_C;\n"),
+                    _ => format!(
+                        "let y_tap{index} = BASE_Y + ((own_n{index} % taps) / TAPS_X) * DELTA_Y;\n\
+                         let x_tap{index} = BASE_X + ((own_n{index} % taps) % TAPS_X) * DELTA_X;\n\
+                         let from_image{index} = FROM_IMAGE + (family * CHANNELS + own_n{index} / taps) * IMAGE_C;\n"
+                    ),
+                };
+            }
+        }
+        text
+    }
+
+    /// Statements that fetch a slice of both operands, without a branch as in [`Images::gather_one`].
     fn gather(&self) -> String {
         let [grad, image] = self.gather;
-        let mut text = String::from(
-            "next_left = vec4<f32>(0.0);\nnext_right = vec4<f32>(0.0);\n\
-             if k < last {\n\
-             var image = k / PLANE; let place = k % PLANE; var y = place / ROW; var x = place % ROW;\n",
-        );
+        let [lefts, rights] = [0, 1].map(|at| self.tile.moves(at));
+        let mut text =
+            String::from("var image = k / PLANE; let place = k % PLANE; var y = place / ROW; var x = place % ROW;\n");
+        let whole = |text: &mut String, moves: usize, [has, next, load, from, step]: [&str; 5]| {
+            for index in 0..moves {
+                _ = writeln!(
+                    text,
+                    "{{ let inside = {has}{index} && k < last; let at = ({from}{index} + image * {step} + place) / 4u;\n\
+                     {next}{index} = select(vec4(0.0), {load}(select(0u, at, inside)), inside); }}"
+                );
+            }
+        };
         if grad == Gather::Vector {
-            text += "if has_left { next_left = load_grad((from_g + image * GRAD_N + place) / 4u); }\n";
+            whole(&mut text, lefts, ["has_m", "next_left", "load_grad", "from_g", "GRAD_N"]);
         }
         if image == Gather::Vector {
-            text += "if has_right { next_right = load_image((from_image + image * IMAGE_N + place) / 4u); }\n";
+            whole(&mut text, rights, ["has_n", "next_right", "load_image", "from_image", "IMAGE_N"]);
         }
         let carry = if grad == Gather::Anywhere || image == Gather::Anywhere {
             "x += 1u; if x == ROW { x = 0u; y += 1u; if y * ROW == PLANE { y = 0u; image += 1u; } }\n"
@@ -359,45 +388,30 @@ impl Weights {
             if lane > 0 && self.gather != [Gather::Vector; 2] {
                 text += carry;
             }
-            if grad != Gather::Vector {
+            for index in 0..if grad == Gather::Vector { 0 } else { lefts } {
                 _ = writeln!(
                     text,
-                    "if has_left && k + {lane}u < last {{\n\
-                     next_left.{name} = load_grad(from_g + image * GRAD_N + y * GRAD_Y + x * GRAD_X); }}"
+                    "{{ let inside = has_m{index} && k + {lane}u < last;\n\
+                     let at = from_g{index} + image * GRAD_N + y * GRAD_Y + x * GRAD_X;\n\
+                     next_left{index}.{name} = select(0.0, load_grad(select(0u, at, inside)), inside); }}"
                 );
             }
-            if image != Gather::Vector {
+            for index in 0..if image == Gather::Vector { 0 } else { rights } {
                 _ = writeln!(
                     text,
-                    "{{ let iy = y * STEP_Y + y_tap; let ix = x * STEP_X + x_tap;\n\
-                     if has_right && k + {lane}u < last && iy < HEIGHT && ix < WIDTH {{\n\
-                     next_right.{name} = load_image(from_image + image * IMAGE_N + iy * IMAGE_Y + ix * IMAGE_X); }} }}"
+                    "{{ let iy = y * STEP_Y + y_tap{index}; let ix = x * STEP_X + x_tap{index};\n\
+                     let inside = has_n{index} && k + {lane}u < last && iy < HEIGHT && ix < WIDTH;\n\
+                     let at = from_image{index} + image * IMAGE_N + iy * IMAGE_Y + ix * IMAGE_X;\n\
+                     next_right{index}.{name} = select(0.0, load_image(select(0u, at, inside)), inside); }}"
                 );
             }
         }
-        format!("{text} }}\n")
+        format!("{{ {text} }}\n")
     }
 
     fn stores(&self) -> String {
-        let [down, across] = self.blocks;
-        let mut text = String::new();
-        for row in 0..4 * down {
-            for block in 0..across {
-                let m = format!("m0 + {}u + ty * 4u + {}u", row / 4 * 64, row % 4);
-                let n = format!("n0 + {}u + tx * 4u", block * 64);
-                _ = writeln!(text, "{{ let m = {m}; let n = {n};\nif m < SIZE_M && n < size_n {{");
-                _ = writeln!(text, "let v = c{row}_{block}; let at = base + m * size_n + n;");
-                if self.aligned {
-                    text += "store_out(at / 4u, v);";
-                } else {
-                    for (lane, name) in ["x", "y", "z", "w"].iter().enumerate() {
-                        _ = writeln!(text, "if n + {lane}u < size_n {{ out[at + {lane}u] = v.{name}; }}");
-                    }
-                }
-                text += "} }\n";
-            }
-        }
-        text
+        let store = if self.aligned { "store_out(at / 4u, v);".into() } else { singles("size_n") };
+        self.tile.stores("size_n", |sum| format!("let v = {sum}; let at = base + m * size_n + n;\n{store}"))
     }
 }
 
@@ -411,14 +425,14 @@ pub(crate) fn every_program() -> impl Iterator<Item = Program> {
         let dtype = [DType::F32, DType::F16, DType::BF16][at % 3];
         let aligned = at % 2 == 0;
         let result = if aligned { dtype } else { DType::F32 };
-        let blocks = [[2, 2], [1, 2], [1, 1]][at / 3];
-        Program::Images(Images { dtype, result, reading, gather, blocks, aligned, bias: at % 4 < 2 })
+        let tile = TILES[at / 3];
+        Program::Images(Images { dtype, result, reading, gather, tile, even: at % 2 == 0, aligned, bias: at % 4 < 2 })
     });
     let weights = gathers.into_iter().flat_map(move |left| {
         gathers.map(|right| {
-            let blocks = if left == right { [2, 2] } else { [1, 1] };
+            let tile = TILES[if left == right { 0 } else { TILES.len() - 1 }];
             let dtype = if left == Gather::Row { DType::F16 } else { DType::F32 };
-            Program::Weights(Weights { dtype, gather: [left, right], blocks, aligned: left == right })
+            Program::Weights(Weights { dtype, gather: [left, right], tile, aligned: left == right })
         })
     });
     let direct = [DType::F32, DType::BF16]

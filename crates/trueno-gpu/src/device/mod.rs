@@ -1,5 +1,6 @@
 //! Devices: which there are, and one that is open.
 
+mod cache;
 mod failure;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
@@ -23,7 +24,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use trueno_core::{Error, Result};
 
 use crate::memory::{Constants, Pool, Staging};
-use crate::record::{Fault, Pipelines, Recorder};
+use crate::record::{Fault, Pipelines, Profiler, Recorder, Timing};
+
+pub(crate) use cache::PipelineCache;
 
 /// What sort of processor a device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,10 +108,21 @@ pub(crate) struct Shared {
     pub counters: Counters,
     pub pipelines: Pipelines,
     pub fault: Fault,
+    pub cache: Option<PipelineCache>,
+    /// With [`Options::profile`], where the device has a clock.
+    pub profiler: Option<Mutex<Profiler>>,
     recorder: Mutex<Recorder>,
     pool: Mutex<Pool>,
     pub constants: Mutex<Constants>,
     pub staging: Mutex<Staging>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(cache) = &self.cache {
+            cache.save_last(self.counters.pipelines());
+        }
+    }
 }
 
 /// Locks, also after a panic of another thread: what is guarded is consistent between statements.
@@ -131,6 +145,15 @@ impl Device {
     pub fn stats(&self) -> Stats {
         let pool = self.pool();
         self.shared.counters.snapshot(pool.held(), pool.used())
+    }
+
+    /// What each kernel took since this was last asked, the longest first, and every reading begins anew. Empty without
+    /// [`Options::profile`], or where the device has no clock that can be read between kernels.
+    pub fn timings(&self) -> Vec<Timing> {
+        self.recorder().submit(&self.shared);
+        let Some(profiler) = &self.shared.profiler else { return Vec::new() };
+        let totals = lock(profiler).take();
+        self.shared.pipelines.timings(&totals, f64::from(self.shared.queue.get_timestamp_period()) * 1e-9)
     }
 
     /// Hands recorded work to the device without waiting for it.

@@ -35,6 +35,9 @@ impl Device {
     /// Waits for everything submitted so far.
     pub(crate) fn wait(&self, op: &'static str) -> Result<()> {
         let waited = self.shared.raw.poll(wgpu::PollType::wait_indefinitely());
+        if let Some(cache) = &self.shared.cache {
+            cache.save_in_turn(self.shared.counters.pipelines());
+        }
         self.check(op)?;
         waited.map(|_| ()).or_else(|error| self.refuse(op, error.to_string()))
     }

@@ -1,13 +1,15 @@
 //! From a name to an open device. Everything here is asynchronous, since browsers have no other form.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use trueno_core::{Error, Result};
 use wgpu::{Backends, CooperativeScalarType, DeviceType, Features};
 
+use super::cache::{self, PipelineCache};
 use super::{Capabilities, Counters, Device, DeviceInfo, DeviceKind, Failure, Selector, Shared};
 use crate::memory::{Constants, Pool, Staging};
-use crate::record::{Fault, IMMEDIATE_BYTES, Pipelines, Recorder};
+use crate::record::{Fault, IMMEDIATE_BYTES, Pipelines, Profiler, Recorder};
 
 /// How a device is opened.
 #[derive(Clone, Debug)]
@@ -16,12 +18,20 @@ pub struct Options {
     pub memory_limit: Option<u64>,
     /// Whether cooperative matrices are used where they exist. `TRUENO_COOP=0` turns them off.
     pub cooperative: bool,
+    /// The directory that keeps compiled pipelines from one run of a program to the next, where the driver can give them; without
+    /// one they are compiled in every run. `TRUENO_CACHE` names another than `trueno` in the user's cache directory, and
+    /// `TRUENO_CACHE=0` turns it off.
+    pub cache: Option<PathBuf>,
+    /// Whether the device's clock is read around every kernel, for [`Device::timings`]. Batches are then waited for.
+    /// `TRUENO_PROFILE=1` turns it on.
+    pub profile: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let cooperative = std::env::var("TRUENO_COOP").map_or(true, |value| value != "0");
-        Self { memory_limit: None, cooperative }
+        let profile = std::env::var("TRUENO_PROFILE").is_ok_and(|value| value == "1");
+        Self { memory_limit: None, cooperative, cache: cache::directory(), profile }
     }
 }
 
@@ -29,8 +39,11 @@ impl Default for Options {
 const WANTED: Features = Features::IMMEDIATES
     .union(Features::SHADER_F16)
     .union(Features::SUBGROUP)
-    .union(Features::TIMESTAMP_QUERY)
+    .union(Features::PIPELINE_CACHE)
     .union(Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
+
+/// What the clock around kernels needs.
+const CLOCK: Features = Features::TIMESTAMP_QUERY.union(Features::TIMESTAMP_QUERY_INSIDE_PASSES);
 
 impl Device {
     /// The devices of this machine, best first: the order that [`Selector::Index`] counts.
@@ -68,6 +81,9 @@ impl Device {
             trace: wgpu::Trace::Off,
         };
         let (raw, queue) = adapter.request_device(&descriptor).await.map_err(|error| refused(error.to_string()))?;
+        let cache = options.cache.as_deref().filter(|_| features.contains(Features::PIPELINE_CACHE));
+        let cache = cache.and_then(|directory| PipelineCache::open(&raw, &adapter.get_info(), directory));
+        let profiler = features.contains(CLOCK).then(|| Profiler::new(&raw)).flatten();
         let capabilities = Capabilities {
             f16: features.contains(Features::SHADER_F16),
             subgroups: features.contains(Features::SUBGROUP),
@@ -84,6 +100,8 @@ impl Device {
             counters: Counters::default(),
             pipelines: Pipelines::new(),
             fault: Fault::new(&raw).ok_or_else(|| refused("it has no memory left".into()))?,
+            cache,
+            profiler: profiler.map(Mutex::new),
             recorder: Mutex::new(Recorder::default()),
             pool: Mutex::new(Pool::new(options.memory_limit.unwrap_or(u64::MAX))),
             constants: Mutex::new(Constants::default()),
@@ -98,7 +116,8 @@ impl Device {
 
 /// The features to ask for: cooperative matrices only in the one form that is used.
 fn features(adapter: &wgpu::Adapter, options: &Options) -> Features {
-    let mut features = adapter.features() & WANTED;
+    let wanted = if options.profile { WANTED.union(CLOCK) } else { WANTED };
+    let mut features = adapter.features() & wanted;
     let fits = adapter.cooperative_matrix_properties().iter().any(|matrix| {
         (matrix.m_size, matrix.n_size, matrix.k_size) == (16, 16, 16)
             && matrix.ab_type == CooperativeScalarType::F16

@@ -50,6 +50,11 @@ pub(crate) fn count(counter: &AtomicU64, amount: u64) {
 }
 
 impl Counters {
+    /// Pipelines compiled so far.
+    pub fn pipelines(&self) -> u64 {
+        self.pipelines.load(Ordering::Relaxed)
+    }
+
     /// The counters, with the pool's two figures.
     pub fn snapshot(&self, pool_bytes: u64, used_bytes: u64) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

@@ -28,6 +28,7 @@ use trueno_core::{Collapsed, DType, Error, Layout, Result, broadcast_shapes};
 
 use crate::device::Device;
 use crate::memory::{Buffer, View};
+use crate::movement::turned;
 use crate::record::{self, Immediates, Launch};
 use crate::storage;
 use crate::walk::index;
@@ -194,6 +195,9 @@ pub fn cast(x: &View<'_>, dtype: DType) -> Result<Buffer> {
 /// As [`unary`].
 pub fn contiguous(x: &View<'_>) -> Result<Buffer> {
     let dtype = x.buffer().dtype();
+    if let Some(turned) = turned("contiguous", x)? {
+        return Ok(turned);
+    }
     run("contiguous", Formula::Cast(dtype, dtype), [0.0; 2], &[x], dtype)
 }
 

@@ -17,7 +17,9 @@ use crate::elementwise::{binary, cast, unary};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
 use crate::reduce::reduce;
-use crate::tile::{Reading, SLICE};
+#[cfg(test)]
+use crate::tile::TILES;
+use crate::tile::{Kernel, Product, Reading, Tile};
 
 /// A kernel of this family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,8 +48,8 @@ pub struct Epilogue<'a> {
     pub activation: Option<(UnaryOp, [f64; 2])>,
 }
 
-/// Workgroups below which tiles are made smaller, and then K is cut.
-const BUSY: usize = 128;
+/// The least length of a part of a sum.
+const LEAST_PART: usize = 64;
 
 /// The product over the last two axes, `[.., M, K]` by `[.., K, N]`; leading axes broadcast (NumPy's `matmul`, without its
 /// vectors). Half precision is accumulated in `f32`; `result` is `float32` or the operands' type. Integers wrap and have no epilogue.
@@ -81,14 +83,17 @@ pub fn matmul(a: &View<'_>, b: &View<'_>, result: DType, epilogue: Epilogue<'_>)
             None => Ok(output),
         };
     }
-    let blocks = if job.tiles(128) >= BUSY { [2, 2] } else { [1, 1] };
-    let tiles = job.tiles(64 * blocks[0]);
-    let parts = if tiles < BUSY && job.k >= 512 { (2 * BUSY).div_ceil(tiles).min(job.k / 256) } else { 1 };
+    let size = [job.m, job.n, job.k];
+    let (tile, parts) =
+        Product { kernel: Kernel::Matrices, size, layers: job.batch(), parts: [1, job.k / LEAST_PART] }.plan(device);
+    let span = job.k.div_ceil(parts).next_multiple_of(tile.slice);
+    let parts = job.k.div_ceil(span.max(1)).max(1);
     let wide = result != DType::F32 && (parts > 1 || !job.n.is_multiple_of(4));
     if parts == 1 && !wide {
-        return job.tiled(blocks, 1, result, epilogue);
+        return job.tiled(tile, [1, span], result, epilogue);
     }
-    let product = job.tiled(blocks, parts, DType::F32, if parts == 1 { epilogue } else { Epilogue::default() })?;
+    let product =
+        job.tiled(tile, [parts, span], DType::F32, if parts == 1 { epilogue } else { Epilogue::default() })?;
     let mut output = product;
     if parts > 1 {
         let pieces = View::contiguous(OP, &output, &[job.batch(), parts, job.m * job.n])?;
@@ -200,10 +205,6 @@ impl<'a> Job<'a> {
         self.sizes.iter().product()
     }
 
-    fn tiles(&self, tile: usize) -> usize {
-        self.m.div_ceil(tile) * self.n.div_ceil(tile) * self.batch()
-    }
-
     /// How an operand's slices can be read in vectors of `width`, by its layout alone.
     fn reading(&self, at: usize, width: usize) -> Reading {
         let by_vectors = |value: isize| value % width as isize == 0;
@@ -220,26 +221,26 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn tiled(&self, blocks: [usize; 2], parts: usize, result: DType, epilogue: Epilogue<'_>) -> Result<Buffer> {
+    fn tiled(&self, tile: Tile, [parts, span]: [usize; 2], result: DType, epilogue: Epilogue<'_>) -> Result<Buffer> {
         let [a, b] = self.operands.map(View::buffer);
         let device = a.device();
         let program = Tiled {
             dtypes: [a.dtype(), b.dtype()],
             reading: [self.reading(0, 4), self.reading(1, 4)],
             result,
-            blocks,
+            tile,
             batch_rank: self.sizes.len(),
+            even: self.k.is_multiple_of(tile.slice),
             aligned: self.n.is_multiple_of(4),
             bias: epilogue.bias.is_some(),
             activation: epilogue.activation.map(|(op, _)| op),
         };
-        let span = self.k.div_ceil(parts).next_multiple_of(SLICE);
         let mut immediates = self.immediates(span, parts)?;
         if let Some((_, parameters)) = epilogue.activation {
             immediates[slots::PARAMETERS] = (parameters[0] as f32).to_bits();
             immediates[slots::PARAMETERS + 1] = (parameters[1] as f32).to_bits();
         }
-        let groups = self.grid(program.tile(), parts)?;
+        let groups = self.grid(tile.size(), parts)?;
         let output = Buffer::new(device, OP, result, self.batch() * parts * self.m * self.n)?;
         let reads: Vec<&Buffer> = [a, b].into_iter().chain(epilogue.bias.map(View::buffer)).collect();
         let program = record::Program::Matmul(Program::Tiled(program));
@@ -300,7 +301,8 @@ pub(crate) fn every_program() -> impl Iterator<Item = Program> {
             dtypes: [if at % 2 == 0 { DType::F32 } else { DType::F16 }; 2],
             reading,
             result: if at % 3 == 0 { DType::F16 } else { DType::F32 },
-            blocks: if at % 2 == 0 { [2, 2] } else { [1, 1] },
+            tile: TILES[at % TILES.len()],
+            even: at % 2 == 0,
             batch_rank: at % 4,
             aligned: at % 3 != 1,
             bias: at % 2 == 1,

@@ -9,8 +9,8 @@ use trueno_core::table::UnaryOp;
 use crate::elementwise::Formula;
 use crate::record::Shader;
 use crate::storage;
-use crate::tile::{self, Operand, Reading, SLICE};
-use crate::walk::{IMMEDIATES, slot};
+use crate::tile::{Operand, Reading, Tile, singles};
+use crate::walk::{IMMEDIATES, fill, slot};
 
 /// A matrix product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,9 +18,10 @@ pub(crate) struct Tiled {
     pub dtypes: [DType; 2],
     pub reading: [Reading; 2],
     pub result: DType,
-    /// Vectors of a thread, down and across: the tile is 64 times that.
-    pub blocks: [usize; 2],
+    pub tile: Tile,
     pub batch_rank: usize,
+    /// Whether K is whole slices.
+    pub even: bool,
     /// Whether rows of the result are whole vectors.
     pub aligned: bool,
     pub bias: bool,
@@ -46,12 +47,7 @@ pub(super) mod slots {
 }
 
 impl Tiled {
-    pub fn tile(&self) -> [usize; 2] {
-        self.blocks.map(|blocks| blocks * 64)
-    }
-
     pub fn shader(&self) -> Shader {
-        let [tile_m, tile_n] = self.tile();
         let mut text = format!("{IMMEDIATES}{}", storage::PACKING);
         let mut reads = 2;
         for (binding, name) in (0..).zip(["a", "b"]) {
@@ -68,42 +64,30 @@ impl Tiled {
             text += &format!("@group(0) @binding({reads}) var<storage, read_write> out: array<f32>;\n");
         }
         text += &batches(self.batch_rank);
-        let left = Operand {
-            side: "left",
-            name: "a",
-            reading: self.reading[0],
-            tile: tile_m,
-            size: slots::M,
-            steps: [slots::STRIDES, slots::STRIDES + 1],
-        };
-        let right = Operand {
-            side: "right",
-            name: "b",
-            reading: self.reading[1],
-            tile: tile_n,
-            size: slots::N,
-            steps: [slots::STRIDES + 3, slots::STRIDES + 2],
-        };
-        text += &(left.functions() + &right.functions());
+        let operands = [
+            ("a", slots::M, [slots::STRIDES, slots::STRIDES + 1]),
+            ("b", slots::N, [slots::STRIDES + 3, slots::STRIDES + 2]),
+        ];
+        for (at, (name, size, steps)) in operands.into_iter().enumerate() {
+            text +=
+                &Operand { at, name, reading: self.reading[at], size, steps, even: self.even }.functions(&self.tile);
+        }
         text += &self.epilogue();
-        let strides = [tile_m, tile_n].map(tile::stride);
-        text += &include_str!("tiled.wgsl")
-            .replace("LEFT_TOTAL", &(2 * SLICE * strides[0]).to_string())
-            .replace("RIGHT_TOTAL", &(2 * SLICE * strides[1]).to_string())
-            .replace("LEFT_STRIDE", &format!("{}u", strides[0]))
-            .replace("RIGHT_STRIDE", &format!("{}u", strides[1]))
-            .replace("ACCUMULATORS", &tile::accumulators(self.blocks))
-            .replace("MULTIPLY", &tile::multiply(self.blocks))
-            .replace("STORES", &self.stores())
-            .replace("TILE_M", &format!("{tile_m}u"))
-            .replace("TILE_N", &format!("{tile_n}u"))
-            .replace("SIZE_M", &slot(slots::M))
-            .replace("SIZE_N", &slot(slots::N))
-            .replace("SIZE_K", &slot(slots::K))
-            .replace("SPAN", &slot(slots::SPAN))
-            .replace("PARTS", &slot(slots::PARTS))
-            .replace("OFFSET_A", &slot(slots::OFFSETS))
-            .replace("OFFSET_B", &slot(slots::OFFSETS + 1));
+        let fetch = |at| self.tile.fetch(at, [["from_a", "from_b"][at], ["m0", "n0"][at], "k", "last"]);
+        let mut names = self.tile.names();
+        names.extend([
+            ("FETCH", [0, 1].map(fetch).concat()),
+            ("STORES", self.stores()),
+            ("SIZE_M", slot(slots::M)),
+            ("SIZE_N", slot(slots::N)),
+            ("SIZE_K", slot(slots::K)),
+            ("SPAN", slot(slots::SPAN)),
+            ("PARTS", slot(slots::PARTS)),
+            ("OFFSET_A", slot(slots::OFFSETS)),
+            ("OFFSET_B", slot(slots::OFFSETS + 1)),
+        ]);
+        // Texts that are put in hold names themselves.
+        text += &fill(&fill(include_str!("tiled.wgsl"), &names), &names);
         Shader { text, reads, writes: 1 }
     }
 
@@ -127,25 +111,9 @@ impl Tiled {
     }
 
     fn stores(&self) -> String {
-        let [down, across] = self.blocks;
-        let mut text = String::new();
-        for row in 0..4 * down {
-            for block in 0..across {
-                let m = format!("m0 + {}u + ty * 4u + {}u", row / 4 * 64, row % 4);
-                let n = format!("n0 + {}u + tx * 4u", block * 64);
-                _ = writeln!(text, "{{ let m = {m}; let n = {n};\nif m < SIZE_M && n < SIZE_N {{");
-                _ = writeln!(text, "let v = finished(c{row}_{block}, n); let at = base + m * SIZE_N + n;");
-                if self.aligned {
-                    text += "store_out(at / 4u, v);";
-                } else {
-                    for (lane, name) in ["x", "y", "z", "w"].iter().enumerate() {
-                        _ = writeln!(text, "if n + {lane}u < SIZE_N {{ out[at + {lane}u] = v.{name}; }}");
-                    }
-                }
-                text += "} }\n";
-            }
-        }
-        text
+        let store = if self.aligned { "store_out(at / 4u, v);".into() } else { singles("SIZE_N") };
+        self.tile
+            .stores("SIZE_N", |sum| format!("let v = finished({sum}, n); let at = base + m * SIZE_N + n;\n{store}"))
     }
 }
 

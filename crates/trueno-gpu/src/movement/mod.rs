@@ -3,10 +3,12 @@
 mod program;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub(crate) use program::Program;
 #[cfg(test)]
 pub(crate) use program::every_program;
+pub(crate) use turn::turned;
 
 use program::{MOST_JOINED, slots};
 use smallvec::SmallVec;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use trueno_core::DType;
 
+use super::turn::Turn;
 use crate::record::Shader;
 use crate::storage;
 use crate::walk::{IMMEDIATES, slot, store_fours};
@@ -18,6 +19,8 @@ pub(crate) enum Program {
     Place { dtype: DType, rank: usize, vectors: bool },
     /// Several operands along an axis.
     Concat { dtype: DType, inputs: usize, vectors: bool },
+    /// A copy with another inner axis.
+    Turn(Turn),
 }
 
 /// The places of scalars among the immediates.
@@ -40,6 +43,7 @@ impl Program {
     pub fn shader(&self) -> Shader {
         let mut text = format!("{IMMEDIATES}{}", storage::PACKING);
         match *self {
+            Self::Turn(program) => program.shader(),
             Self::Place { dtype, rank, vectors } => {
                 text += &storage::reader(0, "x", dtype, vectors);
                 text += &storage::writer(1, "out", dtype);
@@ -117,10 +121,14 @@ fn concat(dtype: DType, inputs: usize, vectors: bool) -> String {
 /// Every kind, in every type.
 #[cfg(test)]
 pub(crate) fn every_program() -> impl Iterator<Item = Program> {
-    DType::ALL.into_iter().flat_map(|dtype| {
+    let turned = DType::ALL.into_iter().filter(|&dtype| !storage::is_pair(dtype));
+    let turned =
+        turned.enumerate().map(|(at, dtype)| Program::Turn(Turn { dtype, rank: at % 3, vectors: at % 2 == 0 }));
+    let placed = DType::ALL.into_iter().flat_map(|dtype| {
         [true, false].into_iter().flat_map(move |vectors| {
             let inputs = if vectors { 2 } else { MOST_JOINED };
             [Program::Place { dtype, rank: 3, vectors }, Program::Concat { dtype, inputs, vectors }]
         })
-    })
+    });
+    placed.chain(turned)
 }

@@ -107,3 +107,42 @@ fn operands_are_joined_along_any_axis() {
     assert!(matches!(concat(&[&shaped(&x, &[2, 3]), &shaped(&x, &[3, 2])], 0), Err(Error::ShapePair { .. })));
     assert!(matches!(concat(&[], 0), Err(Error::Argument { .. })));
 }
+
+/// Copies by tiles, of elements of 1, 2 and 4 bytes: whole tiles and parts of them, behind an offset, with axes around.
+#[test]
+fn a_copy_with_another_inner_axis_moves_every_element() {
+    let Some(device) = device() else { return };
+    let cases = [
+        (vec![64, 128], [1, 0].to_vec()),
+        (vec![20, 70], [1, 0].to_vec()),
+        (vec![68, 17], [1, 0].to_vec()),
+        (vec![2, 24, 5, 9], [0, 2, 3, 1].to_vec()),
+        (vec![3, 20, 2, 32], [3, 0, 2, 1].to_vec()),
+        (vec![2, 3, 16, 36], [1, 3, 0, 2].to_vec()),
+    ];
+    for (shape, order) in cases {
+        let count = shape.iter().product::<usize>() + 2;
+        let floats = samples(5, count, [-9.0, 9.0]);
+        let halves: Vec<bf16> = floats.iter().map(|&x| bf16::from_f32(x)).collect();
+        let bytes: Vec<u8> = (0..count).map(|i| (i % 251) as u8).collect();
+        let ints: Vec<i32> = (0..count as i32).map(|i| i.wrapping_mul(-7_919)).collect();
+        for skipped in [0, 2] {
+            let flat = Layout::contiguous(&[count]).narrow("test", 0, skipped, count - 2).unwrap();
+            let layout = flat.reshape(&shape).unwrap().permute("test", &order).unwrap();
+            let name = format!("{shape:?} {order:?} {skipped}");
+            assert!(
+                turned("test", &View::new("test", &upload(device, &floats), &layout).unwrap()).unwrap().is_some(),
+                "{name}"
+            );
+            assert_eq!(copied(device, &floats, &layout), gather(&floats, &layout), "{name}");
+            assert_eq!(copied(device, &halves, &layout), gather(&halves, &layout), "{name}");
+            assert_eq!(copied(device, &bytes, &layout), gather(&bytes, &layout), "{name}");
+            assert_eq!(copied(device, &ints, &layout), gather(&ints, &layout), "{name}");
+        }
+    }
+}
+
+fn copied<T: Element + CheckedBitPattern + NoUninit>(device: &Device, elements: &[T], layout: &Layout) -> Vec<T> {
+    let buffer = Buffer::from_slice(device, "test", elements).unwrap();
+    back(crate::elementwise::contiguous(&View::new("test", &buffer, layout).unwrap()))
+}

@@ -2,10 +2,13 @@
 
 mod fault;
 mod pipeline;
+mod profile;
 mod program;
 
 pub(crate) use fault::{Checked, FAULT_BYTES, Fault, read as read_fault};
 pub(crate) use pipeline::{IMMEDIATE_BYTES, Pipeline, Pipelines, Shader};
+pub(crate) use profile::Profiler;
+pub use profile::Timing;
 pub(crate) use program::Program;
 
 use std::collections::HashMap;
@@ -75,7 +78,10 @@ impl Recorder {
         let group = bindings.entry(key).or_insert_with(|| bind(shared, pipeline, buffers));
         pass.set_bind_group(0, &*group, &[]);
         pass.set_immediates(0, bytemuck::cast_slice(immediates));
-        pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+        match &shared.profiler {
+            None => pass.dispatch_workgroups(groups[0], groups[1], groups[2]),
+            Some(profiler) => lock(profiler).around(pass, pipeline.id, groups),
+        }
         count(&shared.counters.dispatches, 1);
         self.pending += 1;
         if self.pending >= BATCH {
@@ -109,8 +115,11 @@ impl Recorder {
         self.pass = None;
         self.pipeline = None;
         self.pending = 0;
-        let encoder = self.encoder.take()?;
+        let mut encoder = self.encoder.take()?;
+        let mut profiler = shared.profiler.as_ref().map(lock);
+        profiler.iter().for_each(|profiler| profiler.resolve(&mut encoder));
         let index = shared.queue.submit([encoder.finish()]);
+        profiler.iter_mut().for_each(|profiler| profiler.collect(shared));
         count(&shared.counters.submissions, 1);
         lock(&shared.staging).recycle(&mut self.uploading);
         // Lets the driver take back what finished submissions used. A failure shows where the caller next asks.

@@ -11,7 +11,8 @@ use trueno_core::Result;
 use wgpu::{BindingType, BufferBindingType, ErrorFilter, ShaderStages};
 
 use super::Program;
-use crate::device::{Device, count, lock};
+use super::profile::{Timing, Total};
+use crate::device::{Device, PipelineCache, count, lock};
 
 /// Bytes of scalars that a dispatch carries: the most that every driver has.
 pub(crate) const IMMEDIATE_BYTES: u32 = 128;
@@ -67,6 +68,21 @@ impl Pipelines {
         Ok(Arc::clone(compiled.entry(program.clone()).or_insert(pipeline)))
     }
 
+    /// What pipelines took, by the ticks of their dispatches; the longest first.
+    pub fn timings(&self, totals: &HashMap<u32, Total>, seconds_per_tick: f64) -> Vec<Timing> {
+        let compiled = self.compiled.read().unwrap_or_else(PoisonError::into_inner);
+        let timed = compiled.iter().filter_map(|(program, pipeline)| Some((program, totals.get(&pipeline.id)?)));
+        let timing = |(program, total): (&Program, &Total)| Timing {
+            kernel: format!("{program:?}"),
+            calls: total.calls,
+            groups: total.groups,
+            seconds: total.ticks as f64 * seconds_per_tick,
+        };
+        let mut timings: Vec<Timing> = timed.map(timing).collect();
+        timings.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        timings
+    }
+
     fn compile(&self, device: &Device, op: &'static str, program: &Program) -> Result<Pipeline> {
         let raw = &device.shared.raw;
         let shader = program.shader();
@@ -79,7 +95,8 @@ impl Pipelines {
         checks.force_loop_bounding = false;
         checks.int_div_checks = false;
         // SAFETY: every index of a shader of this crate is a grid position below a count, or comes from a layout that
-        // `View::new` proved to lie inside its buffer, or (positions that are data) is clamped by the shader itself.
+        // `View::new` proved to lie inside its buffer, or (positions that are data, and what lies past an edge) is clamped by
+        // the shader itself: to a place inside, or to 0, which the least buffer of the pool has.
         // Loops count to bounds, and nothing divides by a size of 0: empty values launch nothing.
         let module = unsafe { raw.create_shader_module_trusted(descriptor, checks) };
         let pipeline = raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -92,7 +109,7 @@ impl Pipelines {
                 zero_initialize_workgroup_memory: false,
                 ..Default::default()
             },
-            cache: None,
+            cache: device.shared.cache.as_ref().map(PipelineCache::raw),
         });
         // Known at once but in browsers, where the device's own handler hears of it later.
         if let Poll::Ready(Some(error)) = pin!(scope.pop()).poll(&mut Context::from_waker(Waker::noop())) {

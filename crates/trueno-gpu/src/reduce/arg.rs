@@ -4,11 +4,25 @@ use trueno_core::math::wgsl::PRELUDE;
 use trueno_core::{DType, Error, Result};
 
 use super::program::THREADS;
-use super::split;
+use super::{BUSY, split};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch, Shader};
-use crate::walk::{IMMEDIATES, index, position, slot};
+use crate::walk::{IMMEDIATES, fill, index, position, slot};
 use crate::{order, storage};
+
+/// Elements of a part, at least, where a result is found in parts.
+const LEAST_SPAN: usize = 16_384;
+
+/// Which pass over the elements it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Pass {
+    /// The one, over all elements.
+    Only,
+    /// Over the elements of each part.
+    Parts,
+    /// Over what the parts found.
+    Join,
+}
 
 /// A kernel that finds positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +33,7 @@ pub(crate) struct Program {
     ranks: [usize; 2],
     /// Threads of a result.
     lanes: usize,
+    pass: Pass,
 }
 
 /// The places of scalars among the immediates.
@@ -26,7 +41,10 @@ mod slots {
     pub const RESULTS: usize = 0;
     pub const ELEMENTS: usize = 1;
     pub const OFFSET: usize = 2;
-    pub const AXES: usize = 3;
+    /// In how many parts each is found, and elements of a part.
+    pub const PARTS: usize = 3;
+    pub const SPAN: usize = 4;
+    pub const AXES: usize = 5;
 }
 
 /// The position along `axis` of the largest element (or the smallest), as `int64`, row-major over the other axes. The first of
@@ -62,11 +80,25 @@ pub fn arg_reduce(largest: bool, x: &View<'_>, axis: usize) -> Result<Buffer> {
         .for_each(|(slot, word)| *slot = word);
     // Neighbouring threads read neighbouring elements: of one result, or of neighbouring ones where there are enough.
     let neighbours = searched.strides.iter().all(|stride| stride.abs() == 1) || results < THREADS * THREADS;
-    let lanes = if neighbours { (elements / 4).next_power_of_two().clamp(1, THREADS) } else { 1 };
-    let program = Program { dtype: x.buffer().dtype(), largest, ranks, lanes };
-    let groups = record::grid(device, results.div_ceil(THREADS / lanes));
-    let program = record::Program::Arg(program);
-    Launch { op, program, reads: &[x.buffer()], writes: &[&output], immediates, groups }.record(device)?;
+    let lanes = |elements: usize| if neighbours { (elements / 4).next_power_of_two().clamp(1, THREADS) } else { 1 };
+    let parts = BUSY.div_ceil(results).clamp(1, elements.div_ceil(LEAST_SPAN));
+    let run = |pass: Pass, steps: usize, rows: usize, candidates: Option<&Buffer>, output: &Buffer| {
+        let mut immediates = immediates;
+        immediates[slots::PARTS] = index(op, parts)?;
+        immediates[slots::SPAN] = index(op, elements.div_ceil(parts))?;
+        let program = Program { dtype: x.buffer().dtype(), largest, ranks, lanes: lanes(steps), pass };
+        let groups = record::grid(device, rows.div_ceil(THREADS / program.lanes));
+        let reads: Vec<&Buffer> = [x.buffer()].into_iter().chain(candidates).collect();
+        let program = record::Program::Arg(program);
+        Launch { op, program, reads: &reads, writes: &[output], immediates, groups }.record(device)
+    };
+    if parts == 1 {
+        run(Pass::Only, elements, results, None, &output)?;
+        return Ok(output);
+    }
+    let candidates = Buffer::new(device, op, DType::I64, results * parts)?;
+    run(Pass::Parts, elements.div_ceil(parts), results * parts, None, &candidates)?;
+    run(Pass::Join, parts, results, Some(&candidates), &output)?;
     Ok(output)
 }
 
@@ -75,7 +107,12 @@ impl Program {
         let pair = storage::is_pair(self.dtype);
         let mut text = format!("{IMMEDIATES}{PRELUDE}{}{}", storage::PACKING, storage::PAIRS);
         text += &storage::reader(0, "elements", self.dtype, false);
-        text += "@group(0) @binding(1) var<storage, read_write> positions: array<vec2<u32>>;\n";
+        let mut reads = 1;
+        if self.pass == Pass::Join {
+            text += "@group(0) @binding(1) var<storage, read> candidates: array<vec2<u32>>;\n";
+            reads = 2;
+        }
+        text += &format!("@group(0) @binding({reads}) var<storage, read_write> positions: array<vec2<u32>>;\n");
         text += &position("kept_at", self.ranks[0], slots::AXES);
         text += &position("joined_at", self.ranks[1], slots::AXES + 2 * self.ranks[0]);
         text += &order::key(self.dtype, true);
@@ -90,21 +127,42 @@ impl Program {
         text += &format!("fn rank(x: {element}) -> {rank} {{ let k = key(x); return {best}; }}\n");
         let better = if pair { "a.y > b.y || (a.y == b.y && a.x > b.x)" } else { "a > b" };
         text += &format!("fn better(a: {rank}, b: {rank}) -> bool {{ return {better}; }}\n");
-        text += &include_str!("arg.wgsl")
-            .replace("RANK", rank)
-            .replace("LANES", &format!("{}u", self.lanes))
-            .replace("RESULTS", &slot(slots::RESULTS))
-            .replace("ELEMENTS", &slot(slots::ELEMENTS))
-            .replace("OFFSET", &slot(slots::OFFSET));
-        Shader { text, reads: 1, writes: 1 }
+        // Of a part the elements from its beginning on; of all parts what they found.
+        let [rows, first, end, place] = match self.pass {
+            Pass::Only => [slot(slots::RESULTS), "0u".into(), slot(slots::ELEMENTS), "r".into()],
+            Pass::Parts => [
+                format!("({} * PARTS)", slot(slots::RESULTS)),
+                "unit % PARTS * SPAN".into(),
+                format!("min(first + SPAN, {})", slot(slots::ELEMENTS)),
+                "r".into(),
+            ],
+            Pass::Join => {
+                [slot(slots::RESULTS), "0u".into(), slot(slots::PARTS), "candidates[unit * PARTS + r].x".into()]
+            }
+        };
+        let result = if self.pass == Pass::Parts { "unit / PARTS" } else { "unit" };
+        let names = [
+            ("RANK", rank.into()),
+            ("LANES", format!("{}u", self.lanes)),
+            ("ROWS", rows),
+            ("FIRST", first),
+            ("END", end),
+            ("PLACE", place),
+            ("RESULT", result.into()),
+            ("PARTS", slot(slots::PARTS)),
+            ("SPAN", slot(slots::SPAN)),
+            ("OFFSET", slot(slots::OFFSET)),
+        ];
+        text += &fill(&fill(include_str!("arg.wgsl"), &names), &names);
+        Shader { text, reads, writes: 1 }
     }
 }
-
 /// Every type, both extremes.
 #[cfg(test)]
 pub(crate) fn every_program() -> impl Iterator<Item = Program> {
     DType::ALL.into_iter().flat_map(|dtype| {
-        [(true, 1), (false, 256)].map(|(largest, lanes)| Program { dtype, largest, ranks: [1, 1], lanes })
+        let kinds = [(true, 1, Pass::Only), (false, 256, Pass::Parts), (true, 64, Pass::Join)];
+        kinds.map(|(largest, lanes, pass)| Program { dtype, largest, ranks: [1, 1], lanes, pass })
     })
 }
 
@@ -167,6 +225,23 @@ mod tests {
         both(1, &[0.0_f32, -0.0, 0.0, -1.0, -1.0]);
         both(1, &[i64::MIN, i64::MAX, 5]);
         both(2, &[u32::MAX, 0, 0, u32::MAX]);
+    }
+
+    #[test]
+    fn a_long_axis_is_searched_in_parts_and_the_first_of_equals_wins() {
+        let Some(device) = device() else { return };
+        let mut values = vec![0.5_f32; 2 * 100_003];
+        for (place, x) in [(70_001, 3.0), (70_002, 3.0), (99_000, 3.0), (20_000, -1.0), (100_002, -1.0)] {
+            values[place] = x;
+        }
+        values[100_003 + 88_000] = f32::NAN;
+        values[100_003 + 99_999] = f32::NAN;
+        let buffer = upload(device, &values);
+        let x = shaped(&buffer, &[2, 100_003]);
+        assert_eq!(positions(true, &x, 1), [70_001, 88_000]);
+        assert_eq!(positions(false, &x, 1), [20_000, 88_000]);
+        let columns = x.layout().permute("test", &[1, 0]).unwrap();
+        assert_eq!(positions(true, &View::new("test", &buffer, &columns).unwrap(), 0), [70_001, 88_000]);
     }
 
     #[test]

@@ -1,5 +1,9 @@
 // LANES threads share each result: each finds the first best of its own elements, and the lower position wins a tie.
 
+fn place_of(unit: u32, r: u32) -> u32 {
+    return PLACE;
+}
+
 var<workgroup> ranks: array<RANK, 256>;
 var<workgroup> places: array<u32, 256>;
 
@@ -11,14 +15,18 @@ fn main(
 ) {
     let lane = thread % LANES;
     let own = (group.y * groups.x + group.x) * (256u / LANES) + thread / LANES;
-    let base = OFFSET + kept_at(min(own, RESULTS - 1u));
-    var place = min(lane, ELEMENTS - 1u);
+    let unit = min(own, ROWS - 1u);
+    let base = OFFSET + kept_at(RESULT);
+    let first = FIRST;
+    let end = END;
+    var place = place_of(unit, min(first + lane, end - 1u));
     var best = rank(load_elements(base + joined_at(place)));
-    for (var r = lane + LANES; r < ELEMENTS; r += LANES) {
-        let other = rank(load_elements(base + joined_at(r)));
+    for (var r = first + lane + LANES; r < end; r += LANES) {
+        let there = place_of(unit, r);
+        let other = rank(load_elements(base + joined_at(there)));
         if better(other, best) {
             best = other;
-            place = r;
+            place = there;
         }
     }
     ranks[thread] = best;
@@ -36,7 +44,7 @@ fn main(
             }
         }
     }
-    if lane == 0u && own < RESULTS {
+    if lane == 0u && own < ROWS {
         positions[own] = vec2(place, 0u);
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use program::Program;
 #[cfg(test)]
 pub(crate) use program::every_program;
 
-use program::{Shape, THREADS, slots};
+use program::{MOST_LANES, Shape, THREADS, slots};
 use trueno_core::math::wgsl::Scalar;
 use trueno_core::table::ReduceOp;
 use trueno_core::{DType, Error, Result};
@@ -152,7 +152,7 @@ fn raw(op: ReduceOp, x: &View<'_>, axes: [&Axes; 2], center: Option<&Buffer>, co
     // Parts lie side by side: of one result where rows are joined, of one part where columns are.
     let (kept, joined) = match shape {
         Shape::Rows { .. } => (Axes::new([(results, parts as isize)]), Axes::new([(parts, 1)])),
-        Shape::Columns => (Axes::new([(results, 1)]), Axes::new([(parts, results as isize)])),
+        Shape::Columns { .. } => (Axes::new([(results, 1)]), Axes::new([(parts, results as isize)])),
     };
     let last = Pass { shape: choose(&kept, &joined, 0), ..pass };
     last.run((&partial, 0), None, [&kept, &joined], 1, false, true)
@@ -160,12 +160,12 @@ fn raw(op: ReduceOp, x: &View<'_>, axes: [&Axes; 2], center: Option<&Buffer>, co
 
 /// How the elements are gone through, by their layout alone.
 fn choose(kept: &Axes, joined: &Axes, offset: usize) -> Shape {
+    let elements = joined.count();
     let aligned = offset.is_multiple_of(4);
     let neighbours = kept.strides.last() == Some(&1) && kept.sizes.last().is_some_and(|size| size.is_multiple_of(4));
     if aligned && neighbours && kept.steps_by_fours(true) && joined.steps_by_fours(false) {
-        return Shape::Columns;
+        return Shape::Columns { lanes: (elements / 4).next_power_of_two().clamp(1, MOST_LANES) };
     }
-    let elements = joined.count();
     let vectors = aligned && joined.is_dense() && elements.is_multiple_of(4) && kept.steps_by_fours(false);
     let steps = if vectors { elements / 4 } else { elements };
     Shape::Rows { lanes: (steps / 4).next_power_of_two().clamp(1, THREADS), vectors }
@@ -175,7 +175,7 @@ fn choose(kept: &Axes, joined: &Axes, offset: usize) -> Shape {
 fn parts(shape: Shape, results: usize, elements: usize) -> usize {
     let (groups, least) = match shape {
         Shape::Rows { lanes, .. } => ((results * lanes).div_ceil(THREADS), LEAST_SPAN),
-        Shape::Columns => ((results / 4).div_ceil(THREADS), 16),
+        Shape::Columns { lanes } => ((results / 4 * lanes).div_ceil(THREADS), 16 * lanes),
     };
     BUSY.div_ceil(groups).clamp(1, elements.div_ceil(least))
 }
@@ -225,7 +225,7 @@ impl Pass {
         }
         let groups = match self.shape {
             Shape::Rows { lanes, .. } => (results * parts).div_ceil(THREADS / lanes),
-            Shape::Columns => (results / 4 * parts).div_ceil(THREADS),
+            Shape::Columns { lanes } => (results / 4 * parts).div_ceil(THREADS / lanes),
         };
         let program = Program {
             op: self.op,

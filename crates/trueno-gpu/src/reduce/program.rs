@@ -11,6 +11,9 @@ use crate::walk::{IMMEDIATES, position, slot};
 /// Threads of a workgroup.
 pub(super) const THREADS: usize = 256;
 
+/// Threads that share a column, at most: neighbours then still read half a kilobyte side by side.
+pub(super) const MOST_LANES: usize = 8;
+
 /// Who joins what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Shape {
@@ -21,8 +24,11 @@ pub(crate) enum Shape {
         /// Whether elements come as whole vectors.
         vectors: bool,
     },
-    /// Each thread makes four neighbouring results, whose elements lie side by side.
-    Columns,
+    /// So many threads share four neighbouring results, whose elements lie side by side.
+    Columns {
+        /// A power of two, at most [`MOST_LANES`].
+        lanes: usize,
+    },
 }
 
 /// A reduction, or a part of one.
@@ -69,7 +75,7 @@ impl Program {
         let mut text = format!("{IMMEDIATES}{PRELUDE}{}", storage::PACKING);
         text += &storage::reader(0, "elements", self.dtype, vectors);
         let mut reads = 1;
-        let columns = self.shape == Shape::Columns;
+        let columns = matches!(self.shape, Shape::Columns { .. });
         if self.is_centered() {
             text += &storage::reader(1, "centers", DType::F32, columns);
             reads = 2;
@@ -81,7 +87,7 @@ impl Program {
         text += &self.formulas();
         text += &match self.shape {
             Shape::Rows { lanes, vectors } => self.rows(lanes, vectors),
-            Shape::Columns => self.columns(),
+            Shape::Columns { lanes } => self.columns(lanes),
         };
         Shader { text, reads, writes: 1 }
     }
@@ -138,12 +144,13 @@ impl Program {
             .replace("OFFSET", &slot(slots::OFFSET))
     }
 
-    fn columns(&self) -> String {
+    fn columns(&self, lanes: usize) -> String {
         let t = self.scalar.name();
         let center = if self.is_centered() { "load_centers(column)".into() } else { format!("vec4<{t}>(zero)") };
         include_str!("columns.wgsl")
             .replace("CENTER", &center)
             .replace("SCALAR", t)
+            .replace("LANES", &format!("{lanes}u"))
             .replace("RESULTS", &slot(slots::RESULTS))
             .replace("PARTS", &slot(slots::PARTS))
             .replace("SPAN", &slot(slots::SPAN))
@@ -181,7 +188,8 @@ const SCALAR_STEPS: &str = "
 /// Every row, in every shape and pass.
 #[cfg(test)]
 pub(crate) fn every_program() -> impl Iterator<Item = Program> {
-    let shapes = [Shape::Rows { lanes: 1, vectors: false }, Shape::Rows { lanes: 256, vectors: true }, Shape::Columns];
+    let columns = Shape::Columns { lanes: MOST_LANES };
+    let shapes = [Shape::Rows { lanes: 1, vectors: false }, Shape::Rows { lanes: 256, vectors: true }, columns];
     ReduceOp::ALL.iter().flat_map(move |&op| {
         shapes.into_iter().enumerate().flat_map(move |(at, shape)| {
             let ranks = [at, 2 - at];

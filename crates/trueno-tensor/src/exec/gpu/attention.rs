@@ -20,9 +20,14 @@ pub(super) fn attention(config: &AttentionConfig, held: &[Operand<'_>]) -> Resul
     let mask = held.get(3).map(|mask| mask.view(OP)).transpose()?;
     let attended = kernel::attention(&settings(config, q.shape()), [&q, &k, &v], mask.as_ref())?;
     let [rows @ .., _] = q.shape() else { unreachable!("the kernel refuses rank 0") };
-    let width = v.shape().last().copied().unwrap_or(0);
-    let output = DynTensor::from_gpu(attended.output, &[rows, &[width]].concat());
-    Ok((output, smallvec![DynTensor::from_gpu(attended.log_sum, rows)]))
+    let log_sum = DynTensor::from_gpu(attended.log_sum, rows);
+    Ok((placed(attended.output), smallvec![log_sum]))
+}
+
+/// A result whose axes may lie in another order than they count.
+fn placed(result: kernel::Placed) -> DynTensor {
+    let all = [result.buffer.len()];
+    DynTensor::from_gpu(result.buffer, &all).view(result.layout)
 }
 
 /// The gradients by `[q, k, v]`.
@@ -41,5 +46,5 @@ pub(crate) fn scaled_dot_product_attention(
     let (out, g) = (held[3].view(OP)?, held[5].view(OP)?);
     let settings = settings(config, q.shape());
     let [gq, gk, gv] = kernel::attention_grad(&settings, [&q, &k, &v], mask.as_ref(), &out, held[4].buffer(), &g)?;
-    Ok([DynTensor::from_gpu(gq, q.shape()), DynTensor::from_gpu(gk, k.shape()), DynTensor::from_gpu(gv, v.shape())])
+    Ok([placed(gq), placed(gk), placed(gv)])
 }
