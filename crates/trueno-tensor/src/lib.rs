@@ -58,6 +58,7 @@ pub use engine::{apply, apply_in_place, apply_owned, batch_norm_with_stats};
 pub use exec::backward;
 pub use exec::conv::{is_winograd_enabled, with_winograd};
 pub use exec::isa::isa;
+pub use exec::prepacking::{is_prepacking_enabled, with_prepacking};
 pub use op::{
     AttentionConfig, Axes, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, Extreme, Function,
     Op, Pool2dConfig, Reduction, Row,

@@ -41,7 +41,17 @@ impl<'a, T: Real> PackedB<'a, T> {
             let cut = &mut out[steps.start * padded..steps.end * padded];
             pack_b(isa, b.block(steps, 0..b.cols()), cut);
         }
-        PackedB { data: &out[..len], rows: b.rows(), cols: b.cols(), kc: plan.kc, tile: plan.tile }
+        PackedB::packed(isa, out, b.rows(), b.cols())
+    }
+
+    /// What [`PackedB::pack`] left in `data` for a `[k, n]` matrix on the same instruction set. Other elements are another matrix.
+    ///
+    /// # Panics
+    /// If `data` is too short.
+    pub fn packed(isa: Isa, data: &'a [T], k: usize, n: usize) -> PackedB<'a, T> {
+        let (plan, len) = (Plan::packed::<T>(isa, 1, n, k), PackedB::<T>::len(isa, k, n));
+        assert!(data.len() >= len, "a packed [{k}, {n}] matrix has {len} elements, got {}", data.len());
+        PackedB { data: &data[..len], rows: k, cols: n, kc: plan.kc, tile: plan.tile }
     }
 
     /// Number of rows of the matrix.

@@ -1,13 +1,13 @@
 //! Matrix products: batch axes broadcast without copies, strides go straight to the packing.
 
 use super::isa::isa;
-use super::product::{JOB, cost, product};
+use super::product::{JOB, Lasting, cost, product};
 use super::reduce::dot;
 use super::{mixed, movement, unsupported};
 use crate::DynTensor;
 use crate::dyn_tensor::checked_size;
 use crate::parallel::{for_each_piece, try_for_each_piece};
-use crate::storage::Buffer;
+use crate::storage::{Buffer, PackedPlace};
 use std::borrow::Cow;
 use std::ops::{Add, Mul};
 use trueno_core::math::Int;
@@ -42,6 +42,17 @@ impl<'a, T: Element> Factor<'a, T> {
             _ => return None,
         };
         Some(&self.elements[self.first..][..length])
+    }
+
+    fn transposed(self) -> Factor<'a, T> {
+        let ([rows, cols], [down, along]) = (self.size, self.steps);
+        Factor { size: [cols, rows], steps: [along, down], ..self }
+    }
+
+    /// Where it lies, as the right operand of products that may come again.
+    fn lasting(&self, x: &'a DynTensor) -> Lasting<'a> {
+        let Factor { first, size, steps, .. } = *self;
+        Lasting { buffer: x.storage(), place: PackedPlace { isa: isa(), first, size, steps } }
     }
 
     fn matrix(&self, offset: isize) -> MatRef<'_, T> {
@@ -128,7 +139,8 @@ pub(crate) fn linear(x: &DynTensor, w: &DynTensor, bias: Option<&DynTensor>) -> 
             let (a, b) = (Factor::<T>::of(&x), Factor::<T>::of(w));
             let bias = bias.as_ref().map_or(Bias::None, |bias| Bias::PerColumn(bias.storage().as_slice::<T>()));
             let c = MatMut::row_major(buffer.as_mut_slice::<T>(), rows, outputs);
-            product(a.matrix(0), b.matrix(0).transposed(), c, &Epilogue { bias, ..Epilogue::STORE })?;
+            let b = b.transposed();
+            product(a.matrix(0), b.matrix(0), Some(b.lasting(w)), c, &Epilogue { bias, ..Epilogue::STORE })?;
         }, else return Err(unsupported("linear", x.dtype(), "it takes floating point numbers; cast it first")));
     }
     Ok(DynTensor::from_buffer(buffer, &shape))
@@ -185,9 +197,12 @@ impl<'a> Problem<'a> {
         }
         let cost = cost([m, n, k]);
         if cost >= LARGE {
+            // One of many matrices would take the place of another.
+            let lasting = (out.len() == m * n).then(|| b.lasting(&self.b));
             for (index, out) in out.chunks_mut(m * n).enumerate() {
                 let [skip_a, skip_b] = self.offsets(index);
-                product(a.matrix(skip_a), b.matrix(skip_b), MatMut::row_major(out, m, n), &Epilogue::STORE)?;
+                let c = MatMut::row_major(out, m, n);
+                product(a.matrix(skip_a), b.matrix(skip_b), lasting, c, &Epilogue::STORE)?;
             }
             return Ok(());
         }
@@ -254,6 +269,7 @@ fn batch_strides(layout: &Layout, batch: &[usize]) -> Strides {
 mod tests {
     use super::*;
     use crate::exec::fixtures::{assert_close, assert_refused, assert_threads_agree, numbers, single};
+    use crate::with_prepacking;
     use trueno_core::SliceItem;
     use trueno_core::table::BinaryOp;
 
@@ -352,6 +368,35 @@ mod tests {
         }
         let nothing = numbers(&[2, 0]).linear(&numbers(&[3, 0]), Some(&numbers(&[3]))).unwrap();
         assert_eq!(nothing.to_vec::<f64>().unwrap(), numbers(&[3]).to_vec::<f64>().unwrap().repeat(2));
+    }
+
+    #[test]
+    fn a_kept_packing_changes_no_bit_and_goes_with_the_first_write() {
+        for (rows, inputs, outputs) in [(2, 5, 3), (9, 300, 33), (64, 130, 1170), (256, 64, 70)] {
+            let [x, mut w, b] = single([&numbers(&[rows, inputs]), &numbers(&[outputs, inputs]), &numbers(&[outputs])]);
+            let packed_each_time =
+                |w: &DynTensor| with_prepacking(false, || x.linear(w, Some(&b)).unwrap().to_vec::<f32>().unwrap());
+            for _ in 0..2 {
+                let want = packed_each_time(&w);
+                for threads in [1, 2, 7, 1] {
+                    let found = crate::with_num_threads(threads, || x.linear(&w, Some(&b)).unwrap());
+                    assert_eq!(found.to_vec::<f32>().unwrap(), want, "{rows} {inputs} {outputs}");
+                }
+                // A view of other rows is another matrix of the same elements.
+                let part = w.narrow(0, outputs / 2, 1).unwrap();
+                assert_eq!(x.linear(&part, None).unwrap().shape(), [rows, 1]);
+                let turned = w.transpose().unwrap().contiguous().unwrap();
+                assert_eq!(x.linear(&turned.transpose().unwrap(), Some(&b)).unwrap().to_vec::<f32>().unwrap(), want);
+                w.make_mut::<f32>().unwrap()[inputs - 1] += 1.0;
+                assert_ne!(packed_each_time(&w), want);
+            }
+        }
+        // Large enough for a product of its own.
+        let (a, b) = (numbers(&[64, 400]), numbers(&[200, 400]).transpose().unwrap());
+        let want = with_prepacking(false, || matmul(&a, &b).unwrap().to_vec::<f64>().unwrap());
+        for _ in 0..3 {
+            assert_eq!(matmul(&a, &b).unwrap().to_vec::<f64>().unwrap(), want);
+        }
     }
 
     #[test]

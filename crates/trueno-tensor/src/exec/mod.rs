@@ -24,10 +24,12 @@ pub(crate) mod movement;
 mod norm;
 mod operand;
 mod pool;
+pub mod prepacking;
 mod product;
 mod reduce;
 mod softmax;
 mod sort;
+mod switch;
 mod transpose;
 mod views;
 

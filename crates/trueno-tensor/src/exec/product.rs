@@ -2,9 +2,11 @@
 //! so the cuts may follow the number of threads.
 
 use super::isa::isa;
+use super::prepacking::is_prepacking_enabled;
 use crate::parallel::{for_each_piece, num_threads, try_for_each_piece};
-use crate::storage::Buffer;
+use crate::storage::{Buffer, PackedPlace};
 use std::ops::Range;
+use std::sync::Arc;
 use trueno_core::Result;
 use trueno_kernels::matmul::{Epilogue, MatMut, MatRef, PackedB, Plan, gemm, gemm_packed_b};
 use trueno_kernels::simd::Real;
@@ -18,21 +20,26 @@ const TILES: usize = 4;
 /// Columns of the right operand that are packed as one piece.
 const PACKED_COLUMNS: usize = 512;
 
-/// `c = a * b`, or what else `epilogue` makes of the product.
+/// `c = a * b`, or what else `epilogue` makes of the product. `lasting` says where `b` lies, if that may be met again.
 pub(super) fn product<T: Real>(
     a: MatRef<'_, T>,
     b: MatRef<'_, T>,
+    lasting: Option<Lasting<'_>>,
     c: MatMut<'_, T>,
     epilogue: &Epilogue<'_, T>,
 ) -> Result<()> {
     let (m, n, k) = (a.rows(), b.cols(), a.cols());
     let plan = Plan::new::<T>(isa(), m, n, k);
     let blocks = blocks([m, n, k], &plan, num_threads());
+    if let Some(packed) = kept(&plan, m, b, lasting)? {
+        return packed_product(&plan, a, &Panels::new(&plan, k, n), &packed, c, epilogue, blocks[0]);
+    }
     if blocks == [1, 1] {
         return with_scratch(&plan, |scratch| gemm(isa(), &plan, a, b, c, epilogue, scratch));
     }
     if blocks[0] > 1 && n > 1 && b.col_stride() != 1 {
-        return packed_product(&plan, a, b, c, epilogue, blocks[0]);
+        let panels = Panels::new(&plan, k, n);
+        return packed_product(&plan, a, &panels, &pack(&panels, b)?, c, epilogue, blocks[0]);
     }
     let mut jobs = Vec::new();
     for (rows, c) in rows_of(c, cuts(m, plan.row_unit(), blocks[0])) {
@@ -73,37 +80,81 @@ fn cuts(length: usize, unit: usize, count: usize) -> impl Iterator<Item = Range<
     (0..length).step_by(size).map(move |start| start..length.min(start + size))
 }
 
-/// A product whose right operand must be packed: that is done once, by all threads, and read by all.
+/// A right operand that may be met again, and then be packed already: the buffer that it lies in, and where.
+#[derive(Clone, Copy)]
+pub(super) struct Lasting<'a> {
+    pub buffer: &'a Buffer,
+    pub place: PackedPlace,
+}
+
+/// Rows of the left operand up to which packing the right one costs enough that it is kept: it is as much work as a few rows of
+/// the product.
+const KEPT_ROWS: usize = 256;
+
+/// The right operand packed, if this is not the first product with it, and if products of this kind would pack it every time.
+fn kept<T: Real>(plan: &Plan, m: usize, b: MatRef<'_, T>, lasting: Option<Lasting<'_>>) -> Result<Option<Arc<Buffer>>> {
+    let worth = (2..=KEPT_ROWS).contains(&m) && b.cols() > 1 && b.rows() > 0 && b.col_stride() != 1;
+    match lasting.filter(|_| worth && is_prepacking_enabled()) {
+        Some(Lasting { buffer, place }) => buffer.packed(place, || pack(&Panels::new(plan, b.rows(), b.cols()), b)),
+        None => Ok(None),
+    }
+}
+
+/// How a packed right operand is cut into panels of columns.
+struct Panels {
+    k: usize,
+    n: usize,
+    width: usize,
+}
+
+impl Panels {
+    fn new(plan: &Plan, k: usize, n: usize) -> Panels {
+        Panels { k, n, width: n.div_ceil(n.div_ceil(PACKED_COLUMNS)).next_multiple_of(plan.col_unit()) }
+    }
+
+    fn columns(&self) -> impl Iterator<Item = Range<usize>> + Clone {
+        let (n, width) = (self.n, self.width);
+        (0..n).step_by(width).map(move |start| start..n.min(start + width))
+    }
+
+    /// Elements from one panel to the next.
+    fn len<T: Real>(&self) -> usize {
+        PackedB::<T>::len(isa(), self.k, self.width)
+    }
+}
+
+/// The panels of `b`, packed by all threads.
+fn pack<T: Real>(panels: &Panels, b: MatRef<'_, T>) -> Result<Buffer> {
+    let (len, columns) = (panels.len::<T>(), panels.columns().collect::<Vec<_>>());
+    let mut packed = Buffer::new("matmul", T::DTYPE, len * columns.len())?;
+    for_each_piece(packed.as_mut_slice::<T>(), len, 1, |index, place| {
+        PackedB::pack(isa(), b.block(0..panels.k, columns[index].clone()), place);
+    });
+    Ok(packed)
+}
+
+/// A product whose right operand is packed, which all threads read.
 fn packed_product<T: Real>(
     plan: &Plan,
     a: MatRef<'_, T>,
-    b: MatRef<'_, T>,
+    panels: &Panels,
+    packed: &Buffer,
     c: MatMut<'_, T>,
     epilogue: &Epilogue<'_, T>,
     row_blocks: usize,
 ) -> Result<()> {
-    let (m, n, k) = (a.rows(), b.cols(), a.cols());
-    let width = n.div_ceil(n.div_ceil(PACKED_COLUMNS)).next_multiple_of(plan.col_unit());
-    let columns: Vec<Range<usize>> = (0..n).step_by(width).map(|start| start..n.min(start + width)).collect();
-    let panel = PackedB::<T>::len(isa(), k, width);
-    let mut packed = Buffer::new("matmul", T::DTYPE, panel * columns.len())?;
-    let mut panels: Vec<Option<PackedB<'_, T>>> = vec![None; columns.len()];
-    let places = packed.as_mut_slice::<T>().chunks_mut(panel);
-    let mut packing: Vec<_> = panels.iter_mut().zip(places).map(|(panel, place)| (panel, Some(place))).collect();
-    for_each_piece(&mut packing, 1, width * k, |index, job| {
-        for (panel, place) in job {
-            **panel = place.take().map(|place| PackedB::pack(isa(), b.block(0..k, columns[index].clone()), place));
-        }
-    });
+    let places = packed.as_slice::<T>().chunks(panels.len::<T>());
+    let blocks = panels.columns().zip(places);
+    let blocks: Vec<_> = blocks.map(|(cols, place)| PackedB::packed(isa(), place, panels.k, cols.len())).collect();
     let mut jobs = Vec::new();
-    for (rows, c) in rows_of(c, cuts(m, plan.row_unit(), row_blocks)) {
-        for (panel, (cols, c)) in panels.iter().flatten().zip(cols_of(c, columns.iter().cloned())) {
+    for (rows, c) in rows_of(c, cuts(a.rows(), plan.row_unit(), row_blocks)) {
+        for (panel, (cols, c)) in blocks.iter().zip(cols_of(c, panels.columns())) {
             jobs.push((panel, rows.clone(), cols, c));
         }
     }
     run_jobs(&mut jobs, |(panel, rows, cols, c)| {
         with_scratch(plan, |scratch| {
-            let (a, epilogue) = (a.block(rows.clone(), 0..k), epilogue.block(rows.clone(), cols.clone()));
+            let (a, epilogue) = (a.block(rows.clone(), 0..panels.k), epilogue.block(rows.clone(), cols.clone()));
             gemm_packed_b(isa(), plan, a, panel, c.reborrow(), &epilogue, scratch);
         })
     })

@@ -2,10 +2,13 @@
 //!
 //! What lies on a GPU is a buffer of `trueno-gpu`, which has a pool of its own.
 
+mod derived;
 mod pool;
 
+pub use derived::PackedPlace;
 pub use pool::{PoolStats, pool_stats, release_pooled_memory};
 
+use derived::Derived;
 use pool::Block;
 use std::sync::Arc;
 use trueno_core::{DType, Element, Error, Result};
@@ -70,6 +73,7 @@ pub struct Buffer {
     block: Block,
     dtype: DType,
     len: usize,
+    derived: Derived,
 }
 
 impl Buffer {
@@ -80,7 +84,7 @@ impl Buffer {
     pub fn new(op: &'static str, dtype: DType, len: usize) -> Result<Buffer> {
         let bytes = len.checked_mul(dtype.size()).ok_or(Error::OutOfMemory { op, bytes: usize::MAX })?;
         let block = Block::take(bytes).ok_or(Error::OutOfMemory { op, bytes })?;
-        let mut buffer = Buffer { block, dtype, len };
+        let mut buffer = Buffer { block, dtype, len, derived: Derived::default() };
         if dtype == DType::Bool {
             buffer.block.bytes_mut()[..bytes].fill(0);
         }
@@ -137,8 +141,18 @@ impl Buffer {
     /// If `T` is not the buffer's type.
     pub fn as_mut_slice<T: Element>(&mut self) -> &mut [T] {
         assert!(T::DTYPE == self.dtype, "a buffer of {} written as {}", self.dtype, T::DTYPE);
+        self.derived.forget();
         // SAFETY: as in `as_slice`; `&mut self` makes the borrow unique, and a `&mut [bool]` can only be given bools.
         unsafe { std::slice::from_raw_parts_mut(self.block.as_mut_ptr().cast::<T>(), self.len) }
+    }
+
+    /// A matrix of the elements in the order in which products read it, which is kept until they are written: from the second time on
+    /// that it is asked for what `pack` gives, before that `None`.
+    ///
+    /// # Errors
+    /// Those of `pack`.
+    pub fn packed(&self, place: PackedPlace, pack: impl FnOnce() -> Result<Buffer>) -> Result<Option<Arc<Buffer>>> {
+        self.derived.packed(place, pack)
     }
 
     /// The same bytes as elements of another type of numbers.
@@ -149,6 +163,7 @@ impl Buffer {
         let numbers = self.dtype != DType::Bool && dtype != DType::Bool;
         assert!(numbers && dtype.size() == self.dtype.size(), "a buffer of {} becomes one of {dtype}", self.dtype);
         self.dtype = dtype;
+        self.derived.forget();
         self
     }
 
@@ -182,6 +197,29 @@ mod tests {
         let bools = Buffer::new("test", DType::Bool, 4096).unwrap();
         assert!(bools.as_slice::<bool>().iter().all(|b| !b));
         assert!(bools.as_slice::<u8>().iter().all(|&b| b == 0));
+    }
+
+    #[test]
+    fn what_was_packed_twice_is_kept_until_the_elements_are_written() {
+        let place = |first| PackedPlace { isa: trueno_kernels::Isa::best(), first, size: [2, 2], steps: [1, 2] };
+        let mut buffer = Buffer::zeros("test", DType::F32, 5).unwrap();
+        let made = std::cell::Cell::new(0);
+        let ask = |buffer: &Buffer, first| {
+            let pack = || {
+                made.set(made.get() + 1);
+                Buffer::zeros("test", DType::F32, 4)
+            };
+            buffer.packed(place(first), pack).unwrap().is_some()
+        };
+        assert!(!ask(&buffer, 0) && ask(&buffer, 0) && ask(&buffer, 0));
+        assert_eq!(made.get(), 1);
+        assert!(!ask(&buffer, 1) && !ask(&buffer, 0), "another matrix of the same elements takes the place");
+        assert!(ask(&buffer, 0));
+        buffer.as_mut_slice::<f32>()[0] = 1.0;
+        assert!(!ask(&buffer, 0));
+        let failing = buffer.packed(place(0), || Buffer::new("test", DType::F64, usize::MAX));
+        assert!(failing.is_err() && ask(&buffer, 0));
+        assert!(!ask(&buffer.retyped(DType::I32), 0));
     }
 
     #[test]
