@@ -157,7 +157,22 @@ def others(fixture):
     case("avg_pool2d.padded", nn.AvgPool2d((3, 2), stride=(2, 1), padding=1), (1, 2, 5, 6))
     case("adaptive_avg_pool2d", nn.AdaptiveAvgPool2d((3, 4)), (1, 2, 7, 5))
     case("adaptive_avg_pool2d.one", nn.AdaptiveAvgPool2d(1), (2, 3, 4, 5))
+    case("max_pool1d", nn.MaxPool1d(3, stride=2, padding=1), (2, 3, 8))
+    case("avg_pool1d", nn.AvgPool1d(2), (2, 3, 7))
     case("flatten", nn.Flatten(), (2, 3, 4, 5))
+    case("conv1d", nn.Conv1d(2, 3, 3), (2, 2, 6))
+    case("conv1d.grouped", nn.Conv1d(4, 6, 3, stride=2, padding=2, dilation=2, groups=2, bias=False), (1, 4, 9))
+    case("rms_norm", nn.RMSNorm(5, eps=1e-3), (2, 3, 5))
+    case("rms_norm.plain", nn.RMSNorm((3, 5), eps=1e-3, elementwise_affine=False), (2, 3, 5))
+    case("upsample", nn.Upsample(scale_factor=2), (2, 2, 2, 3))
+    case("upsample.bilinear", nn.Upsample(scale_factor=(3, 2), mode="bilinear"), (1, 2, 2, 3))
+    case("interpolate", nn.Upsample(size=(3, 7)), (1, 2, 5, 4))
+    for corners in [False, True]:
+        name = "interpolate.corners" if corners else "interpolate.edges"
+        case(name, nn.Upsample(size=(5, 2), mode="bilinear", align_corners=corners), (1, 2, 3, 6))
+    case("interpolate.one", nn.Upsample(size=(1, 4), mode="bilinear", align_corners=True), (1, 1, 3, 1))
+    case("pixel_shuffle", nn.PixelShuffle(2), (2, 8, 3, 2))
+    case("pixel_unshuffle", nn.PixelUnshuffle(2), (2, 2, 4, 6))
     for name, layer in {
         "relu": nn.ReLU(),
         "leaky_relu": nn.LeakyReLU(0.2),
@@ -172,6 +187,13 @@ def others(fixture):
         "hardsigmoid": Hardsigmoid(),
         "sigmoid": nn.Sigmoid(),
         "tanh": nn.Tanh(),
+        "log_sigmoid": nn.LogSigmoid(),
+        "softsign": nn.Softsign(),
+        "hardtanh": nn.Hardtanh(-0.5, 2.0),
+        "hardtanh.relu6": nn.ReLU6(),
+        "glu": nn.GLU(dim=1),
+        "prelu": nn.PReLU(),
+        "prelu.channels": nn.PReLU(4),
         "softmax": nn.Softmax(dim=1),
         "log_softmax": nn.LogSoftmax(dim=-1),
     }.items():
@@ -264,6 +286,47 @@ def losses(fixture):
         class_losses(fixture, reduction)
         distances(fixture, reduction)
         binary_losses(fixture, reduction)
+        margin_losses(fixture, reduction)
+    similarities(fixture)
+
+
+def margin_losses(fixture, reduction):
+    signs = 2.0 * draw_positions("signs", (5,), 2).to(torch.float64) - 1.0
+    fixture.loss(f"hinge_embedding_loss.{reduction}", reduced(F.hinge_embedding_loss, reduction), draw("hinge", (5,)), signs)
+    narrow = reduced(F.hinge_embedding_loss, reduction, margin=0.3)
+    fixture.loss(f"hinge_embedding_loss.narrow_{reduction}", narrow, draw("hinge", (5,)), signs)
+    fixture.loss(f"soft_margin_loss.{reduction}", reduced(F.soft_margin_loss, reduction), draw("soft", (5,)), signs)
+    counts = draw_positions("counts", (5,), 4).to(torch.float64)
+    fixture.loss(f"poisson_nll_loss.{reduction}", reduced(F.poisson_nll_loss, reduction), draw("poisson", (5,)), counts)
+    means = reduced(F.poisson_nll_loss, reduction, log_input=False)
+    fixture.loss(f"poisson_nll_loss.means_{reduction}", means, draw("means", (5,), 0.2, 3.0), counts)
+
+    # Both vectors, or all three, in one: the gradients by each are compared.
+    def together(function, **options):
+        return lambda x, target: function(*x, target, reduction=reduction, **options)
+
+    pair, triplet = draw("pair", (2, 5, 3)), draw("triplet", (3, 5, 4))
+    fixture.loss(f"margin_ranking_loss.{reduction}", together(F.margin_ranking_loss), pair[:, :, 0].clone(), signs)
+    wide = together(F.margin_ranking_loss, margin=0.7)
+    fixture.loss(f"margin_ranking_loss.wide_{reduction}", wide, pair[:, :, 0].clone(), signs)
+    fixture.loss(f"cosine_embedding_loss.{reduction}", together(F.cosine_embedding_loss), pair, signs)
+    narrow = together(F.cosine_embedding_loss, margin=0.2)
+    fixture.loss(f"cosine_embedding_loss.narrow_{reduction}", narrow, pair, signs)
+
+    def of_three(**options):
+        return lambda x, _: F.triplet_margin_loss(*x, reduction=reduction, **options)
+
+    fixture.loss(f"triplet_margin_loss.{reduction}", of_three(), triplet, signs)
+    fixture.loss(f"triplet_margin_loss.swapped_{reduction}", of_three(margin=2.5, p=3.0, swap=True), triplet, signs)
+
+
+def similarities(fixture):
+    pair, none = draw("similarity", (2, 5, 3)), torch.zeros(1, dtype=torch.float64)
+    fixture.loss("cosine_similarity.last", lambda x, _: F.cosine_similarity(*x, dim=1), pair, none)
+    fixture.loss("cosine_similarity.first", lambda x, _: F.cosine_similarity(*x, dim=0), pair, none)
+    for p in [1.0, 2.0, 3.0]:
+        function = lambda x, _, p=p: F.pairwise_distance(*x, p=p)
+        fixture.loss(f"pairwise_distance.{int(p)}", function, pair, none)
 
 
 def class_losses(fixture, reduction):

@@ -44,6 +44,7 @@
 // Lets `#[derive(Module)]` be used in this crate itself, under the name that users see.
 extern crate self as trueno_nn;
 
+mod distance;
 pub mod init;
 mod layer;
 mod layers;
@@ -54,14 +55,17 @@ mod sequential;
 mod state;
 mod tuples;
 
+pub use distance::{cosine_similarity, pairwise_distance, try_cosine_similarity, try_pairwise_distance};
 pub use layer::{Layer, Mode};
 pub use layers::{
-    AdaptiveAvgPool2d, AttentionMask, AvgPool2d, BatchNorm1d, BatchNorm2d, BatchNormConfig, Conv2d, Conv2dConfig,
-    ConvTranspose2d, ConvTranspose2dConfig, Dropout, Elu, Embedding, FeedForward, Flatten, Gelu, GeluTanh, GroupNorm,
-    GroupNormConfig, Gru, GruCell, Hardsigmoid, Hardswish, InstanceNorm1d, InstanceNorm2d, InstanceNormConfig,
-    LayerNorm, LayerNormConfig, LeakyRelu, Linear, LogSoftmax, Lstm, LstmCell, MaxPool2d, Mish, MultiheadAttention,
-    Pair, PoolConfig, RecurrentConfig, Relu, Rnn, RnnActivation, RnnCell, Selu, Sigmoid, Silu, Softmax, Softplus, Tanh,
-    TransformerEncoderConfig, TransformerEncoderLayer,
+    AdaptiveAvgPool2d, AttentionMask, AvgPool1d, AvgPool2d, BatchNorm1d, BatchNorm2d, BatchNormConfig, Conv1d,
+    Conv1dConfig, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, Dropout, Dropout2d, Elu, Embedding,
+    FeedForward, Flatten, Gelu, GeluTanh, Glu, GroupNorm, GroupNormConfig, Gru, GruCell, Hardsigmoid, Hardswish,
+    Hardtanh, Identity, InstanceNorm1d, InstanceNorm2d, InstanceNormConfig, Interpolation, LayerNorm, LayerNormConfig,
+    LeakyRelu, Linear, LogSigmoid, LogSoftmax, Lstm, LstmCell, MaxPool1d, MaxPool2d, Mish, MultiheadAttention, PRelu,
+    Pair, PixelShuffle, PixelUnshuffle, Pool1dConfig, PoolConfig, RecurrentConfig, Relu, RmsNorm, RmsNormConfig, Rnn,
+    RnnActivation, RnnCell, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign, Tanh, TransformerEncoderConfig,
+    TransformerEncoderLayer, Upsample, interpolate, try_interpolate,
 };
 pub use loss::{
     CrossEntropyConfig, NllLossConfig, Reduction, binary_cross_entropy, binary_cross_entropy_with_logits,

@@ -11,6 +11,7 @@
 
 mod binary;
 mod classes;
+mod margin;
 mod regression;
 
 pub use binary::{
@@ -21,6 +22,14 @@ pub use binary::{
 pub use classes::{
     CrossEntropyConfig, NllLossConfig, cross_entropy, cross_entropy_unreduced, cross_entropy_with, nll_loss,
     nll_loss_unreduced, nll_loss_with, try_cross_entropy, try_nll_loss,
+};
+pub use margin::{
+    cosine_embedding_loss, cosine_embedding_loss_unreduced, cosine_embedding_loss_with, hinge_embedding_loss,
+    hinge_embedding_loss_unreduced, hinge_embedding_loss_with, margin_ranking_loss, margin_ranking_loss_unreduced,
+    margin_ranking_loss_with, poisson_nll_loss, poisson_nll_loss_unreduced, poisson_nll_loss_with, soft_margin_loss,
+    soft_margin_loss_unreduced, soft_margin_loss_with, triplet_margin_loss, triplet_margin_loss_unreduced,
+    triplet_margin_loss_with, try_cosine_embedding_loss, try_hinge_embedding_loss, try_margin_ranking_loss,
+    try_poisson_nll_loss, try_soft_margin_loss, try_triplet_margin_loss,
 };
 pub use regression::{
     huber_loss, huber_loss_unreduced, huber_loss_with, kl_div, kl_div_unreduced, kl_div_with, l1_loss,

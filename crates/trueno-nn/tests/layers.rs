@@ -26,6 +26,17 @@ fn misfits_name_the_layer_both_shapes_and_the_axis() {
     assert_eq!(error, "layer_norm: shape [5, 2] must end with [3], the normalised shape");
     let error = message(GroupNorm::new(1, 3).try_forward(&x, Mode::Eval));
     assert_eq!(error, "group_norm: shape [5, 2] axis 1 must have size 3, the number of channels");
+    let error = message(RmsNorm::new([3]).try_forward(&x, Mode::Eval));
+    assert_eq!(error, "rms_norm: shape [5, 2] must end with [3], the normalised shape");
+    assert!(
+        message(PRelu::new(3).try_forward(&x, Mode::Eval)).starts_with("prelu: shape [5, 2] axis 1 must have size 3")
+    );
+    assert!(message(Glu { axis: 0 }.try_forward(&x, Mode::Eval)).contains("odd size"));
+    let image = Tensor::<f32, 4>::zeros([1, 6, 3, 4]);
+    assert!(message(PixelShuffle::new(2).try_forward(&image, Mode::Eval)).contains("4 does not divide"));
+    assert!(message(PixelUnshuffle::new(2).try_forward(&image, Mode::Eval)).contains("axis 2 has size 3"));
+    let empty = Tensor::<f32, 4>::zeros([1, 1, 0, 4]);
+    assert!(message(try_interpolate(&empty, 2, Interpolation::Nearest)).contains("axis 2 is empty"));
     let conv: Conv2d = Conv2d::new(2, 1, 3, &mut rng());
     assert!(message(conv.try_forward(&Tensor::zeros([1, 3, 8, 8]), Mode::Eval)).starts_with("conv2d: shapes"));
     let one = Tensor::<f32, 4>::zeros([1, 2, 1, 1]);

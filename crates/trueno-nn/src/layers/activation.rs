@@ -92,6 +92,57 @@ activations! {
     Sigmoid;
     /// Hyperbolic tangent.
     Tanh;
+    /// Logarithm of the logistic function, without its underflow.
+    LogSigmoid;
+    /// `x / (1 + |x|)`.
+    Softsign;
+}
+
+/// `x` between two bounds, and the bounds beyond.
+///
+/// ```
+/// use trueno_nn::tensor::tensor;
+/// use trueno_nn::{Hardtanh, Layer, Mode};
+/// assert_eq!(Hardtanh::RELU6.forward(&tensor![-1.0, 3.0, 7.0], Mode::Eval), tensor![0.0, 3.0, 6.0]);
+/// ```
+#[derive(Clone, Copy, Debug, Module)]
+pub struct Hardtanh {
+    /// The lower bound; -1 by default.
+    pub min: f64,
+    /// The upper bound; 1 by default.
+    pub max: f64,
+}
+
+impl Hardtanh {
+    /// `min(max(x, 0), 6)`: PyTorch's `ReLU6`.
+    pub const RELU6: Hardtanh = Hardtanh { min: 0.0, max: 6.0 };
+}
+
+/// PyTorch's: -1 and 1.
+impl Default for Hardtanh {
+    fn default() -> Hardtanh {
+        Hardtanh { min: -1.0, max: 1.0 }
+    }
+}
+
+impl<T: Float, const N: usize> Layer<Tensor<T, N>> for Hardtanh {
+    type Output = Tensor<T, N>;
+
+    fn try_forward(&self, input: &Tensor<T, N>, _: Mode) -> Result<Tensor<T, N>> {
+        Tensor::from_dyn(input.as_dyn().unary(UnaryOp::Clamp, [self.min, self.max])?)
+    }
+}
+
+/// The input as it is.
+#[derive(Clone, Copy, Debug, Default, Module)]
+pub struct Identity;
+
+impl<Input: Clone> Layer<Input> for Identity {
+    type Output = Input;
+
+    fn try_forward(&self, input: &Input, _: Mode) -> Result<Input> {
+        Ok(input.clone())
+    }
 }
 
 /// Defines the layers that normalise along an axis.

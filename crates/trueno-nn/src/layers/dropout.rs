@@ -49,6 +49,38 @@ impl<T: Float, const N: usize> Layer<Tensor<T, N>> for Dropout {
     }
 }
 
+/// [`Dropout`] of whole channels of `[N, C, H, W]` (Tompson et al., 2015).
+///
+/// ```
+/// use trueno_nn::tensor::Tensor;
+/// use trueno_nn::{Dropout2d, Layer, Mode, Rng};
+/// let layer = Dropout2d::new(0.5, &mut Rng::seed(0));
+/// let y = layer.forward(&Tensor::<f32, 4>::ones([4, 8, 2, 2]), Mode::Train).to_vec();
+/// assert!(y.chunks(4).all(|channel| channel.iter().all(|&v| v == channel[0] && (v == 0.0 || v == 2.0))));
+/// ```
+#[derive(Clone, Debug, Module)]
+pub struct Dropout2d(Dropout);
+
+impl Dropout2d {
+    /// A dropout whose seed is drawn from a generator, so that no two layers of a network drop alike.
+    pub fn new(p: f64, rng: &mut Rng) -> Dropout2d {
+        Dropout2d(Dropout::new(p, rng))
+    }
+}
+
+impl<T: Float> Layer<Tensor<T, 4>> for Dropout2d {
+    type Output = Tensor<T, 4>;
+
+    fn try_forward(&self, input: &Tensor<T, 4>, mode: Mode) -> Result<Tensor<T, 4>> {
+        if mode == Mode::Eval || self.0.p == 0.0 {
+            return self.0.try_forward(input, mode);
+        }
+        let [samples, channels, ..] = input.shape();
+        let factors: Tensor<T, 4> = self.0.try_forward(&Tensor::ones([samples, channels, 1, 1]), mode)?;
+        input.try_mul(&factors.to(&input.as_dyn().device())?)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,31 +3,37 @@
 mod activation;
 mod attention;
 mod conv;
+mod conv1d;
 mod conv_transpose;
 mod dropout;
 mod embedding;
 mod group_norm;
 mod linear;
 mod norm;
+mod parametric;
 mod pool;
 mod recurrent;
+mod resample;
 
 pub use activation::{
-    Elu, Gelu, GeluTanh, Hardsigmoid, Hardswish, LeakyRelu, LogSoftmax, Mish, Relu, Selu, Sigmoid, Silu, Softmax,
-    Softplus, Tanh,
+    Elu, Gelu, GeluTanh, Hardsigmoid, Hardswish, Hardtanh, Identity, LeakyRelu, LogSigmoid, LogSoftmax, Mish, Relu,
+    Selu, Sigmoid, Silu, Softmax, Softplus, Softsign, Tanh,
 };
 pub use attention::{
     AttentionMask, FeedForward, MultiheadAttention, TransformerEncoderConfig, TransformerEncoderLayer,
 };
 pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};
-pub use dropout::Dropout;
+pub use conv1d::{Conv1d, Conv1dConfig};
+pub use dropout::{Dropout, Dropout2d};
 pub use embedding::Embedding;
 pub use group_norm::{GroupNorm, GroupNormConfig, InstanceNorm1d, InstanceNorm2d, InstanceNormConfig};
 pub use linear::Linear;
-pub use norm::{BatchNorm1d, BatchNorm2d, BatchNormConfig, LayerNorm, LayerNormConfig};
-pub use pool::{AdaptiveAvgPool2d, AvgPool2d, Flatten, MaxPool2d, PoolConfig};
+pub use norm::{BatchNorm1d, BatchNorm2d, BatchNormConfig, LayerNorm, LayerNormConfig, RmsNorm, RmsNormConfig};
+pub use parametric::{Glu, PRelu};
+pub use pool::{AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, Flatten, MaxPool1d, MaxPool2d, Pool1dConfig, PoolConfig};
 pub use recurrent::{Gru, GruCell, Lstm, LstmCell, RecurrentConfig, Rnn, RnnActivation, RnnCell};
+pub use resample::{Interpolation, PixelShuffle, PixelUnshuffle, Upsample, interpolate, try_interpolate};
 
 /// A size along height and width: one number for both, or two.
 ///

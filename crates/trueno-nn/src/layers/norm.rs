@@ -2,9 +2,9 @@
 
 use crate::{Buffer, Layer, Mode, Module, Param, Visitor, VisitorMut};
 use trueno_autograd::is_recomputing;
-use trueno_core::table::TernaryOp;
-use trueno_core::{Error, Float, Result};
-use trueno_tensor::{DynTensor, Tensor, batch_norm_with_stats};
+use trueno_core::table::{ReduceOp, TernaryOp, UnaryOp};
+use trueno_core::{DType, Error, Float, Result};
+use trueno_tensor::{DynTensor, Tensor, batch_norm_with_stats, fuse};
 
 /// How a batch normalisation normalises and averages.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -224,14 +224,90 @@ impl<const K: usize, T: Float, const N: usize> Layer<Tensor<T, N>> for LayerNorm
     type Output = Tensor<T, N>;
 
     fn try_forward(&self, input: &Tensor<T, N>, _: Mode) -> Result<Tensor<T, N>> {
-        if !input.shape().ends_with(&self.shape) {
-            let reason = format!("must end with {:?}, the normalised shape", self.shape).into();
-            return Err(Error::Shape { op: "layer_norm", got: input.shape().as_slice().into(), reason });
-        }
+        expect_ending("layer_norm", input.shape(), self.shape)?;
         let affine = match (&self.weight, &self.bias) {
             (Some(weight), Some(bias)) => Some((weight.as_dyn(), bias.as_dyn())),
             _ => None,
         };
         Tensor::from_dyn(input.as_dyn().layer_norm(K, affine, self.eps)?)
+    }
+}
+
+/// Refuses an input that does not end with the normalised shape.
+fn expect_ending<const N: usize, const K: usize>(op: &'static str, got: [usize; N], shape: [usize; K]) -> Result<()> {
+    if got.ends_with(&shape) {
+        return Ok(());
+    }
+    let reason = format!("must end with {shape:?}, the normalised shape").into();
+    Err(Error::Shape { op, got: got.as_slice().into(), reason })
+}
+
+/// How a normalisation by the root of the mean square normalises.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RmsNormConfig {
+    /// Added to the mean square; `None` is the distance from 1 to the next larger value of the element type (of `f32` for half
+    /// precision, which is computed in it).
+    pub eps: Option<f64>,
+    /// Whether there is a trained weight.
+    pub affine: bool,
+}
+
+/// PyTorch's: eps by the element type, with a weight.
+impl Default for RmsNormConfig {
+    fn default() -> RmsNormConfig {
+        RmsNormConfig { eps: None, affine: true }
+    }
+}
+
+/// Normalisation over the last `K` axes, whose sizes are fixed, by the root of the mean of the squares (Zhang and Sennrich, 2019).
+///
+/// ```
+/// use trueno_nn::tensor::tensor;
+/// use trueno_nn::{Layer, Mode, RmsNorm};
+/// let y = RmsNorm::new([2]).forward(&tensor![[1.0, 7.0]], Mode::Eval).to_vec();
+/// assert!((y[0] - 0.2).abs() < 1e-6 && (y[1] - 1.4).abs() < 1e-6);
+/// ```
+#[derive(Clone, Debug, Module)]
+pub struct RmsNorm<const K: usize = 1, T: Float = f32> {
+    /// Of the shape of the normalised axes.
+    pub weight: Option<Param<K, T>>,
+    #[module(skip)]
+    shape: [usize; K],
+    eps: f64,
+}
+
+impl<const K: usize, T: Float> RmsNorm<K, T> {
+    /// A normalisation over trailing axes of these sizes with PyTorch's defaults.
+    pub fn new(shape: [usize; K]) -> RmsNorm<K, T> {
+        RmsNorm::with_config(shape, RmsNormConfig::default())
+    }
+
+    /// The same with other settings.
+    pub fn with_config(shape: [usize; K], RmsNormConfig { eps, affine }: RmsNormConfig) -> RmsNorm<K, T> {
+        let precision = if T::DTYPE == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
+        let weight = affine.then(|| Tensor::ones(shape).into());
+        RmsNorm { weight, shape, eps: eps.unwrap_or(precision) }
+    }
+}
+
+impl<const K: usize, T: Float, const N: usize> Layer<Tensor<T, N>> for RmsNorm<K, T> {
+    type Output = Tensor<T, N>;
+
+    fn try_forward(&self, input: &Tensor<T, N>, _: Mode) -> Result<Tensor<T, N>> {
+        expect_ending("rms_norm", input.shape(), self.shape)?;
+        // Half precision is rounded once, at the end.
+        let wide = if T::DTYPE == DType::F64 { DType::F64 } else { DType::F32 };
+        let x = input.as_dyn().cast(wide)?;
+        let axes: Vec<isize> = (N - K..N).map(|axis| axis as isize).collect();
+        let mean = x.unary(UnaryOp::Square, [0.0; 2])?.reduce(ReduceOp::Mean, &axes, true, 0.0)?;
+        let eps = self.eps;
+        let normal = match &self.weight {
+            Some(weight) => {
+                let weight = weight.as_dyn().cast(wide)?;
+                fuse!(|x, mean, weight| x * (mean + eps).rsqrt() * weight).apply([&x, &mean, &weight])?
+            }
+            None => fuse!(|x, mean| x * (mean + eps).rsqrt()).apply([&x, &mean])?,
+        };
+        Tensor::from_dyn(normal.cast(T::DTYPE)?)
     }
 }

@@ -66,6 +66,62 @@ pools! {
     AvgPool2d try_avg_pool2d;
 }
 
+/// How the windows of a [`MaxPool1d`] or an [`AvgPool1d`] lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pool1dConfig {
+    /// Distance between windows; `None` puts them side by side.
+    pub stride: Option<usize>,
+    /// Border on both sides.
+    pub padding: usize,
+}
+
+/// Defines the pooling layers along one axis: those of images that are one row high.
+macro_rules! pools_of_sequences {
+    ($($(#[doc = $doc:literal])+ $name:ident $method:ident;)+) => {$(
+        $(#[doc = $doc])+
+        ///
+        /// ```
+        /// use trueno_nn::tensor::Tensor;
+        #[doc = concat!("use trueno_nn::{Layer, Mode, ", stringify!($name), "};")]
+        #[doc = concat!("let layer = ", stringify!($name), "::new(2);")]
+        /// assert_eq!(layer.forward(&Tensor::<f32, 3>::zeros([1, 3, 8]), Mode::Eval).shape(), [1, 3, 4]);
+        /// ```
+        #[derive(Clone, Copy, Debug, Module)]
+        pub struct $name {
+            #[module(skip)]
+            geometry: Pool2dConfig,
+        }
+
+        impl $name {
+            /// Windows of this size side by side.
+            pub fn new(kernel: usize) -> $name {
+                $name::with_config(kernel, Pool1dConfig::default())
+            }
+
+            /// Windows of this size with another stride or padding.
+            pub fn with_config(kernel: usize, Pool1dConfig { stride, padding }: Pool1dConfig) -> $name {
+                let stride = [1, stride.unwrap_or(kernel)];
+                $name { geometry: Pool2dConfig { kernel: [1, kernel], stride, padding: [0, padding] } }
+            }
+        }
+
+        impl<T: Float> Layer<Tensor<T, 3>> for $name {
+            type Output = Tensor<T, 3>;
+
+            fn try_forward(&self, input: &Tensor<T, 3>, _: Mode) -> Result<Tensor<T, 3>> {
+                Tensor::from_dyn(input.as_dyn().unsqueeze(2)?.$method(self.geometry)?.squeeze(2)?)
+            }
+        }
+    )+};
+}
+
+pools_of_sequences! {
+    /// Largest element of each window of `[N, C, L]`; the border counts as minus infinity.
+    MaxPool1d max_pool2d;
+    /// Mean of each window of `[N, C, L]`; the border counts as zeros.
+    AvgPool1d avg_pool2d;
+}
+
 /// Means over windows chosen so that `[N, C, H, W]` becomes `[N, C, height, width]`.
 ///
 /// ```

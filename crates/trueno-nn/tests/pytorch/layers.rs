@@ -14,6 +14,9 @@ in_both_types!(
     group_and_instance_norm,
     embedding,
     pooling_and_flatten,
+    sequences,
+    rms_norm,
+    images_of_another_size,
     activations,
     a_sequence_of_layers,
     attention,
@@ -103,6 +106,35 @@ fn pooling_and_flatten<T: Float>() {
     Case::<T>::new("flatten").check::<_, 4, 2>(Flatten);
 }
 
+fn sequences<T: Float>() {
+    Case::<T>::new("conv1d").check(Conv1d::new(2, 3, 3, &mut rng()));
+    let grouped = Conv1dConfig { stride: 2, padding: 2, dilation: 2, groups: 2, bias: false };
+    Case::<T>::new("conv1d.grouped").check(Conv1d::with_config(4, 6, 3, grouped, &mut rng()));
+    let padded = Pool1dConfig { stride: Some(2), padding: 1 };
+    Case::<T>::new("max_pool1d").check::<_, 3, 3>(MaxPool1d::with_config(3, padded));
+    Case::<T>::new("avg_pool1d").check::<_, 3, 3>(AvgPool1d::new(2));
+}
+
+fn rms_norm<T: Float>() {
+    let config = RmsNormConfig { eps: Some(1e-3), affine: true };
+    Case::<T>::new("rms_norm").check::<_, 3, 3>(RmsNorm::with_config([5], config));
+    let plain = RmsNormConfig { affine: false, ..config };
+    Case::<T>::new("rms_norm.plain").check::<_, 3, 3>(RmsNorm::with_config([3, 5], plain));
+}
+
+fn images_of_another_size<T: Float>() {
+    let bilinear = |align_corners| Interpolation::Bilinear { align_corners };
+    Case::<T>::new("upsample").check::<_, 4, 4>(Upsample::new(2, Interpolation::Nearest));
+    Case::<T>::new("upsample.bilinear").check::<_, 4, 4>(Upsample::new((3, 2), bilinear(false)));
+    let to = |size: [usize; 2], mode| Lambda(move |x: &Tensor<T, 4>| interpolate(x, size, mode));
+    Case::<T>::new("interpolate").check(to([3, 7], Interpolation::Nearest));
+    Case::<T>::new("interpolate.edges").check(to([5, 2], bilinear(false)));
+    Case::<T>::new("interpolate.corners").check(to([5, 2], bilinear(true)));
+    Case::<T>::new("interpolate.one").check(to([1, 4], bilinear(true)));
+    Case::<T>::new("pixel_shuffle").check::<_, 4, 4>(PixelShuffle::new(2));
+    Case::<T>::new("pixel_unshuffle").check::<_, 4, 4>(PixelUnshuffle::new(2));
+}
+
 fn activations<T: Float>() {
     fn check<T: Float>(name: &str, layer: impl Layer<Tensor<T, 2>, Output = Tensor<T, 2>>) {
         Case::<T>::new(name).check(layer);
@@ -120,6 +152,13 @@ fn activations<T: Float>() {
     check::<T>("hardsigmoid", Hardsigmoid);
     check::<T>("sigmoid", Sigmoid);
     check::<T>("tanh", Tanh);
+    check::<T>("log_sigmoid", LogSigmoid);
+    check::<T>("softsign", Softsign);
+    check::<T>("hardtanh", Hardtanh { min: -0.5, max: 2.0 });
+    check::<T>("hardtanh.relu6", Hardtanh::RELU6);
+    check::<T>("glu", Glu { axis: 1 });
+    check::<T>("prelu", PRelu::new(1));
+    check::<T>("prelu.channels", PRelu::new(4));
     check::<T>("softmax", Softmax { axis: 1 });
     check::<T>("log_softmax", LogSoftmax { axis: -1 });
     assert_eq!(LeakyRelu::default().negative_slope, 0.01);

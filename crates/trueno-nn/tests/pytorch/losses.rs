@@ -6,7 +6,7 @@ use trueno_core::Float;
 use trueno_nn::loss::{
     self, BinaryCrossEntropyConfig, BinaryCrossEntropyWithLogitsConfig, CrossEntropyConfig, NllLossConfig, Reduction,
 };
-use trueno_nn::tensor::Tensor;
+use trueno_nn::tensor::{DynTensor, Tensor};
 use trueno_nn::*;
 
 in_both_types!(
@@ -15,6 +15,9 @@ in_both_types!(
     distances,
     bent_distances,
     divergences,
+    margins,
+    margins_of_pairs_and_triplets,
+    similarities,
     yes_and_no_by_probabilities,
     yes_and_no_by_logits,
 );
@@ -63,12 +66,15 @@ fn likelihoods_of_labels<T: Float>() {
 /// Compares the forms of an elementwise loss with the cases of its name.
 macro_rules! elementwise {
     ($kind:literal, $with:ident, $unreduced:ident $(, $setting:expr)?) => {
+        elementwise!(2, $kind, "", $with, $unreduced $(, $setting)?)
+    };
+    ($rank:literal, $kind:literal, $variant:literal, $with:ident, $unreduced:ident $(, $setting:expr)?) => {
         for (name, reduction) in REDUCTIONS {
-            let case = Case::<T>::new(&format!("{}.{name}", $kind));
-            case.check_loss::<2, 0>(|x| loss::$with(x, &case.get("target"), reduction $(, $setting)?));
+            let case = Case::<T>::new(&format!("{}.{}{name}", $kind, $variant));
+            case.check_loss::<$rank, 0>(|x| loss::$with(x, &case.get("target"), reduction $(, $setting)?));
         }
-        let case = Case::<T>::new(concat!($kind, ".none"));
-        case.check_loss::<2, 2>(|x| loss::$unreduced(x, &case.get("target") $(, $setting)?).unwrap());
+        let case = Case::<T>::new(concat!($kind, ".", $variant, "none"));
+        case.check_loss::<$rank, $rank>(|x| loss::$unreduced(x, &case.get("target") $(, $setting)?).unwrap());
     };
 }
 
@@ -103,6 +109,82 @@ fn divergences<T: Float>() {
     elementwise!("kl_div", kl_div_with, kl_div_unreduced, false);
     elementwise!("kl_div.log_target", kl_div_with, kl_div_unreduced, true);
     plain!(kl_div);
+}
+
+fn margins<T: Float>() {
+    elementwise!(1, "hinge_embedding_loss", "", hinge_embedding_loss_with, hinge_embedding_loss_unreduced, 1.0);
+    elementwise!(1, "hinge_embedding_loss", "narrow_", hinge_embedding_loss_with, hinge_embedding_loss_unreduced, 0.3);
+    elementwise!(1, "soft_margin_loss", "", soft_margin_loss_with, soft_margin_loss_unreduced);
+    elementwise!(1, "poisson_nll_loss", "", poisson_nll_loss_with, poisson_nll_loss_unreduced, true);
+    elementwise!(1, "poisson_nll_loss", "means_", poisson_nll_loss_with, poisson_nll_loss_unreduced, false);
+}
+
+/// The slices of the first axis, as the operands that they stand for.
+fn apart<T: Float, const K: usize, const N: usize>(x: &DynTensor) -> [Tensor<T, N>; K] {
+    std::array::from_fn(|i| Tensor::from_dyn(x.narrow(0, i, 1).unwrap().squeeze(0).unwrap()).unwrap())
+}
+
+fn margins_of_pairs_and_triplets<T: Float>() {
+    for (name, reduction) in REDUCTIONS {
+        for (variant, margin) in [("", 0.0), ("wide_", 0.7)] {
+            let case = Case::<T>::new(&format!("margin_ranking_loss.{variant}{name}"));
+            case.check_loss::<2, 0>(|x| {
+                let [a, b] = apart(x.as_dyn());
+                loss::margin_ranking_loss_with(&a, &b, &case.get("target"), reduction, margin)
+            });
+        }
+        for (variant, margin) in [("", 0.0), ("narrow_", 0.2)] {
+            let case = Case::<T>::new(&format!("cosine_embedding_loss.{variant}{name}"));
+            case.check_loss::<3, 0>(|x| {
+                let [a, b] = apart(x.as_dyn());
+                loss::cosine_embedding_loss_with(&a, &b, &case.get("target"), reduction, margin)
+            });
+        }
+        for (variant, margin, p, swap) in [("", 1.0, 2.0, false), ("swapped_", 2.5, 3.0, true)] {
+            let case = Case::<T>::new(&format!("triplet_margin_loss.{variant}{name}"));
+            case.check_loss::<3, 0>(|x| {
+                let [a, b, c] = apart(x.as_dyn());
+                loss::triplet_margin_loss_with(&a, &b, &c, reduction, margin, p, swap)
+            });
+        }
+    }
+    let case = Case::<T>::new("margin_ranking_loss.wide_none");
+    case.check_loss::<2, 1>(|x| {
+        let [a, b] = apart(x.as_dyn());
+        loss::margin_ranking_loss_unreduced(&a, &b, &case.get("target"), 0.7).unwrap()
+    });
+    let case = Case::<T>::new("cosine_embedding_loss.none");
+    case.check_loss::<3, 1>(|x| {
+        let [a, b] = apart(x.as_dyn());
+        loss::cosine_embedding_loss_unreduced(&a, &b, &case.get("target"), 0.0).unwrap()
+    });
+    let case = Case::<T>::new("triplet_margin_loss.none");
+    case.check_loss::<3, 1>(|x| {
+        let [a, b, c] = apart(x.as_dyn());
+        loss::triplet_margin_loss_unreduced(&a, &b, &c, 1.0, 2.0, false).unwrap()
+    });
+    let [a, b, c] = apart(case.get::<3>("x").as_dyn());
+    let plain: Tensor<T, 0> = loss::triplet_margin_loss(&a, &b, &c);
+    assert_eq!(plain, loss::triplet_margin_loss_with(&a, &b, &c, Reduction::Mean, 1.0, 2.0, false));
+    let error = loss::try_triplet_margin_loss(&a, &b, &c, Reduction::Mean, 1.0, 0.0, false).unwrap_err().to_string();
+    assert!(error.contains("triplet_margin_loss") && error.contains("p = 0"), "{error}");
+}
+
+fn similarities<T: Float>() {
+    for (name, axis) in [("last", 1), ("first", 0)] {
+        let case = Case::<T>::new(&format!("cosine_similarity.{name}"));
+        case.check_loss::<3, 1>(|x| {
+            let [a, b] = apart::<T, 2, 2>(x.as_dyn());
+            cosine_similarity(&a, &b, axis, 1e-8)
+        });
+    }
+    for p in [1.0, 2.0, 3.0] {
+        let case = Case::<T>::new(&format!("pairwise_distance.{p}"));
+        case.check_loss::<3, 1>(|x| {
+            let [a, b] = apart::<T, 2, 2>(x.as_dyn());
+            pairwise_distance(&a, &b, p, 1e-6)
+        });
+    }
 }
 
 fn yes_and_no_by_probabilities<T: Float>() {
