@@ -6,6 +6,7 @@ use super::norm::{COST, Gradients, expect};
 use super::operand::elements;
 use super::{Executed, FLOATS, unsupported};
 use crate::DynTensor;
+use crate::dyn_tensor::checked_size;
 use crate::parallel::{for_each_job, piece_size};
 use crate::storage::Buffer;
 use trueno_core::{Element, Error, Result, dispatch_dtype};
@@ -30,7 +31,9 @@ impl Groups {
         if groups == 0 || channels % groups != 0 {
             return refuse(format!("axis 1, the channels, has size {channels}, which {groups} groups do not divide"));
         }
-        let shape = GroupShape { groups, channels: channels / groups, spatial: rest.iter().product() };
+        // An empty tensor may have axes of any size.
+        checked_size(GROUP, &[*batch, groups])?;
+        let shape = GroupShape { groups, channels: channels / groups, spatial: checked_size(GROUP, rest)? };
         Ok(Groups { batch: *batch, shape })
     }
 
