@@ -169,6 +169,45 @@ fn operands_of_two_devices_are_an_error_that_says_what_to_do() {
 }
 
 #[test]
+fn a_full_device_is_an_error_of_the_operation_and_the_next_one_works() {
+    let Some((device, gpu)) = open() else { return };
+    let x = Tensor::<f32, 2>::ones([64, 64]).to(&device).unwrap();
+    gpu.synchronize().unwrap();
+    gpu.trim();
+    gpu.set_memory_limit(gpu.stats().pool_bytes);
+    for error in [x.try_matmul(&x).unwrap_err(), x.try_add(&x).unwrap_err(), x.try_sum_axis(0).unwrap_err()] {
+        assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+    }
+    gpu.set_memory_limit(u64::MAX);
+    assert_eq!(x.matmul(&x).sum().item(), 64.0 * 64.0 * 64.0);
+}
+
+#[test]
+fn a_tensor_beyond_what_shaders_see_is_refused_before_any_work() {
+    let Some((device, gpu)) = open() else { return };
+    let before = gpu.stats().pool_bytes;
+    let len = gpu.capabilities().binding_bytes as usize / 4 + 1;
+    // On a large card that is more than the machine may have; one value seen so often is as long, and takes no memory.
+    let error = tensor![1.0].broadcast_to([len]).try_add(&tensor![1.0].to(&device).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("add"), "{error}");
+    assert!(gpu.stats().pool_bytes - before < 1 << 20, "room for the result was made");
+    assert_eq!((tensor![1.0].to(&device).unwrap() + 1.0).to_vec(), [2.0]);
+}
+
+#[test]
+fn several_devices_hold_values_of_one_program() {
+    let (Some((first, _)), Some((second, _))) = (open(), open()) else { return };
+    let x = tensor![1.0, 2.0].to(&first).unwrap().requires_grad();
+    let y = (&x * 2.0).to(&second).unwrap();
+    assert_eq!((y.device(), y.to_vec()), (second.clone(), vec![2.0, 4.0]));
+    (&y * &y).sum().backward();
+    let gradient = x.grad().unwrap();
+    assert_eq!((gradient.device(), gradient.to_vec()), (first, vec![8.0, 16.0]));
+    let error = x.try_mul(&y).unwrap_err().to_string();
+    assert!(error.contains("to(&device)"), "{error}");
+}
+
+#[test]
 fn a_label_that_is_no_class_is_told_when_something_is_read() {
     let Some((device, _)) = open() else { return };
     let logits = Tensor::<f32, 2>::zeros([2, 3]).to(&device).unwrap();
