@@ -81,8 +81,6 @@ impl<'a> TestBuild<'a> {
             let mut command = Command::new(binary);
             command.current_dir(self.workspace.path("crates").join(package));
             command.envs(self.environment()?).envs(variables.iter().copied());
-            // GPUs know nothing of what is varied here: `test` has compared them already.
-            command.env_remove("TRUENO_DEVICE").env("VK_DRIVER_FILES", "/dev/null");
             run(&mut command)?;
         }
         Ok(binaries.len())
