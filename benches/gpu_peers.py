@@ -109,16 +109,24 @@ def main():
     row("download_64MiB", 4 * host.numel() / seconds(lambda: there.cpu()) / 1e9, "GB/s")
 
 
-def training(net, optimizer, *shape):
-    """A step on the same batch each time."""
+def training(net, optimizer, precision, *shape):
+    """A step on the same batch each time, in `precision` where autocast has it so."""
     x, labels = torch.randn(*shape, device=DEVICE), torch.arange(shape[0], device=DEVICE) % 10
+    narrow = precision != torch.float32
+    scaler = torch.amp.GradScaler("cuda", enabled=precision == torch.float16)
 
     def step():
         optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(net(x), labels).backward()
-        optimizer.step()
+        with torch.autocast("cuda", precision if narrow else torch.float16, enabled=narrow):
+            loss = torch.nn.functional.cross_entropy(net(x), labels)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
 
     return step
+
+
+PRECISIONS = [(torch.float32, ""), (torch.float16, "_f16"), (torch.bfloat16, "_bf16")]
 
 
 class Encoder(torch.nn.Module):
@@ -160,15 +168,16 @@ def resnet50():
 def networks():
     nn = torch.nn
     mlp = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10)).to(DEVICE)
-    row("mlp_step", seconds(training(mlp, torch.optim.AdamW(mlp.parameters()), 64, 784), 0.5) * 1e6, "us")
-    encoder = Encoder().to(DEVICE)
-    step = training(encoder, torch.optim.AdamW(encoder.parameters()), 32, 128, 768)
-    row("bert_step", 32 / seconds(step, 0.5), "sequences/s")
-    net = resnet50().to(DEVICE)
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, nesterov=True)
-    for batch in (128, 512):
-        step = training(net, optimizer, batch, 3, 32, 32)
-        row(f"resnet50_{batch}", batch / seconds(step, 1.0), "images/s")
+    row("mlp_step", seconds(training(mlp, torch.optim.AdamW(mlp.parameters()), torch.float32, 64, 784), 0.5) * 1e6, "us")
+    for precision, suffix in PRECISIONS:
+        encoder = Encoder().to(DEVICE)
+        step = training(encoder, torch.optim.AdamW(encoder.parameters()), precision, 32, 128, 768)
+        row(f"bert_step{suffix}", 32 / seconds(step, 0.5), "sequences/s")
+        net = resnet50().to(DEVICE)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, nesterov=True)
+        for batch in (128, 512):
+            step = training(net, optimizer, precision, batch, 3, 32, 32)
+            row(f"resnet50_{batch}{suffix}", batch / seconds(step, 1.0), "images/s")
 
 
 if __name__ == "__main__":
