@@ -43,4 +43,5 @@ pub use cache::CacheSizes;
 pub use elementwise::Operand;
 pub use gather::IndexError;
 pub use isa::{Isa, Level};
+pub use math::TWO_OVER_PI;
 pub use transpose::transpose;

@@ -1,7 +1,7 @@
 //! Unevaluated sums of two floats: twice the precision where one rounding too many would show.
 
 use super::Tables;
-use crate::simd::RealVector;
+use crate::simd::RealOps;
 
 /// `hi + lo`, where `lo` is at most about half a unit in the last place of `hi`.
 #[derive(Clone, Copy)]
@@ -10,7 +10,7 @@ pub(super) struct Double<V> {
     pub lo: V,
 }
 
-impl<V: RealVector> Double<V> {
+impl<V: RealOps> Double<V> {
     /// A constant in two parts.
     #[inline(always)]
     pub fn constant(token: V::Token, [hi, lo]: [V::Elem; 2]) -> Self {

@@ -3,14 +3,14 @@
 use super::double::Double;
 use super::exp::exp_in_range;
 use super::{Lookups, Tables, polynomial, precise_polynomial};
-use crate::simd::RealVector;
+use crate::simd::RealOps;
 
 /// Where the polynomial of the centre gives way to the tail.
 const CENTRE: f64 = 1.1;
 
 /// Error function: `x + x P(x^2)` up to `CENTRE`, from there `1 - e^(-x^2) Q(1 / (1 + x))`, with the sign of `x`.
 #[inline(always)]
-pub(crate) fn erf<V: RealVector>(x: V) -> V {
+pub(crate) fn erf<V: RealOps>(x: V) -> V {
     if V::LOOKUP
         && let Some(pieces) = &V::Elem::ERF_PIECES
     {

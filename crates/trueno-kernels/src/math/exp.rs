@@ -2,12 +2,12 @@
 
 use super::double::Double;
 use super::{Tables, clamp, lookup, polynomial, power_of_two};
-use crate::simd::RealVector;
+use crate::simd::RealOps;
 
 /// The integer nearest to `x * factor`, as a value, and as a representation whose lowest bits are that integer plus
 /// the exponent bias.
 #[inline(always)]
-pub(super) fn nearest_exponent<V: RealVector>(x: V, factor: f64) -> (V, V) {
+pub(super) fn nearest_exponent<V: RealOps>(x: V, factor: f64) -> (V, V) {
     let shift = V::splat(x.token(), V::Elem::EXPONENT_ONE);
     // The sum has no room for a fraction.
     let shifted = x.mul_add(x.lit(factor), shift);
@@ -16,7 +16,7 @@ pub(super) fn nearest_exponent<V: RealVector>(x: V, factor: f64) -> (V, V) {
 
 /// `n` and `r` with `x = n ln 2 + r`.
 #[inline(always)]
-pub(super) fn reduce<V: RealVector>(x: V) -> (V, V) {
+pub(super) fn reduce<V: RealOps>(x: V) -> (V, V) {
     let token = x.token();
     let (n, _) = nearest_exponent(x, core::f64::consts::LOG2_E);
     let r = n.neg_mul_add(V::splat(token, V::Elem::LN_2_HI), x);
@@ -25,13 +25,13 @@ pub(super) fn reduce<V: RealVector>(x: V) -> (V, V) {
 
 /// `e^r - 1` for `|r| <= ln(2) / 2`.
 #[inline(always)]
-pub(super) fn expm1_of_rest<V: RealVector>(r: V) -> V {
+pub(super) fn expm1_of_rest<V: RealOps>(r: V) -> V {
     r.mul(r).mul_add(polynomial(r, V::Elem::EXP), r)
 }
 
 /// `2^(integer + fraction + small)` for an integral `integer`, `|fraction| <= 1/2` and a much smaller `small`.
 #[inline(always)]
-pub(super) fn exp2_of_parts<V: RealVector>(integer: V, fraction: V, small: V) -> V {
+pub(super) fn exp2_of_parts<V: RealOps>(integer: V, fraction: V, small: V) -> V {
     let slope = polynomial(fraction, V::Elem::EXP2);
     // The power is 1 at 0, where its slope is ln 2; away from there `small` counts for as much as the power does.
     let power = Double::ordered_sum(integer.lit(1.0), fraction.mul(slope));
@@ -41,7 +41,7 @@ pub(super) fn exp2_of_parts<V: RealVector>(integer: V, fraction: V, small: V) ->
 
 /// `e^x` for `x` within `EXP_RANGE`, or NaN.
 #[inline(always)]
-pub(super) fn exp_in_range<V: RealVector>(x: V) -> V {
+pub(super) fn exp_in_range<V: RealOps>(x: V) -> V {
     if V::LOOKUP {
         return lookup::exp_in_range(x);
     }
@@ -51,14 +51,14 @@ pub(super) fn exp_in_range<V: RealVector>(x: V) -> V {
 
 /// `e^x`.
 #[inline(always)]
-pub(crate) fn exp<V: RealVector>(x: V) -> V {
+pub(crate) fn exp<V: RealOps>(x: V) -> V {
     let [low, high] = V::Elem::EXP_RANGE;
     exp_in_range(clamp(x, low, high))
 }
 
 /// `2^x`.
 #[inline(always)]
-pub(crate) fn exp2<V: RealVector>(x: V) -> V {
+pub(crate) fn exp2<V: RealOps>(x: V) -> V {
     let [low, high] = V::Elem::EXP2_RANGE;
     let x = clamp(x, low, high);
     if V::LOOKUP {
@@ -71,7 +71,7 @@ pub(crate) fn exp2<V: RealVector>(x: V) -> V {
 
 /// `e^x - 1`.
 #[inline(always)]
-pub(crate) fn expm1<V: RealVector>(x: V) -> V {
+pub(crate) fn expm1<V: RealOps>(x: V) -> V {
     // Below -40 the result is -1 in either type.
     let inside = clamp(x, -40.0, V::Elem::EXP_RANGE[1]);
     let (n, r) = reduce(inside);

@@ -4,12 +4,12 @@ use super::double::Double;
 use super::exp::reduce;
 use super::lookup::{self, Pieces};
 use super::{Lookups, Tables, polynomial, precise_polynomial};
-use crate::simd::{Real, RealVector};
+use crate::simd::{Real, RealOps};
 
 /// `x Phi(x)` with the normal distribution's `Phi`: `max(x, 0) - |x| Phi(-|x|)`, whose second term is
 /// `|x| e^(-x^2/2) R(|x|)` and right in every digit however small it is.
 #[inline(always)]
-pub(crate) fn gelu<V: RealVector>(x: V) -> V {
+pub(crate) fn gelu<V: RealOps>(x: V) -> V {
     if V::LOOKUP
         && let Some(pieces) = &V::Elem::GELU_PIECES
     {
@@ -44,7 +44,7 @@ const GELU_SHIFT: f64 = 0.5;
 
 /// The same, with `|x| R(|x|)` from its pieces.
 #[inline(always)]
-fn by_pieces<V: RealVector>(x: V, pieces: &Pieces<V::Elem>) -> V {
+fn by_pieces<V: RealOps>(x: V, pieces: &Pieces<V::Elem>) -> V {
     let half = x.lit(0.5);
     let magnitude = pieces.magnitude(x);
     let square = Double::product(magnitude, magnitude);

@@ -3,7 +3,7 @@
 use super::double::Double;
 use super::exp::nearest_exponent;
 use super::{Lookups, Tables, polynomial, power_of_two};
-use crate::simd::RealVector;
+use crate::simd::RealOps;
 
 /// Where `x + x^3 P(x^2)` gives way to `1 - 2 e^(-2x) / (1 + e^(-2x))`: from here on, the fraction is less than 1/3, so
 /// that its rounding errors count for less than a third.
@@ -11,7 +11,7 @@ const CENTRE: f64 = 0.85;
 
 /// Hyperbolic tangent.
 #[inline(always)]
-pub(crate) fn tanh<V: RealVector>(x: V) -> V {
+pub(crate) fn tanh<V: RealOps>(x: V) -> V {
     if V::LOOKUP
         && let Some(pieces) = &V::Elem::TANH_PIECES
     {
@@ -47,7 +47,7 @@ pub(crate) fn tanh<V: RealVector>(x: V) -> V {
 /// With `x = n ln 2 + r`: `2 sinh x = (2^n - 2^-n) cosh r + (2^n + 2^-n) sinh r`, and the cosine with the signs swapped,
 /// where both factors are sums of two floats.
 #[inline(always)]
-fn halved_sinh_cosh<V: RealVector>(magnitude: V) -> (Double<V>, Double<V>) {
+fn halved_sinh_cosh<V: RealOps>(magnitude: V) -> (Double<V>, Double<V>) {
     let token = magnitude.token();
     let (n, _) = nearest_exponent(magnitude, core::f64::consts::LOG2_E);
     let rough = n.neg_mul_add(V::splat(token, V::Elem::LN_2_HI), magnitude);
@@ -68,7 +68,7 @@ fn halved_sinh_cosh<V: RealVector>(magnitude: V) -> (Double<V>, Double<V>) {
 
 /// `first (1 + cosine) + second sine`.
 #[inline(always)]
-fn weighted<V: RealVector>(first: Double<V>, cosine: V, second: Double<V>, sine: Double<V>) -> Double<V> {
+fn weighted<V: RealOps>(first: Double<V>, cosine: V, second: Double<V>, sine: Double<V>) -> Double<V> {
     let product = second.times(sine);
     let total = Double::sum(first.hi, product.hi);
     total.plus_small(first.hi.mul_add(cosine, first.lo.add(product.lo)))
@@ -76,7 +76,7 @@ fn weighted<V: RealVector>(first: Double<V>, cosine: V, second: Double<V>, sine:
 
 /// Hyperbolic sine.
 #[inline(always)]
-pub(crate) fn sinh<V: RealVector>(x: V) -> V {
+pub(crate) fn sinh<V: RealOps>(x: V) -> V {
     let magnitude = x.lit(V::Elem::EXP_RANGE[1] + 0.6).min(x.abs());
     let (sinh, _) = halved_sinh_cosh(magnitude);
     let result = sinh.round().mul(x.lit(2.0));
@@ -85,7 +85,7 @@ pub(crate) fn sinh<V: RealVector>(x: V) -> V {
 
 /// Hyperbolic cosine.
 #[inline(always)]
-pub(crate) fn cosh<V: RealVector>(x: V) -> V {
+pub(crate) fn cosh<V: RealOps>(x: V) -> V {
     let magnitude = x.lit(V::Elem::EXP_RANGE[1] + 0.6).min(x.abs());
     let (_, cosh) = halved_sinh_cosh(magnitude);
     cosh.round().mul(x.lit(2.0))

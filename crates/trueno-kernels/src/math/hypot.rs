@@ -1,11 +1,11 @@
 //! The length of a vector.
 
 use super::double::Double;
-use crate::simd::{Real, RealVector};
+use crate::simd::{Real, RealOps};
 
 /// `sqrt(x^2 + y^2)` without overflow or underflow on the way; infinite if either is, even beside NaN.
 #[inline(always)]
-pub(crate) fn hypot<V: RealVector>(x: V, y: V) -> V {
+pub(crate) fn hypot<V: RealOps>(x: V, y: V) -> V {
     let token = x.token();
     let (zero, infinity) = (x.lit(0.0), V::splat(token, V::Elem::INFINITY));
     let (x, y) = (x.abs(), y.abs());

@@ -2,18 +2,18 @@
 
 use super::double::Double;
 use super::{Tables, polynomial, precise_polynomial};
-use crate::simd::{Real, RealVector};
+use crate::simd::{Real, RealOps};
 
 /// `asin(x)` for `|x| <= 1/2` less `x`.
 #[inline(always)]
-fn asin_beyond_linear<V: RealVector>(x: V, square: V) -> V {
+fn asin_beyond_linear<V: RealOps>(x: V, square: V) -> V {
     x.mul(square).mul(polynomial(square, V::Elem::ASIN))
 }
 
 /// Where `|x| > 1/2`, and the arc sine of `x` there: of `|x|` if not, else of `sqrt((1 - |x|) / 2)`, which is half of what
 /// `asin |x|` lacks to a quarter turn.
 #[inline(always)]
-fn asin_folded<V: RealVector>(x: V) -> (V::Mask, Double<V>) {
+fn asin_folded<V: RealOps>(x: V) -> (V::Mask, Double<V>) {
     let magnitude = x.abs();
     let half = x.lit(0.5);
     let folds = half.lt(magnitude);
@@ -25,7 +25,7 @@ fn asin_folded<V: RealVector>(x: V) -> (V::Mask, Double<V>) {
 
 /// Arc sine.
 #[inline(always)]
-pub(crate) fn asin<V: RealVector>(x: V) -> V {
+pub(crate) fn asin<V: RealOps>(x: V) -> V {
     let (folds, arc) = asin_folded(x);
     let folded = half_pi(x).minus(arc.twice()).round();
     V::select(folds, folded, arc.round()).copysign(x)
@@ -33,7 +33,7 @@ pub(crate) fn asin<V: RealVector>(x: V) -> V {
 
 /// Arc cosine.
 #[inline(always)]
-pub(crate) fn acos<V: RealVector>(x: V) -> V {
+pub(crate) fn acos<V: RealOps>(x: V) -> V {
     let (folds, arc) = asin_folded(x);
     let negative = x.lt(x.lit(0.0));
     let doubled = arc.twice();
@@ -44,7 +44,7 @@ pub(crate) fn acos<V: RealVector>(x: V) -> V {
 
 /// `atan(t + small)` for `0 <= t <= 1` and a `small` that is a rounding error of `t`.
 #[inline(always)]
-fn atan_of_ratio<V: RealVector>(t: V, small: V) -> Double<V> {
+fn atan_of_ratio<V: RealOps>(t: V, small: V) -> Double<V> {
     let square = t.mul(t);
     // The derivative, 1 / (1 + t^2), within a tenth: `small` counts for half a unit at most.
     let slope = square.neg_mul_add(t.lit(0.5), t.lit(1.0));
@@ -53,7 +53,7 @@ fn atan_of_ratio<V: RealVector>(t: V, small: V) -> Double<V> {
 
 /// Arc tangent.
 #[inline(always)]
-pub(crate) fn atan<V: RealVector>(x: V) -> V {
+pub(crate) fn atan<V: RealOps>(x: V) -> V {
     let (zero, one) = (x.lit(0.0), x.lit(1.0));
     // From here on, the result is a quarter turn, and finite arguments have inverses that can be multiplied.
     let magnitude = x.lit(1e30).min(x.abs());
@@ -66,7 +66,7 @@ pub(crate) fn atan<V: RealVector>(x: V) -> V {
 
 /// The angle of the point (x, y), with C99's special cases.
 #[inline(always)]
-pub(crate) fn atan2<V: RealVector>(y: V, x: V) -> V {
+pub(crate) fn atan2<V: RealOps>(y: V, x: V) -> V {
     let token = x.token();
     let (zero, infinity) = (x.lit(0.0), V::splat(token, V::Elem::INFINITY));
     let (height, width) = (y.abs(), x.abs());
@@ -92,7 +92,7 @@ pub(crate) fn atan2<V: RealVector>(y: V, x: V) -> V {
 
 /// A quarter turn.
 #[inline(always)]
-fn half_pi<V: RealVector>(x: V) -> Double<V> {
+fn half_pi<V: RealOps>(x: V) -> Double<V> {
     let [hi, lo, _] = V::Elem::HALF_PI;
     Double::constant(x.token(), [hi, lo])
 }

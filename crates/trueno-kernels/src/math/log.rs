@@ -2,18 +2,18 @@
 
 use super::double::Double;
 use super::{Lookups, Tables, lookup, polynomial, power_of_two};
-use crate::simd::{Real, RealVector, Scalar};
+use crate::simd::{Real, RealOps, RealVector, Scalar};
 
 /// `ln(1 + f) - f`.
 #[inline(always)]
-fn beyond_linear<V: RealVector>(f: V) -> V {
+fn beyond_linear<V: RealOps>(f: V) -> V {
     let square = f.mul(f);
     square.mul(f).mul_add(polynomial(f, V::Elem::LN), square.mul(f.lit(-0.5)))
 }
 
 /// `result`, or what any logarithm gives for 0 (`pole` marks it), negatives, infinity and NaN.
 #[inline(always)]
-fn with_special<V: RealVector>(x: V, pole: V, result: V) -> V {
+fn with_special<V: RealOps>(x: V, pole: V, result: V) -> V {
     let token = x.token();
     let infinity = V::splat(token, V::Elem::INFINITY);
     if !V::any(!(pole.lt(x) & x.lt(infinity))) {
@@ -26,7 +26,7 @@ fn with_special<V: RealVector>(x: V, pole: V, result: V) -> V {
 
 /// `exponent * unit + (f + beyond) / ln(base)`, for `unit = log_base 2` and `scale = 1 / ln(base)`, in two parts each.
 #[inline(always)]
-fn in_base<V: RealVector>(x: V, unit: [V::Elem; 2], scale: [V::Elem; 2]) -> V {
+fn in_base<V: RealOps>(x: V, unit: [V::Elem; 2], scale: [V::Elem; 2]) -> V {
     let token = x.token();
     let (exponent, m) = x.split_exponent();
     let f = m.sub(x.lit(1.0));
@@ -39,7 +39,7 @@ fn in_base<V: RealVector>(x: V, unit: [V::Elem; 2], scale: [V::Elem; 2]) -> V {
 
 /// Natural logarithm.
 #[inline(always)]
-pub(crate) fn ln<V: RealVector>(x: V) -> V {
+pub(crate) fn ln<V: RealOps>(x: V) -> V {
     if V::LOOKUP {
         return lookup::ln(x);
     }
@@ -54,12 +54,12 @@ pub(crate) fn ln<V: RealVector>(x: V) -> V {
 /// Natural logarithm of a single value.
 #[inline(always)]
 pub(crate) fn ln_of_one<T: Real>(x: T) -> T {
-    ln(T::Vector::<Scalar>::splat(Scalar, x)).first()
+    ln(<T::Vector<Scalar> as RealVector>::splat(Scalar, x)).first()
 }
 
 /// Logarithm to base 2.
 #[inline(always)]
-pub(crate) fn log2<V: RealVector>(x: V) -> V {
+pub(crate) fn log2<V: RealOps>(x: V) -> V {
     if V::LOOKUP {
         return lookup::log(x, &V::Elem::LOG2_PIECES, V::Elem::LOG2_E);
     }
@@ -68,7 +68,7 @@ pub(crate) fn log2<V: RealVector>(x: V) -> V {
 
 /// Logarithm to base 10.
 #[inline(always)]
-pub(crate) fn log10<V: RealVector>(x: V) -> V {
+pub(crate) fn log10<V: RealOps>(x: V) -> V {
     if V::LOOKUP {
         return lookup::log(x, &V::Elem::LOG10_PIECES, V::Elem::LOG10_E);
     }
@@ -78,7 +78,7 @@ pub(crate) fn log10<V: RealVector>(x: V) -> V {
 /// `ln(sum) + more ln 2`, for a positive finite sum. Small results have all their digits: the low part may be all that
 /// tells the sum from 1.
 #[inline(always)]
-fn ln_of_sum<V: RealVector>(sum: Double<V>, more: V) -> V {
+fn ln_of_sum<V: RealOps>(sum: Double<V>, more: V) -> V {
     if V::LOOKUP {
         return lookup::ln_of_sum(sum, more);
     }
@@ -100,7 +100,7 @@ fn ln_of_sum<V: RealVector>(sum: Double<V>, more: V) -> V {
 
 /// `ln(1 + x)`.
 #[inline(always)]
-pub(crate) fn log1p<V: RealVector>(x: V) -> V {
+pub(crate) fn log1p<V: RealOps>(x: V) -> V {
     let zero = x.lit(0.0);
     let result = with_special(x, x.lit(-1.0), ln_of_sum(Double::sum(x.lit(1.0), x), zero));
     V::select(x.eq(zero), x, result)
@@ -109,13 +109,13 @@ pub(crate) fn log1p<V: RealVector>(x: V) -> V {
 /// Whether a value is so large that its square says nothing of 1, and `ln(2 x)` is the inverse of both hyperbolic sine
 /// and cosine.
 #[inline(always)]
-fn is_huge<V: RealVector>(x: V) -> V::Mask {
+fn is_huge<V: RealOps>(x: V) -> V::Mask {
     x.lit((1_u64 << (V::Elem::MANTISSA_BITS / 2 + 2)) as f64).lt(x)
 }
 
 /// `ln(1 + small)`, or `ln(2 x)` where `x` is huge.
 #[inline(always)]
-fn ln_of_one_and<V: RealVector>(small: Double<V>, x: V) -> V {
+fn ln_of_one_and<V: RealOps>(small: Double<V>, x: V) -> V {
     let (zero, one) = (x.lit(0.0), x.lit(1.0));
     let huge = is_huge(x);
     let sum = Double::sum(one, small.hi).plus_small(small.lo);
@@ -126,7 +126,7 @@ fn ln_of_one_and<V: RealVector>(small: Double<V>, x: V) -> V {
 
 /// Inverse hyperbolic sine: `ln(1 + x + x^2 / (1 + sqrt(1 + x^2)))`, with the sign of `x`.
 #[inline(always)]
-pub(crate) fn asinh<V: RealVector>(x: V) -> V {
+pub(crate) fn asinh<V: RealOps>(x: V) -> V {
     let (magnitude, one) = (x.abs(), x.lit(1.0));
     let square = Double::product(magnitude, magnitude);
     let root = Double::sum(one, square.hi).plus_small(square.lo).sqrt();
@@ -138,7 +138,7 @@ pub(crate) fn asinh<V: RealVector>(x: V) -> V {
 
 /// Inverse hyperbolic cosine: `ln(1 + t + sqrt(t (t + 2)))` with `t = x - 1`; NaN below 1.
 #[inline(always)]
-pub(crate) fn acosh<V: RealVector>(x: V) -> V {
+pub(crate) fn acosh<V: RealOps>(x: V) -> V {
     let (zero, one) = (x.lit(0.0), x.lit(1.0));
     let t = Double { hi: x.sub(one), lo: zero };
     let root = Double::sum(x, one).times(t).sqrt();
@@ -147,7 +147,7 @@ pub(crate) fn acosh<V: RealVector>(x: V) -> V {
 
 /// Inverse hyperbolic tangent: half of `ln(1 + 2 x / (1 - x))`, with the sign of `x`; NaN beyond 1.
 #[inline(always)]
-pub(crate) fn atanh<V: RealVector>(x: V) -> V {
+pub(crate) fn atanh<V: RealOps>(x: V) -> V {
     let (magnitude, one, zero) = (x.abs(), x.lit(1.0), x.lit(0.0));
     let fraction = Double { hi: magnitude.add(magnitude), lo: zero }.divided_by(Double::sum(one, magnitude.neg()));
     let sum = Double::sum(one, fraction.hi).plus_small(fraction.lo);

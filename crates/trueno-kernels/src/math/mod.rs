@@ -33,17 +33,19 @@ pub(crate) use inverse::{acos, asin, atan, atan2};
 pub(crate) use log::{acosh, asinh, atanh, ln, ln_of_one, log1p, log2, log10};
 pub use lookup::Lookups;
 pub(crate) use pow::pow;
+pub use reduction::TWO_OVER_PI;
+pub(crate) use reduction::reduce_far;
 pub(crate) use sigmoid::sigmoid;
 pub use tables::Tables;
 pub(crate) use trig::{cos, sin, tan};
 
-use crate::simd::RealVector;
+use crate::simd::RealOps;
 
 /// What is an instruction of the vector, under the name that the table has for it.
 macro_rules! instructions {
     ($($name:ident)*) => {$(
         #[inline(always)]
-        pub(crate) fn $name<V: RealVector>(x: V) -> V {
+        pub(crate) fn $name<V: RealOps>(x: V) -> V {
             x.$name()
         }
     )*};
@@ -56,7 +58,7 @@ instructions!(sqrt floor ceil trunc round);
 /// Horner's rule alone, but a third as many that wait for one another, which is what the time goes into. The constant
 /// coefficient, on which the error depends most, is added last.
 #[inline(always)]
-fn polynomial<V: RealVector>(x: V, coefficients: &[V::Elem]) -> V {
+fn polynomial<V: RealOps>(x: V, coefficients: &[V::Elem]) -> V {
     let (constant, others) = (V::splat(x.token(), coefficients[0]), &coefficients[1..]);
     let square = x.mul(x);
     let fourth = square.mul(square);
@@ -71,13 +73,13 @@ fn polynomial<V: RealVector>(x: V, coefficients: &[V::Elem]) -> V {
 
 /// As [`polynomial`], with a slower and more precise end: the linear coefficient is added by Horner's rule too.
 #[inline(always)]
-fn precise_polynomial<V: RealVector>(x: V, coefficients: &[V::Elem]) -> V {
+fn precise_polynomial<V: RealOps>(x: V, coefficients: &[V::Elem]) -> V {
     polynomial(x, &coefficients[1..]).mul_add(x, V::splat(x.token(), coefficients[0]))
 }
 
 /// The polynomial with up to four coefficients, given the square of its argument.
 #[inline(always)]
-fn cubic<V: RealVector>(x: V, square: V, coefficients: &[V::Elem]) -> V {
+fn cubic<V: RealOps>(x: V, square: V, coefficients: &[V::Elem]) -> V {
     let token = x.token();
     let lower = match coefficients {
         [a, b, ..] => V::splat(token, *b).mul_add(x, V::splat(token, *a)),
@@ -93,13 +95,13 @@ fn cubic<V: RealVector>(x: V, square: V, coefficients: &[V::Elem]) -> V {
 
 /// `x` with what lies outside `low..=high` replaced by the bound; NaN stays.
 #[inline(always)]
-fn clamp<V: RealVector>(x: V, low: f64, high: f64) -> V {
+fn clamp<V: RealOps>(x: V, low: f64, high: f64) -> V {
     x.lit(low).max(x.lit(high).min(x))
 }
 
 /// 2^exponent for an integral `exponent` that gives a normal value.
 #[inline(always)]
-fn power_of_two<V: RealVector>(exponent: V) -> V {
+fn power_of_two<V: RealOps>(exponent: V) -> V {
     exponent.add(V::splat(exponent.token(), V::Elem::EXPONENT_ONE)).shift_into_exponent()
 }
 

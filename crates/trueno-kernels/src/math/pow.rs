@@ -4,14 +4,14 @@ use super::Tables;
 use super::double::Double;
 use super::exp::exp2_of_parts;
 use super::{clamp, polynomial};
-use crate::simd::{Real, RealVector};
+use crate::simd::{Real, RealOps};
 
 /// log2 of a positive finite value.
 ///
 /// With `s = f / (2 + f)`, `ln(1 + f) = ln((1 + s) / (1 - s)) = 2 s + s^3 (2/3 + s^2 P(s^2))`: all but `P` is kept in
 /// two parts.
 #[inline(always)]
-fn log2_double<V: RealVector>(x: V) -> Double<V> {
+fn log2_double<V: RealOps>(x: V) -> Double<V> {
     let token = x.token();
     let (exponent, m) = x.split_exponent();
     let f = m.sub(x.lit(1.0));
@@ -31,7 +31,7 @@ fn log2_double<V: RealVector>(x: V) -> Double<V> {
 /// `x^y` with C99's special cases: `pow(x, 0)` and `pow(1, y)` are 1 even for NaN, the sign of a negative base
 /// survives odd integral exponents, and a fractional power of a negative finite base is NaN.
 #[inline(always)]
-pub(crate) fn pow<V: RealVector>(x: V, y: V) -> V {
+pub(crate) fn pow<V: RealOps>(x: V, y: V) -> V {
     let token = x.token();
     let (zero, one) = (x.lit(0.0), x.lit(1.0));
     let infinity = V::splat(token, V::Elem::INFINITY);

@@ -2,7 +2,7 @@
 
 use super::Tables;
 use super::double::Double;
-use crate::simd::{F64x1, MAX_LANES, Real, RealVector, Scalar};
+use crate::simd::{F64x1, MAX_LANES, Real, RealOps, RealVector, Scalar};
 
 /// An angle as `quadrant * pi / 2 + hi + lo`, with `|hi|` at most about `pi / 4`.
 pub(super) struct Reduced<V> {
@@ -18,7 +18,7 @@ pub(super) struct Reduced<V> {
 /// two parts have no rounding errors, and the first difference has none either. If the second one has, it is larger
 /// than what is taken away, or it is so small that it has none, so that `lo` is its rounding error exactly.
 #[inline(always)]
-pub(super) fn reduce<V: RealVector>(angle: V) -> Reduced<V> {
+pub(super) fn reduce<V: RealOps>(angle: V) -> Reduced<V> {
     let token = angle.token();
     let shift = V::splat(token, V::Elem::INTEGER_SHIFT);
     let quadrant = angle.mul_add(angle.lit(core::f64::consts::FRAC_2_PI), shift);
@@ -39,7 +39,7 @@ pub(super) fn reduce<V: RealVector>(angle: V) -> Reduced<V> {
 /// Up to `FAR_ANGLE` as [`reduce`] does, but for products of longer parts with more quadrants: the first product still
 /// cancels the leading bits exactly, so the parts are as good as one of three times the precision.
 #[inline(always)]
-fn reduce_distant<V: RealVector>(angle: V) -> Reduced<V> {
+fn reduce_distant<V: RealOps>(angle: V) -> Reduced<V> {
     let token = angle.token();
     let [first, second, third] = V::Elem::HALF_PI;
     let (first, second, third) = (V::splat(token, first), V::splat(token, second), V::splat(token, third));
@@ -61,18 +61,26 @@ fn reduce_distant<V: RealVector>(angle: V) -> Reduced<V> {
     if !V::any(far) {
         return Reduced { quadrant, hi: reduced.hi, lo: reduced.lo };
     }
-    let [far_turns, far_hi, far_lo] = reduce_far(&angle.to_lanes());
+    let [far_turns, far_hi, far_lo] = angle.reduce_far();
     Reduced {
-        quadrant: V::select(far, V::from_lanes(token, &far_turns).add(shift), quadrant),
-        hi: V::select(far, V::from_lanes(token, &far_hi), reduced.hi),
-        lo: V::select(far, V::from_lanes(token, &far_lo), reduced.lo),
+        quadrant: V::select(far, far_turns.add(shift), quadrant),
+        hi: V::select(far, far_hi, reduced.hi),
+        lo: V::select(far, far_lo, reduced.lo),
     }
+}
+
+/// Quarter turns, high and low parts of angles that are far out.
+#[inline(always)]
+pub(crate) fn reduce_far<V: RealVector>(angle: V) -> [V; 3] {
+    let token = angle.token();
+    let [turns, hi, lo] = far_lanes(&angle.to_lanes());
+    [V::from_lanes(token, &turns), V::from_lanes(token, &hi), V::from_lanes(token, &lo)]
 }
 
 /// Quadrants, high and low parts of the finite angles that are far out; the other lanes are 0.
 #[cold]
 #[inline(never)]
-fn reduce_far<T: Real>(angles: &[T; MAX_LANES]) -> [[T; MAX_LANES]; 3] {
+fn far_lanes<T: Real>(angles: &[T; MAX_LANES]) -> [[T; MAX_LANES]; 3] {
     let mut parts = [[T::ZERO; MAX_LANES]; 3];
     for (lane, angle) in angles.iter().map(|angle| angle.to_f64()).enumerate() {
         if angle > T::FAR_ANGLE && angle < f64::INFINITY {
@@ -86,7 +94,7 @@ fn reduce_far<T: Real>(angles: &[T; MAX_LANES]) -> [[T; MAX_LANES]; 3] {
 }
 
 /// The binary digits of 2 / pi, after 64 zeros.
-const TWO_OVER_PI: [u64; 21] = [
+pub const TWO_OVER_PI: [u64; 21] = [
     0,
     0xa2f9836e4e441529,
     0xfc2757d1f534ddc0,
@@ -139,7 +147,7 @@ fn payne_hanek(angle: f64) -> (u8, f64, f64) {
     const UNIT: f64 = 1.0 / (1_u128 << 127) as f64 / 2.0;
     let hi = fraction as f64;
     let lo = fraction.wrapping_sub(hi as i128) as f64;
-    let lane = |value| F64x1::splat(Scalar, value);
+    let lane = |value| <F64x1 as RealVector>::splat(Scalar, value);
     let turns = Double { hi: lane(hi * UNIT), lo: lane(lo * UNIT) };
     let [first, second, _] = f64::HALF_PI.map(lane);
     let product = turns.times(Double { hi: first, lo: second });

@@ -3,11 +3,11 @@
 use super::double::Double;
 use super::exp::{expm1_of_rest, reduce};
 use super::{Lookups, Tables, clamp, lookup, power_of_two};
-use crate::simd::RealVector;
+use crate::simd::RealOps;
 
 /// Logistic function, `1 / (1 + e^-x)`: with `e^x = 2^n e^r` it is `2^n / (2^n + e^-r)`, whose numerator is exact.
 #[inline(always)]
-pub(crate) fn sigmoid<V: RealVector>(x: V) -> V {
+pub(crate) fn sigmoid<V: RealOps>(x: V) -> V {
     if V::LOOKUP
         && let Some(pieces) = V::Elem::SIGMOID_PIECES
     {

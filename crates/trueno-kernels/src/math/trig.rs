@@ -3,11 +3,11 @@
 use super::double::Double;
 use super::reduction::{Reduced, reduce};
 use super::{Tables, polynomial};
-use crate::simd::{Real, RealVector};
+use crate::simd::{Real, RealOps};
 
 /// Sine and cosine of the reduced angle.
 #[inline(always)]
-fn sin_cos<V: RealVector>(hi: V, lo: V) -> (Double<V>, Double<V>) {
+fn sin_cos<V: RealOps>(hi: V, lo: V) -> (Double<V>, Double<V>) {
     let Double { hi: square, lo: lost } = Double::product(hi, hi);
     let parabola = Double::ordered_sum(hi.lit(1.0), square.mul(hi.lit(-0.5)));
     let quartic = square.mul(square).mul(polynomial(square, V::Elem::COS));
@@ -19,7 +19,7 @@ fn sin_cos<V: RealVector>(hi: V, lo: V) -> (Double<V>, Double<V>) {
 
 /// Where an integer in the lowest bits of a representation is odd.
 #[inline(always)]
-fn is_odd<V: RealVector>(integer: V) -> V::Mask {
+fn is_odd<V: RealOps>(integer: V) -> V::Mask {
     let one = integer.lit(1.0);
     // On top of the representation of 1, so that no subnormal is compared.
     let bit = integer.and(V::splat(integer.token(), V::Elem::from_bits(1))).or(one);
@@ -28,13 +28,13 @@ fn is_odd<V: RealVector>(integer: V) -> V::Mask {
 
 /// `x` with its sign flipped where `mask` holds.
 #[inline(always)]
-fn negate_where<V: RealVector>(mask: V::Mask, x: V) -> V {
+fn negate_where<V: RealOps>(mask: V::Mask, x: V) -> V {
     V::select(mask, x.neg(), x)
 }
 
 /// Sine of an angle; its sign bit is flipped where that of `sign` is set.
 #[inline(always)]
-fn sin_of_quadrant<V: RealVector>(angle: Reduced<V>, sign: V) -> V {
+fn sin_of_quadrant<V: RealOps>(angle: Reduced<V>, sign: V) -> V {
     let (sine, cosine) = sin_cos(angle.hi, angle.lo);
     let magnitude = V::select(is_odd(angle.quadrant), cosine.round(), sine.round());
     magnitude.xor(angle.quadrant.shift_second_bit_into_sign().xor(sign).and(sign.lit(-0.0)))
@@ -42,26 +42,26 @@ fn sin_of_quadrant<V: RealVector>(angle: Reduced<V>, sign: V) -> V {
 
 /// Sine.
 #[inline(always)]
-pub(crate) fn sin<V: RealVector>(x: V) -> V {
+pub(crate) fn sin<V: RealOps>(x: V) -> V {
     sin_of_quadrant(reduce(x.abs()), x)
 }
 
 /// Cosine: the sine of a quarter turn more.
 #[inline(always)]
-pub(crate) fn cos<V: RealVector>(x: V) -> V {
+pub(crate) fn cos<V: RealOps>(x: V) -> V {
     let angle = reduce(x.abs());
     sin_of_quadrant(Reduced { quadrant: angle.quadrant.add(x.lit(1.0)), ..angle }, x.lit(0.0))
 }
 
 /// `yes` where `odd` holds, else `no`.
 #[inline(always)]
-fn select<V: RealVector>(odd: V::Mask, yes: Double<V>, no: Double<V>) -> Double<V> {
+fn select<V: RealOps>(odd: V::Mask, yes: Double<V>, no: Double<V>) -> Double<V> {
     Double::ordered_sum(V::select(odd, yes.hi, no.hi), V::select(odd, yes.lo, no.lo))
 }
 
 /// Tangent.
 #[inline(always)]
-pub(crate) fn tan<V: RealVector>(x: V) -> V {
+pub(crate) fn tan<V: RealOps>(x: V) -> V {
     let angle = reduce(x.abs());
     let (sine, cosine) = sin_cos(angle.hi, angle.lo);
     let odd = is_odd(angle.quadrant);

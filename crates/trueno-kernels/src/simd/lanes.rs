@@ -2,14 +2,14 @@
 
 use trueno_core::math::{Arith, Math};
 
-use super::RealVector;
+use super::RealOps;
 use crate::math;
 
 /// A vector that rows of the operation table run on: NumPy's semantics on top of the machine's.
 #[derive(Clone, Copy, Debug)]
 pub struct Lanes<V>(pub V);
 
-trueno_core::math_operators!(float [V: RealVector] Lanes<V> { a, b =>
+trueno_core::math_operators!(float [V: RealOps] Lanes<V> { a, b =>
     add Lanes(a.0.add(b.0)),
     sub Lanes(a.0.sub(b.0)),
     mul Lanes(a.0.mul(b.0)),
@@ -17,7 +17,7 @@ trueno_core::math_operators!(float [V: RealVector] Lanes<V> { a, b =>
     div Lanes(a.0.div(b.0)),
 });
 
-impl<V: RealVector> Arith for Lanes<V> {
+impl<V: RealOps> Arith for Lanes<V> {
     type Mask = V::Mask;
 
     #[inline(always)]
@@ -72,7 +72,7 @@ macro_rules! functions {
     )+};
 }
 
-impl<V: RealVector> Math for Lanes<V> {
+impl<V: RealOps> Math for Lanes<V> {
     trueno_core::math_functions!(functions);
 
     #[inline(always)]

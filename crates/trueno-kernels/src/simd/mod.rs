@@ -15,6 +15,7 @@ mod keys;
 mod lanes;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod ops;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
@@ -51,6 +52,7 @@ pub(crate) use entry::{AnyToken, kernel};
 pub use keys::{I32x8, I32x16, I64x4, I64x8};
 pub use keys::{KeyVector, OneKey};
 pub use lanes::Lanes;
+pub use ops::RealOps;
 pub use scalar::{F32x1, F64x1, Scalar};
 
 /// The most lanes that a vector of any instruction set has.

@@ -2,14 +2,14 @@
 //!
 //! There a value of a table costs as much as an addition, and saves several: an exponential of a sixteenth of the usual
 //! range, a logarithm of a number next to 1 (Tang, *ACM TOMS* 15, 1989, and 16, 1990), or a polynomial for each of sixteen parts of
-//! a function's domain. [`RealVector::LOOKUP`] tells where that is; elsewhere each function has another way.
+//! a function's domain. [`RealOps::LOOKUP`] tells where that is; elsewhere each function has another way.
 
 mod double;
 mod single;
 
 use super::double::Double;
 use super::{Tables, polynomial};
-use crate::simd::{Real, RealVector};
+use crate::simd::{Real, RealOps};
 
 /// Sixteen values, where one load of a register finds them.
 #[repr(align(64))]
@@ -81,7 +81,7 @@ pub trait Lookups: Sized + 'static {
 
 /// The values of `table` that the lowest bits of `index` number.
 #[inline(always)]
-fn find<V: RealVector>(table: &[Line<V::Elem>], index: V) -> V {
+fn find<V: RealOps>(table: &[Line<V::Elem>], index: V) -> V {
     match table {
         [low, high] => index.lookup_wide(&low.0, &high.0),
         _ => index.lookup(&table[0].0),
@@ -91,7 +91,7 @@ fn find<V: RealVector>(table: &[Line<V::Elem>], index: V) -> V {
 /// `x` rounded to a sixteenth after multiplication with `factor`, and a representation whose lowest four bits count the
 /// sixteenths.
 #[inline(always)]
-pub(super) fn nearest_sixteenth<V: RealVector>(x: V, factor: f64) -> (V, V) {
+pub(super) fn nearest_sixteenth<V: RealOps>(x: V, factor: f64) -> (V, V) {
     let shift = V::splat(x.token(), V::Elem::INTEGER_SHIFT).mul(x.lit(1.0 / 16.0));
     // The sum has no room for more.
     let shifted = x.mul_add(x.lit(factor), shift);
@@ -101,7 +101,7 @@ pub(super) fn nearest_sixteenth<V: RealVector>(x: V, factor: f64) -> (V, V) {
 /// `2^f (1 + growth)` for the fraction `f` that the lowest four bits of `shifted` count in sixteenths, and a small `growth`: the
 /// power and what `growth` adds to it.
 #[inline(always)]
-pub(super) fn power_of_sixteenths<V: RealVector>(shifted: V, growth: V) -> Double<V> {
+pub(super) fn power_of_sixteenths<V: RealOps>(shifted: V, growth: V) -> Double<V> {
     let [hi, lo] = V::Elem::POWERS;
     let power = find(hi, shifted);
     Double { hi: power, lo: power.mul_add(growth, find(lo, shifted)) }
@@ -109,13 +109,13 @@ pub(super) fn power_of_sixteenths<V: RealVector>(shifted: V, growth: V) -> Doubl
 
 /// `e^r - 1` for `|r| <= ln(2) / 32`.
 #[inline(always)]
-pub(super) fn expm1_near_zero<V: RealVector>(r: V) -> V {
+pub(super) fn expm1_near_zero<V: RealOps>(r: V) -> V {
     r.mul(r).mul_add(polynomial(r, V::Elem::EXP_NEAR_ZERO), r)
 }
 
 /// `e^x` for `x` within `EXP_RANGE`, or NaN.
 #[inline(always)]
-pub(super) fn exp_in_range<V: RealVector>(x: V) -> V {
+pub(super) fn exp_in_range<V: RealOps>(x: V) -> V {
     let (n, shifted) = nearest_sixteenth(x, core::f64::consts::LOG2_E);
     let [hi, lo] = V::Elem::LN_PIECES.unit;
     let r = n.neg_mul_add(V::splat(x.token(), hi), x);
@@ -125,7 +125,7 @@ pub(super) fn exp_in_range<V: RealVector>(x: V) -> V {
 
 /// `2^x` for `x` within `EXP2_RANGE`, or NaN.
 #[inline(always)]
-pub(super) fn exp2_in_range<V: RealVector>(x: V) -> V {
+pub(super) fn exp2_in_range<V: RealOps>(x: V) -> V {
     let (n, shifted) = nearest_sixteenth(x, 1.0);
     let fraction = x.sub(n);
     let growth = fraction.mul(polynomial(fraction, V::Elem::EXP2_NEAR_ZERO));
@@ -134,7 +134,7 @@ pub(super) fn exp2_in_range<V: RealVector>(x: V) -> V {
 
 /// `r` with `mantissa * reciprocal = 1 + r`, and the number of the reciprocal in the lowest bits.
 #[inline(always)]
-fn near_one<V: RealVector>(mantissa: V) -> (V, V) {
+fn near_one<V: RealOps>(mantissa: V) -> (V, V) {
     let parts = 16 * V::Elem::RECIPROCALS.len();
     let index = mantissa.shift_right(V::Elem::MANTISSA_BITS - parts.trailing_zeros());
     (mantissa.mul_add(find(V::Elem::RECIPROCALS, index), mantissa.lit(-1.0)), index)
@@ -142,7 +142,7 @@ fn near_one<V: RealVector>(mantissa: V) -> (V, V) {
 
 /// `ln(1 + r) - r` for `r` from [`near_one`].
 #[inline(always)]
-fn ln_beyond_linear<V: RealVector>(r: V) -> V {
+fn ln_beyond_linear<V: RealOps>(r: V) -> V {
     r.mul(r).mul(polynomial(r, V::Elem::LN_NEAR_ONE))
 }
 
@@ -151,7 +151,7 @@ fn ln_beyond_linear<V: RealVector>(r: V) -> V {
 /// `ln x = e ln 2 - ln c + ln(1 + r)` with `x = 2^e m` and `m c = 1 + r`. Of a sum near 0 the first two are 0. Infinities, 0 and
 /// negatives need no care, for the exponent of 0 is -inf and the mantissa of negatives is NaN.
 #[inline(always)]
-pub(super) fn ln<V: RealVector>(x: V) -> V {
+pub(super) fn ln<V: RealOps>(x: V) -> V {
     let (exponent, mantissa) = x.exponent_and_mantissa();
     let (r, index) = near_one(mantissa);
     let (hi, lo) = factor(exponent, index, &V::Elem::LN_PIECES);
@@ -160,7 +160,7 @@ pub(super) fn ln<V: RealVector>(x: V) -> V {
 
 /// The logarithm, to the base of `pieces`, of `2^exponent` over the reciprocal with the number `index`, in two parts.
 #[inline(always)]
-fn factor<V: RealVector>(exponent: V, index: V, pieces: &LogarithmPieces<V::Elem>) -> (V, V) {
+fn factor<V: RealOps>(exponent: V, index: V, pieces: &LogarithmPieces<V::Elem>) -> (V, V) {
     let unit = Double::<V>::constant(exponent.token(), pieces.unit);
     let rest = find(pieces.lo, index);
     // An infinite exponent times 0 would be NaN.
@@ -170,7 +170,7 @@ fn factor<V: RealVector>(exponent: V, index: V, pieces: &LogarithmPieces<V::Elem
 
 /// Logarithm to the base of `pieces`, for `scale = 1 / ln(base)` in two parts.
 #[inline(always)]
-pub(super) fn log<V: RealVector>(x: V, pieces: &LogarithmPieces<V::Elem>, scale: [V::Elem; 2]) -> V {
+pub(super) fn log<V: RealOps>(x: V, pieces: &LogarithmPieces<V::Elem>, scale: [V::Elem; 2]) -> V {
     let (exponent, mantissa) = x.exponent_and_mantissa();
     let (r, index) = near_one(mantissa);
     let (hi, lo) = factor(exponent, index, pieces);
@@ -181,7 +181,7 @@ pub(super) fn log<V: RealVector>(x: V, pieces: &LogarithmPieces<V::Elem>, scale:
 
 /// `ln(sum) + more ln 2`, for a positive finite sum; as [`ln`], and right in every digit if the sum is next to 1.
 #[inline(always)]
-pub(super) fn ln_of_sum<V: RealVector>(sum: Double<V>, more: V) -> V {
+pub(super) fn ln_of_sum<V: RealOps>(sum: Double<V>, more: V) -> V {
     let (exponent, mantissa) = sum.hi.exponent_and_mantissa();
     let (r, index) = near_one(mantissa);
     let (hi, lo) = factor(exponent.add(more), index, &V::Elem::LN_PIECES);
@@ -203,13 +203,13 @@ impl<T: Copy> LogarithmPieces<T> {
 impl<T: Real> Pieces<T> {
     /// `x` as a magnitude that is in one of the parts.
     #[inline(always)]
-    pub(super) fn magnitude<V: RealVector<Elem = T>>(&self, x: V) -> V {
+    pub(super) fn magnitude<V: RealOps<Elem = T>>(&self, x: V) -> V {
         V::splat(x.token(), self.last).min(x.abs())
     }
 
     /// The function of such a magnitude.
     #[inline(always)]
-    pub(super) fn at<V: RealVector<Elem = T>>(&self, magnitude: V) -> V {
+    pub(super) fn at<V: RealOps<Elem = T>>(&self, magnitude: V) -> V {
         let token = magnitude.token();
         let place = magnitude.mul_add(V::splat(token, self.scale), V::splat(token, self.offset));
         let index = place.shift_right(T::MANTISSA_BITS - 2);
@@ -227,14 +227,14 @@ impl<T: Real> Pieces<T> {
 
     /// The odd function whose values at magnitudes this is.
     #[inline(always)]
-    pub(super) fn odd<V: RealVector<Elem = T>>(&self, x: V) -> V {
+    pub(super) fn odd<V: RealOps<Elem = T>>(&self, x: V) -> V {
         self.at(self.magnitude(x)).copysign(x)
     }
 }
 
 /// Logistic function: with `|x| = n ln 2 + r` it is `2^-n e^-r / (1 + 2^-n e^-r)` at `-|x|`, and what remains of 1 at `|x|`.
 #[inline(always)]
-pub(super) fn sigmoid<V: RealVector>(x: V, pieces: &[Table<V::Elem>]) -> V {
+pub(super) fn sigmoid<V: RealOps>(x: V, pieces: &[Table<V::Elem>]) -> V {
     let token = x.token();
     let [low, _] = V::Elem::EXP_RANGE;
     let magnitude = x.lit(-low).min(x.abs());
