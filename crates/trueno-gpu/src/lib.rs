@@ -25,6 +25,7 @@ pub mod batch_norm;
 pub mod conv;
 mod dense;
 mod device;
+mod double;
 pub mod elementwise;
 pub mod index;
 pub mod loss;

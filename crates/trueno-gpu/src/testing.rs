@@ -20,6 +20,17 @@ pub(crate) fn device() -> Option<&'static Device> {
         .as_ref()
 }
 
+/// The same, if it computes in 64 bits.
+pub(crate) fn wide() -> Option<&'static Device> {
+    device().filter(|device| {
+        let wide = device.capabilities().i64 && device.capabilities().f64;
+        if !wide {
+            println!("{} has no arithmetic of 64 bits: nothing is compared", device.info());
+        }
+        wide
+    })
+}
+
 use trueno_core::{Layout, Philox, Result};
 
 use crate::{Buffer, View};

@@ -303,21 +303,21 @@ impl Listing {
 }
 
 impl Listing {
-    /// A WGSL function `name` over `f32`, of the operands `x0, x1, ...` and the captured numbers `p0, p1, ...`.
+    /// A WGSL function `name` over a float, of the operands `x0, x1, ...` and the captured numbers `p0, p1, ...`.
     ///
     /// WGSL lets drivers contract and rearrange sums. So that a formula is rounded as its steps are one by one, what each gave goes
     /// through [`wgsl::SETTLED`], which the module must hold.
-    pub fn wgsl(&self, name: &str) -> String {
-        wgsl::functions(name, &self.names(false), |x| {
+    pub fn wgsl(&self, scalar: wgsl::Scalar, name: &str) -> String {
+        wgsl::functions(scalar, name, &self.names(false), |x| {
             let (operands, parameters) = x.split_at(self.operands);
             vec![self.run(operands, parameters, Expr::settled)[self.result].value()]
         })
     }
 
-    /// A WGSL function `name` over `f32`, of the operands, the gradient by the value and the captured numbers, that gives an array of
+    /// A WGSL function `name` over a float, of the operands, the gradient by the value and the captured numbers, that gives an array of
     /// the gradients by the wanted operands; a single one is no array.
-    pub fn wgsl_gradients(&self, name: &str, wanted: &[bool]) -> String {
-        wgsl::functions(name, &self.names(true), |x| {
+    pub fn wgsl_gradients(&self, scalar: wgsl::Scalar, name: &str, wanted: &[bool]) -> String {
+        wgsl::functions(scalar, name, &self.names(true), |x| {
             let (operands, rest) = x.split_at(self.operands);
             self.pull(operands, &rest[1..], rest[0], wanted, Expr::settled).into_iter().flatten().collect()
         })

@@ -1,7 +1,7 @@
 //! Formulas written out as `fuse!` writes them, and their listings.
 
 use super::*;
-use crate::math::Dual;
+use crate::math::{Dual, wgsl};
 use std::vec::Vec;
 
 /// `(a * b + c * scale).relu() + a.lt(b).select(a, 0.5)`, by hand.
@@ -85,8 +85,9 @@ fn equal_formulas_have_equal_listings() {
 #[test]
 fn listings_are_valid_shaders() {
     let listing = listing();
-    let gradients = [[true; 3], [false, true, false]].map(|wanted| listing.wgsl_gradients("gradients", &wanted));
-    for text in [listing.wgsl("value")].iter().chain(&gradients) {
+    let gradients =
+        [[true; 3], [false, true, false]].map(|wanted| listing.wgsl_gradients(wgsl::Scalar::F32, "gradients", &wanted));
+    for text in [listing.wgsl(wgsl::Scalar::F32, "value")].iter().chain(&gradients) {
         let text = std::format!("{}{}{text}", crate::math::wgsl::PRELUDE, crate::math::wgsl::SETTLED);
         let module = naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
         let mut validator =

@@ -8,14 +8,21 @@ use alloc::{format, string::String, vec::Vec};
 use core::cell::RefCell;
 use core::ops::{BitAnd, BitOr, Not};
 
-/// WGSL text of the functions that rows need and the language lacks; put it once into each module.
-///
+/// WGSL text of the functions that rows over `f32` need and the language lacks; put it once into each module.
 pub const PRELUDE: &str = include_str!("prelude.wgsl");
+
+/// The same for rows over `f64`, under the same names, but for the elementary functions: WGSL has none of those in `f64`, and whoever
+/// makes the module brings the ones that its text calls.
+pub const PRELUDE_F64: &str = include_str!("prelude64.wgsl");
 
 /// WGSL text of `settled`, which gives its operand back, and no driver can know it: what comes after cannot be merged into what
 /// came before. The kernel has to set `unknown_zero` to a 0 that is not known when it is compiled.
 pub const SETTLED: &str = "var<private> unknown_zero: u32;\n\
     fn settled(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) ^ unknown_zero); }\n";
+
+/// [`SETTLED`] for `f64`.
+pub const SETTLED_F64: &str = "var<private> unknown_zero: u32;\n\
+    fn settled(x: f64) -> f64 { return bitcast<f64>(bitcast<u64>(x) ^ u64(unknown_zero)); }\n";
 
 /// The type that a function computes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +33,10 @@ pub enum Scalar {
     I32,
     /// `u32`, which wraps.
     U32,
+    /// `i64`, which wraps. Not every device has it.
+    I64,
+    /// `f64`. Not every device has it.
+    F64,
 }
 
 impl Scalar {
@@ -35,25 +46,42 @@ impl Scalar {
             Scalar::F32 => "f32",
             Scalar::I32 => "i32",
             Scalar::U32 => "u32",
+            Scalar::I64 => "i64",
+            Scalar::F64 => "f64",
         }
     }
 
-    /// A literal. Infinities and NaN of `f32` come from bit patterns, since WGSL has no literal for them; integers
-    /// truncate and saturate.
-    fn literal(self, value: f64) -> String {
+    /// Whether it is a floating-point type.
+    pub const fn is_float(self) -> bool {
         match self {
-            Scalar::F32 => {
-                let single = value as f32;
-                if single.is_finite() {
-                    format!("f32({single:?})")
-                } else if single.is_nan() {
-                    String::from("quiet_nan()")
-                } else {
-                    String::from(if single > 0.0 { "infinity()" } else { "-infinity()" })
-                }
+            Scalar::F32 | Scalar::F64 => true,
+            Scalar::I32 | Scalar::U32 | Scalar::I64 => false,
+        }
+    }
+
+    /// Whether it has 64 bits, which not every device computes in.
+    pub const fn is_wide(self) -> bool {
+        match self {
+            Scalar::I64 | Scalar::F64 => true,
+            Scalar::F32 | Scalar::I32 | Scalar::U32 => false,
+        }
+    }
+
+    /// A literal. Infinities and NaN come from bit patterns, since WGSL has no literal for them; integers truncate and saturate.
+    fn literal(self, value: f64) -> String {
+        let rounded = if self == Scalar::F32 { f64::from(value as f32) } else { value };
+        match self {
+            Scalar::F32 | Scalar::F64 if rounded.is_nan() => String::from("quiet_nan()"),
+            Scalar::F32 | Scalar::F64 if rounded.is_infinite() => {
+                String::from(if rounded > 0.0 { "infinity()" } else { "-infinity()" })
             }
+            Scalar::F32 => format!("f32({:?})", value as f32),
+            Scalar::F64 => format!("{value:?}lf"),
             Scalar::I32 => format!("i32({})", value as i32),
             Scalar::U32 => format!("u32({})", value as u32),
+            // The sign is an operator, and the least number has no counterpart that it could be applied to.
+            Scalar::I64 if value as i64 == i64::MIN => format!("{}li - 1li", i64::MIN + 1),
+            Scalar::I64 => format!("{}li", value as i64),
         }
     }
 }
@@ -129,19 +157,20 @@ pub fn predicate<const N: usize>(
     arena.function(name, parameters, "bool", result)
 }
 
-/// A WGSL function of `f32` parameters that gives several results, as an array; a single one as itself.
+/// A WGSL function of parameters of one type that gives several results, as an array; a single one as itself.
 pub(crate) fn functions(
+    scalar: Scalar,
     name: &str,
     parameters: &[String],
     build: impl for<'a> FnOnce(&[Expr<'a>]) -> Vec<Expr<'a>>,
 ) -> String {
-    let arena = Arena::new(Scalar::F32);
+    let arena = Arena::new(scalar);
     let names: Vec<&str> = parameters.iter().map(String::as_str).collect();
     let results = build(&names.iter().map(|p| arena.parameter(p)).collect::<Vec<_>>());
     match results[..] {
-        [result] => arena.function(name, &names, "f32", result),
+        [result] => arena.function(name, &names, scalar.name(), result),
         _ => {
-            let gives = format!("array<f32, {}>", results.len());
+            let gives = format!("array<{}, {}>", scalar.name(), results.len());
             let list: Vec<String> = results.iter().map(|result| format!("v{}", result.id)).collect();
             let array = arena.push(format!("{gives}({})", list.join(", ")));
             arena.function(name, &names, &gives, array)
@@ -170,17 +199,29 @@ impl<'a> Expr<'a> {
         self.call("settled")
     }
 
-    fn call(self, function: &str) -> Self {
+    /// What a function of the module gives.
+    pub fn call(self, function: &str) -> Self {
         self.arena.push(format!("{function}(v{})", self.id))
+    }
+
+    /// What a function of two operands gives.
+    pub fn call2(self, function: &str, other: Self) -> Self {
+        self.arena.push(format!("{function}(v{}, v{})", self.id, other.id))
+    }
+
+    /// What a function of three operands gives.
+    pub fn call3(self, function: &str, second: Self, third: Self) -> Self {
+        self.arena.push(format!("{function}(v{}, v{}, v{})", self.id, second.id, third.id))
+    }
+
+    /// A member of a structure that a function gave.
+    pub fn member(self, name: &str) -> Self {
+        self.arena.push(format!("v{}.{name}", self.id))
     }
 
     /// The name of a function that floats need one of their own for.
     fn of_floats(self, float: &'static str, integer: &'static str) -> &'static str {
-        if self.arena.scalar == Scalar::F32 { float } else { integer }
-    }
-
-    fn call2(self, function: &str, other: Self) -> Self {
-        self.arena.push(format!("{function}(v{}, v{})", self.id, other.id))
+        if self.arena.scalar.is_float() { float } else { integer }
     }
 }
 
@@ -210,7 +251,7 @@ crate::math_operators!(float ['a] Expr<'a> { a, b =>
     sub a.binary("-", b),
     mul a.binary("*", b),
     neg match a.arena.scalar {
-        Scalar::F32 | Scalar::I32 => a.call("-"),
+        Scalar::F32 | Scalar::I32 | Scalar::I64 | Scalar::F64 => a.call("-"),
         Scalar::U32 => a.lit(0.0).binary("-", a),
     },
     div a.call2("ieee_div", b),
@@ -262,7 +303,7 @@ macro_rules! calls {
 
 impl Math for Expr<'_> {
     fn mul_add(self, factor: Self, term: Self) -> Self {
-        self.arena.push(format!("fma(v{}, v{}, v{})", self.id, factor.id, term.id))
+        self.call3("fma", factor, term)
     }
 
     fn copysign(self, sign: Self) -> Self {
@@ -291,10 +332,14 @@ mod tests {
 
     /// Parses and validates a module as a driver would.
     fn validate(name: &str, text: &str) {
+        validate_with(naga::valid::Capabilities::empty(), name, text);
+    }
+
+    /// The same for a device that can do more.
+    fn validate_with(capabilities: naga::valid::Capabilities, name: &str, text: &str) {
         let module =
             naga::front::wgsl::parse_str(text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
-        let mut validator =
-            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
+        let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities);
         validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {e:?}\n{text}"));
     }
 
@@ -383,6 +428,23 @@ mod tests {
         }
         for &op in ReduceOp::ALL {
             validate(op.name(), &format!("{PRELUDE}{}", op.dispatch(Reduce)));
+        }
+    }
+
+    #[test]
+    fn literals_of_64_bits_are_exact() {
+        let body = |scalar, value| function(scalar, "f", &["x"], |[x]| x.lit(value));
+        let least = body(Scalar::I64, f64::NEG_INFINITY);
+        assert!(least.contains("= -9223372036854775807li - 1li;"), "{least}");
+        assert!(body(Scalar::I64, f64::INFINITY).contains("= 9223372036854775807li;"));
+        assert!(body(Scalar::I64, -2.5).contains("= -2li;"));
+        assert!(body(Scalar::F64, 0.1).contains("= 0.1lf;"));
+        assert!(body(Scalar::F64, 5e-324).contains("= 5e-324lf;"));
+        for (scalar, prelude) in [(Scalar::I64, ""), (Scalar::F64, PRELUDE_F64)] {
+            for value in [0.0, -0.0, -7.0, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 5e-324] {
+                let wide = naga::valid::Capabilities::FLOAT64 | naga::valid::Capabilities::SHADER_INT64;
+                validate_with(wide, "literal", &format!("{prelude}{}", body(scalar, value)));
+            }
         }
     }
 

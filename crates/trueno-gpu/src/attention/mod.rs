@@ -247,7 +247,8 @@ impl<'a> Problem<'a> {
         }
         let own = q.buffer().dtype();
         if !matches!(own, DType::F32 | DType::F16 | DType::BF16) {
-            let expected = "on a GPU it takes float32, float16 and bfloat16; cast it first".into();
+            let expected =
+                "on a GPU it takes float32, float16 and bfloat16; cast it, or compose it of matmul and softmax".into();
             return Err(Error::DType { op: OP, got: own, expected });
         }
         let masks = mask.filter(|mask| mask.buffer().dtype() != DType::Bool);

@@ -1,9 +1,9 @@
 // A workgroup joins the parts of a channel, each thread some and then in a tree: the means of two parts differ, which adds to the
 // squares (Chan, Golub and LeVeque, 1979).
 
-var<workgroup> held: array<vec4<f32>, 64>;
+var<workgroup> held: array<vec4<Real>, 64>;
 
-fn join(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
+fn join(a: vec4<Real>, b: vec4<Real>) -> vec4<Real> {
     // Exactly the other where one has no elements, whatever division rounds to.
     if a.x == 0.0 {
         return b;
@@ -20,7 +20,7 @@ fn join(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let channel = group.x;
-    var sum = vec4<f32>(0.0);
+    var sum = vec4<Real>(0.0);
     for (var part = thread; part < PARTS; part += 64u) {
         sum = join(sum, parts[channel * PARTS + part]);
     }

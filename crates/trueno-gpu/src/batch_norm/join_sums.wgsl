@@ -1,11 +1,11 @@
 // A workgroup joins the parts of a channel's two sums.
 
-var<workgroup> held: array<vec2<f32>, 64>;
+var<workgroup> held: array<vec2<Real>, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let channel = group.x;
-    var sum = vec2<f32>(0.0);
+    var sum = vec2<Real>(0.0);
     for (var part = thread; part < PARTS; part += 64u) {
         sum += parts[channel * PARTS + part];
     }

@@ -20,6 +20,7 @@ use crate::device::Device;
 use crate::elementwise::{self, binary, cast, unary};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
+use crate::storage;
 
 const OP: &str = "batch_norm";
 
@@ -28,11 +29,11 @@ const OP: &str = "batch_norm";
 pub struct Normalised {
     /// The result, row-major.
     pub output: Buffer,
-    /// The mean of each channel, `f32`.
+    /// The mean of each channel, `f32`, or `f64` for an operand of those.
     pub mean: Buffer,
-    /// `1 / sqrt(var + eps)` of each channel, `f32`.
+    /// `1 / sqrt(var + eps)` of each channel, in the same type.
     pub rstd: Buffer,
-    /// The biased variance of each channel, `f32`, where it was computed.
+    /// The biased variance of each channel, in the same type, where it was computed.
     pub var: Option<Buffer>,
 }
 
@@ -56,7 +57,7 @@ pub fn batch_norm(
     }
     let x = Dense::from_start(x)?;
     let (mean, rstd, var) = match given {
-        Some([mean, var]) => (cast(mean, DType::F32)?, reciprocal_deviation(var, eps)?, None),
+        Some([mean, var]) => (cast(mean, shape.sums())?, reciprocal_deviation(var, eps, shape.sums())?, None),
         None => {
             let [mean, rstd, var] = moments(x.buffer(), &shape, eps)?;
             (mean, rstd, Some(var))
@@ -95,8 +96,9 @@ pub fn batch_norm_grad(
         let expected = format!("the other operand is {dtype}; cast one of them").into();
         return Err(Error::DType { op: OP, got: g.buffer().dtype(), expected });
     }
-    if [mean, rstd].iter().any(|stat| stat.len() != shape.channels || stat.dtype() != DType::F32) {
-        let reason = format!("the statistics are not one float32 for each of {} channels", shape.channels).into();
+    if [mean, rstd].iter().any(|stat| stat.len() != shape.channels || stat.dtype() != shape.sums()) {
+        let reason =
+            format!("the statistics are not one {} for each of {} channels", shape.sums(), shape.channels).into();
         return Err(Error::Argument { op: OP, reason });
     }
     let (x, g, weight) = (Dense::from_start(x)?, Dense::from_start(g)?, Dense::from_start(weight)?);
@@ -134,22 +136,26 @@ struct Channels {
     channels: usize,
     /// Elements of one channel of one sample.
     row: usize,
+    dtype: DType,
 }
 
 impl Channels {
     fn new(x: &View<'_>) -> Result<Self> {
-        let dtype = x.buffer().dtype();
-        if !matches!(dtype, DType::F32 | DType::F16 | DType::BF16) {
-            let expected = "on a GPU it takes float32, float16 and bfloat16; cast it first".into();
-            return Err(Error::DType { op: OP, got: dtype, expected });
-        }
+        let dtype = storage::float(OP, x.buffer())?;
         match x.shape() {
-            [batch, channels, rest @ ..] => Ok(Self { batch: *batch, channels: *channels, row: rest.iter().product() }),
+            [batch, channels, rest @ ..] => {
+                Ok(Self { batch: *batch, channels: *channels, row: rest.iter().product(), dtype })
+            }
             shape => {
                 let reason = "has no axis of channels; [N, C, ...] is needed".into();
                 Err(Error::Shape { op: OP, got: shape.into(), reason })
             }
         }
+    }
+
+    /// The type of statistics and sums.
+    fn sums(&self) -> DType {
+        storage::sums(self.dtype)
     }
 
     fn elements(&self) -> usize {
@@ -169,9 +175,9 @@ impl Channels {
     /// Refuses a parameter that has not one element for each channel.
     fn expect_parameter(&self, x: &View<'_>, param: &View<'_>, what: &str) -> Result<()> {
         let (dtype, got) = (x.buffer().dtype(), param.buffer().dtype());
-        if got != dtype && got != DType::F32 {
+        if got != dtype && got != self.sums() {
             let expected =
-                format!("the operand is {dtype}, and parameters are that or float32; cast one of them").into();
+                format!("the operand is {dtype}, and parameters are that or {}; cast one of them", self.sums()).into();
             return Err(Error::DType { op: OP, got, expected });
         }
         if param.shape() != [self.channels] {
@@ -216,7 +222,7 @@ impl Channels {
         immediates[slots::CHANNELS] = self.channels as u32;
         immediates[slots::ROW] = self.row as u32;
         immediates[slots::ELEMENTS] = self.elements() as u32;
-        immediates[slots::COUNT] = ((self.batch * self.row) as f32).to_bits();
+        storage::put_number(&mut immediates, slots::COUNT, self.dtype, (self.batch * self.row) as f64);
         let groups = record::grid(output.device(), self.elements().div_ceil(4 * 256));
         record(program, reads, &[output], immediates, groups)
     }
@@ -236,20 +242,20 @@ fn record(
 /// Mean, reciprocal deviation and biased variance of each channel.
 fn moments(x: &Buffer, shape: &Channels, eps: f64) -> Result<[Buffer; 3]> {
     let device = x.device();
-    let statistic = || Buffer::new(device, OP, DType::F32, shape.channels);
+    let statistic = || Buffer::new(device, OP, shape.sums(), shape.channels);
     if shape.elements() == 0 {
         // Nothing has no moments.
-        let nothing = || elementwise::fill(device, DType::F32, shape.channels, f64::NAN);
+        let nothing = || elementwise::fill(device, shape.sums(), shape.channels, f64::NAN);
         return Ok([nothing()?, nothing()?, nothing()?]);
     }
     let (parts, mut immediates) = shape.parts(256 * CHUNKS);
-    immediates[slots::EPS] = (eps as f32).to_bits();
-    let partial = Buffer::new(device, OP, DType::F32, 4 * shape.channels * parts)?;
+    storage::put_number(&mut immediates, slots::EPS, shape.dtype, eps);
+    let partial = Buffer::new(device, OP, shape.sums(), 4 * shape.channels * parts)?;
     let program = Program::Moments { dtype: x.dtype(), width: shape.width() };
     record(program, &[x], &[&partial], immediates, shape.groups(device, parts)?)?;
     let statistics = [statistic()?, statistic()?, statistic()?];
     let groups = shape.groups(device, 1)?;
-    record(Program::Join, &[&partial], &statistics.each_ref(), immediates, groups)?;
+    record(Program::Join { dtype: shape.sums() }, &[&partial], &statistics.each_ref(), immediates, groups)?;
     Ok(statistics)
 }
 
@@ -257,16 +263,17 @@ fn moments(x: &Buffer, shape: &Channels, eps: f64) -> Result<[Buffer; 3]> {
 fn sums(shape: &Channels, [x, g, mean, rstd]: [&Buffer; 4]) -> Result<[Buffer; 2]> {
     let device = x.device();
     if shape.elements() == 0 {
-        let zeros = || elementwise::fill(device, DType::F32, shape.channels, 0.0);
+        let zeros = || elementwise::fill(device, shape.sums(), shape.channels, 0.0);
         return Ok([zeros()?, zeros()?]);
     }
     let (parts, immediates) = shape.parts(256 * CHUNKS);
-    let partial = Buffer::new(device, OP, DType::F32, 2 * shape.channels * parts)?;
+    let partial = Buffer::new(device, OP, shape.sums(), 2 * shape.channels * parts)?;
     let program = Program::Sums { dtype: x.dtype(), width: shape.width() };
     record(program, &[x, g, mean], &[&partial], immediates, shape.groups(device, parts)?)?;
-    let sum = || Buffer::new(device, OP, DType::F32, shape.channels);
+    let sum = || Buffer::new(device, OP, shape.sums(), shape.channels);
     let sums = [sum()?, sum()?];
-    record(Program::JoinSums, &[&partial, rstd], &sums.each_ref(), immediates, shape.groups(device, 1)?)?;
+    let program = Program::JoinSums { dtype: shape.sums() };
+    record(program, &[&partial, rstd], &sums.each_ref(), immediates, shape.groups(device, 1)?)?;
     Ok(sums)
 }
 
@@ -280,10 +287,10 @@ fn same_type<'a>(params: [&View<'a>; 2]) -> Result<[Dense<'a>; 2]> {
     Ok([weight?, bias?])
 }
 
-/// `1 / sqrt(var + eps)` of a variance that is given.
-fn reciprocal_deviation(var: &View<'_>, eps: f64) -> Result<Buffer> {
+/// `1 / sqrt(var + eps)` of a variance that is given, in `dtype`.
+fn reciprocal_deviation(var: &View<'_>, eps: f64, dtype: DType) -> Result<Buffer> {
     let device = var.buffer().device();
-    let (var, eps) = (cast(var, DType::F32)?, elementwise::fill(device, DType::F32, 1, eps)?);
+    let (var, eps) = (cast(var, dtype)?, elementwise::fill(device, dtype, 1, eps)?);
     let flat = |buffer| View::contiguous(OP, buffer, &[Buffer::len(buffer)]);
     let raised = binary(BinaryOp::Add, &flat(&var)?, &flat(&eps)?)?;
     unary(UnaryOp::Rsqrt, [0.0; 2], &flat(&raised)?)

@@ -1,9 +1,9 @@
 // A workgroup takes a part of a channel, which it holds in registers: it is read once, and its squares are of distances from its own
 // mean.
 
-var<workgroup> partial: array<f32, 256>;
+var<workgroup> partial: array<Real, 256>;
 
-fn total(thread: u32, value: f32) -> f32 {
+fn total(thread: u32, value: Real) -> Real {
     partial[thread] = value;
     for (var half = 128u; half > 0u; half = half / 2u) {
         workgroupBarrier();
@@ -22,7 +22,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let channel = group.x;
     let first = group.y * SPAN;
     let last = min(first + SPAN, WORDS);
-    let count = f32(last - first) * WIDTH;
+    let count = Real(last - first) * WIDTH;
     each let k# = first + thread + #u * 256u; var h# = V(0.0); if k# < last { h# = load_x(((k# / ROW) * CHANNELS + channel) * ROW + k# % ROW); }
     var sum = V(0.0);
     each sum += h#;

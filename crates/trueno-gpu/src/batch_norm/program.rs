@@ -1,10 +1,9 @@
 //! The text of batch normalisation.
 
 use trueno_core::DType;
-use trueno_core::math::wgsl::PRELUDE;
 
 use crate::record::Shader;
-use crate::storage;
+use crate::storage::{self, Format};
 use crate::walk::{IMMEDIATES, expand, fill, slot};
 
 /// Words that a thread holds of a part.
@@ -21,7 +20,10 @@ pub(crate) enum Program {
         width: usize,
     },
     /// Mean, reciprocal deviation and variance from those.
-    Join,
+    Join {
+        /// Of the parts and results.
+        dtype: DType,
+    },
     /// The result.
     Normalise {
         /// Of the operand.
@@ -39,7 +41,10 @@ pub(crate) enum Program {
         width: usize,
     },
     /// The gradients by bias and weight from those.
-    JoinSums,
+    JoinSums {
+        /// Of the sums.
+        dtype: DType,
+    },
     /// The gradient by the operand.
     Gradient {
         /// Of the operands.
@@ -64,76 +69,96 @@ pub(super) mod slots {
     pub const SPAN: usize = 3;
     /// Parts of a channel.
     pub const PARTS: usize = 4;
-    /// Added to the variance.
+    /// Added to the variance; a float as well.
     pub const EPS: usize = 5;
     /// Elements of all.
-    pub const ELEMENTS: usize = 6;
-    /// Elements of a channel of all samples, as a float.
-    pub const COUNT: usize = 7;
+    pub const ELEMENTS: usize = 7;
+    /// Elements of a channel of all samples, as a float of the type that is computed in.
+    pub const COUNT: usize = 8;
 }
 
 impl Program {
     pub fn shader(&self) -> Shader {
+        let dtype = self.dtype();
         let (bindings, body, reads, writes) = match *self {
             Self::Moments { dtype, width } => {
-                let bindings = vector(width)
-                    + &storage::reader(0, "x", dtype, width == 4)
-                    + &plain(1, "read_write", "parts", "vec4<f32>");
+                let bindings =
+                    vector(width) + &reader(0, "x", dtype, width == 4) + &plain(1, "read_write", "parts", "vec4<Real>");
                 let body = expand(include_str!("moments.wgsl"), CHUNKS).replace("WIDTH", &format!("{width}.0"));
                 (bindings, body, 1, 1)
             }
-            Self::Join => {
+            Self::Join { .. } => {
                 let results = (1..).zip(["means", "rstds", "variances"]);
-                let results: String = results.map(|(at, name)| plain(at, "read_write", name, "f32")).collect();
-                (plain(0, "read", "parts", "vec4<f32>") + &results, include_str!("join.wgsl").into(), 1, 3)
+                let results: String = results.map(|(at, name)| plain(at, "read_write", name, "Real")).collect();
+                (plain(0, "read", "parts", "vec4<Real>") + &results, include_str!("join.wgsl").into(), 1, 3)
             }
             Self::Normalise { dtype, params, whole } => {
-                let bindings = storage::reader(0, "x", dtype, true)
-                    + &storage::reader(1, "weight", params, false)
-                    + &storage::reader(2, "bias", params, false)
+                let bindings = reader(0, "x", dtype, true)
+                    + &reader(1, "weight", params, false)
+                    + &reader(2, "bias", params, false)
                     + &statistics(3)
-                    + &storage::writer(5, "out", dtype);
+                    + &storage::writer(5, "out", Format::computed(dtype));
                 let line = "(x - means[c]) * (rstds[c] * load_weight(c)) + load_bias(c)";
                 (bindings, each(&["x"], whole, line), 5, 1)
             }
             Self::Sums { dtype, width } => {
                 let bindings = vector(width)
-                    + &storage::reader(0, "x", dtype, width == 4)
-                    + &storage::reader(1, "g", dtype, width == 4)
-                    + &plain(2, "read", "means", "f32")
-                    + &plain(3, "read_write", "parts", "vec2<f32>");
+                    + &reader(0, "x", dtype, width == 4)
+                    + &reader(1, "g", dtype, width == 4)
+                    + &plain(2, "read", "means", "Real")
+                    + &plain(3, "read_write", "parts", "vec2<Real>");
                 (bindings, include_str!("sums.wgsl").into(), 3, 1)
             }
-            Self::JoinSums => {
-                let bindings = plain(0, "read", "parts", "vec2<f32>")
-                    + &plain(1, "read", "rstds", "f32")
-                    + &plain(2, "read_write", "biases", "f32")
-                    + &plain(3, "read_write", "weights", "f32");
+            Self::JoinSums { .. } => {
+                let bindings = plain(0, "read", "parts", "vec2<Real>")
+                    + &plain(1, "read", "rstds", "Real")
+                    + &plain(2, "read_write", "biases", "Real")
+                    + &plain(3, "read_write", "weights", "Real");
                 (bindings, include_str!("join_sums.wgsl").into(), 2, 2)
             }
             Self::Gradient { dtype, params, whole, training: false } => {
-                let bindings = storage::reader(0, "g", dtype, true)
-                    + &storage::reader(1, "weight", params, false)
-                    + &plain(2, "read", "rstds", "f32")
-                    + &storage::writer(3, "out", dtype);
+                let bindings = reader(0, "g", dtype, true)
+                    + &reader(1, "weight", params, false)
+                    + &plain(2, "read", "rstds", "Real")
+                    + &storage::writer(3, "out", Format::computed(dtype));
                 (bindings, each(&["g"], whole, "g * (rstds[c] * load_weight(c))"), 3, 1)
             }
             Self::Gradient { dtype, params, whole, training: true } => {
-                let bindings = storage::reader(0, "x", dtype, true)
-                    + &storage::reader(1, "g", dtype, true)
-                    + &storage::reader(2, "weight", params, false)
+                let bindings = reader(0, "x", dtype, true)
+                    + &reader(1, "g", dtype, true)
+                    + &reader(2, "weight", params, false)
                     + &statistics(3)
-                    + &plain(5, "read", "biases", "f32")
-                    + &plain(6, "read", "weights", "f32")
-                    + &storage::writer(7, "out", dtype);
+                    + &plain(5, "read", "biases", "Real")
+                    + &plain(6, "read", "weights", "Real")
+                    + &storage::writer(7, "out", Format::computed(dtype));
                 let line = "(g - (biases[c] + (x - means[c]) * (rstds[c] * weights[c])) / COUNT) \
                             * (rstds[c] * load_weight(c))";
                 (bindings, each(&["x", "g"], whole, line), 7, 1)
             }
         };
-        let text = format!("{IMMEDIATES}{PRELUDE}{}{bindings}{}", storage::PACKING, fill(&body, &names()));
+        let head = storage::reals(dtype, "");
+        let text = format!("{IMMEDIATES}{head}{}{bindings}{}", storage::PACKING, fill(&body, &names(dtype)));
         Shader { text, reads, writes }
     }
+}
+
+impl Program {
+    /// The type that decides what is computed in.
+    fn dtype(&self) -> DType {
+        match *self {
+            Self::Moments { dtype, .. }
+            | Self::Join { dtype }
+            | Self::Normalise { dtype, .. }
+            | Self::Sums { dtype, .. }
+            | Self::JoinSums { dtype }
+            | Self::Gradient { dtype, .. } => dtype,
+        }
+    }
+}
+
+/// A binding to read of operands or parameters.
+fn reader(binding: u32, name: &str, dtype: DType, vectors: bool) -> String {
+    storage::reader(binding, name, Format::computed(dtype), vectors)
 }
 
 /// A binding of single words or vectors.
@@ -143,15 +168,15 @@ fn plain(binding: u32, access: &str, name: &str, element: &str) -> String {
 
 /// The mean and the reciprocal deviation of every channel.
 fn statistics(first: u32) -> String {
-    plain(first, "read", "means", "f32") + &plain(first + 1, "read", "rstds", "f32")
+    plain(first, "read", "means", "Real") + &plain(first + 1, "read", "rstds", "Real")
 }
 
 /// The type of a word of so many elements, and the sum of them.
 fn vector(width: usize) -> String {
     if width == 4 {
-        "alias V = vec4<f32>;\nfn fold(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }\n".into()
+        "alias V = vec4<Real>;\nfn fold(v: V) -> Real { return (v.x + v.y) + (v.z + v.w); }\n".into()
     } else {
-        "alias V = f32;\nfn fold(v: V) -> f32 { return v; }\n".into()
+        "alias V = Real;\nfn fold(v: V) -> Real { return v; }\n".into()
     }
 }
 
@@ -164,7 +189,7 @@ fn each(operands: &[&str], whole: bool, line: &str) -> String {
         // Scalars of the channel and vectors of elements mix in WGSL.
         format!("let c = (own * 4u / ROW) % CHANNELS;\n{}let made = {line};", loads(""))
     } else {
-        let mut body = format!("{}var made = vec4<f32>(0.0);\n", loads("s"));
+        let mut body = format!("{}var made = vec4<Real>(0.0);\n", loads("s"));
         for lane in 0..4 {
             let elements: String = operands.iter().map(|name| format!("let {name} = {name}s[{lane}]; ")).collect();
             body +=
@@ -176,7 +201,7 @@ fn each(operands: &[&str], whole: bool, line: &str) -> String {
 }
 
 /// Every scalar by its name in the templates.
-fn names() -> Vec<(&'static str, String)> {
+fn names(dtype: DType) -> Vec<(&'static str, String)> {
     let words = [
         ("CHANNELS", slots::CHANNELS),
         ("ROW", slots::ROW),
@@ -187,16 +212,17 @@ fn names() -> Vec<(&'static str, String)> {
     ];
     let floats = [("EPS", slots::EPS), ("COUNT", slots::COUNT)];
     let words = words.into_iter().map(|(name, at)| (name, slot(at)));
-    words.chain(floats.into_iter().map(|(name, at)| (name, format!("bitcast<f32>({})", slot(at))))).collect()
+    let number = |at| storage::number(storage::scalar(dtype), at);
+    words.chain(floats.into_iter().map(|(name, at)| (name, number(at)))).collect()
 }
 
 /// Every kernel, in both widths.
 #[cfg(test)]
 pub(crate) fn every_program() -> impl Iterator<Item = Program> {
-    let dtypes = [DType::F32, DType::F16, DType::BF16];
+    let dtypes = [DType::F32, DType::F16, DType::BF16, DType::F64];
     let by_type = dtypes.into_iter().flat_map(|dtype| {
         [1, 4].into_iter().flat_map(move |width| {
-            let (params, whole) = (if width == 4 { dtype } else { DType::F32 }, width == 4);
+            let (params, whole) = (if width == 4 { dtype } else { storage::sums(dtype) }, width == 4);
             [
                 Program::Moments { dtype, width },
                 Program::Sums { dtype, width },
@@ -206,5 +232,6 @@ pub(crate) fn every_program() -> impl Iterator<Item = Program> {
             ]
         })
     });
-    by_type.chain([Program::Join, Program::JoinSums])
+    let joins = [DType::F32, DType::F64].map(|dtype| [Program::Join { dtype }, Program::JoinSums { dtype }]);
+    by_type.chain(joins.into_iter().flatten())
 }

@@ -1,6 +1,6 @@
 // A workgroup sums the gradient, and its product with the normalised operand, over a part of a channel.
 
-var<workgroup> partial: array<vec2<f32>, 256>;
+var<workgroup> partial: array<vec2<Real>, 256>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {

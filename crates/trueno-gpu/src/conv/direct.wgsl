@@ -19,7 +19,7 @@ fn main(
     let weights = FROM_WEIGHT + family * WEIGHT_GROUP + (channel % SIZE_M) * WEIGHT_M;
     let y0 = (place / ROW) * STEP_Y + BASE_Y;
     let x0 = (place % ROW) * STEP_X + BASE_X;
-    var sum = 0.0;
+    var sum = Real(0.0);
     for (var tap_y = 0u; tap_y < TAPS_Y; tap_y += 1u) {
         let y = y0 + tap_y * DELTA_Y;
         if y >= HEIGHT {

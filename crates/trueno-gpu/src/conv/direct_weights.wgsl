@@ -1,6 +1,6 @@
 // A workgroup for each weight of groups of few channels: its threads take positions in turn, and join in a tree.
 
-var<workgroup> partial: array<f32, 256>;
+var<workgroup> partial: array<Real, 256>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -19,7 +19,7 @@ fn main(
     let x_tap = BASE_X + ((within % taps) % TAPS_X) * DELTA_X;
     let from_image = FROM_IMAGE + ((channel / SIZE_M) * CHANNELS + within / taps) * IMAGE_C;
     let from_g = FROM_GRAD + channel * GRAD_C;
-    var sum = 0.0;
+    var sum = Real(0.0);
     for (var k = thread; k < COLUMNS; k += 256u) {
         let image = k / PLANE;
         let place = k % PLANE;

@@ -27,6 +27,7 @@ use crate::elementwise::{cast, contiguous};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
 use crate::reduce::reduce;
+use crate::storage;
 use crate::tile::{Kernel, Product as Tiles, Reading};
 use crate::units;
 
@@ -118,8 +119,8 @@ pub fn weight_grad(g: &View<'_>, x: &View<'_>, weight: [usize; 4], config: &Conf
         return Buffer::new(g.buffer().device(), op, result, 0);
     }
     let sums = WeightSums { op, dtype, g, x, geometry: &geometry };
-    let sum = if geometry.channels()[1] <= FEW_CHANNELS && config.groups > 1 { sums.direct()? } else { sums.tiled()? };
-    if result == DType::F32 { Ok(sum) } else { cast(&View::contiguous(op, &sum, &[weights])?, result) }
+    let sum = if is_direct(dtype, config.groups, geometry.channels()[1]) { sums.direct()? } else { sums.tiled()? };
+    if result == sum.dtype() { Ok(sum) } else { cast(&View::contiguous(op, &sum, &[weights])?, result) }
 }
 
 /// The gradient by the input, with a bias added: one product for each remainder of a position by the stride.
@@ -158,11 +159,8 @@ fn size(op: &'static str, shape: &[usize; 4]) -> Result<usize> {
 
 /// The one floating-point type of all operands.
 fn one_dtype(op: &'static str, first: &View<'_>, others: [Option<&View<'_>>; 2]) -> Result<DType> {
-    let dtype = first.buffer().dtype();
+    let dtype = storage::float(op, first.buffer())?;
     let wrong = |got, expected: String| Err(Error::DType { op, got, expected: expected.into() });
-    if !matches!(dtype, DType::F32 | DType::F16 | DType::BF16) {
-        return wrong(dtype, "on a GPU it takes float32, float16 and bfloat16; cast it first".into());
-    }
     match others.into_iter().flatten().find(|other| other.buffer().dtype() != dtype) {
         Some(other) => wrong(other.buffer().dtype(), format!("the other operand is {dtype}; cast one of them")),
         None => Ok(dtype),
@@ -196,6 +194,11 @@ fn expect_output(
     Err(Error::ShapePair { op, lhs: g.shape().into(), rhs: other.into(), reason: reason.into() })
 }
 
+/// Whether a tile would be mostly empty, or in a type that there are none of.
+fn is_direct(dtype: DType, groups: usize, channels: usize) -> bool {
+    dtype == DType::F64 || (groups > 1 && channels <= FEW_CHANNELS)
+}
+
 /// A product of a weight with windows of an image.
 struct Product<'a> {
     op: &'static str,
@@ -213,7 +216,7 @@ struct Product<'a> {
 
 impl Product<'_> {
     fn is_direct(&self) -> bool {
-        self.groups > 1 && self.channels[1] <= FEW_CHANNELS
+        is_direct(self.dtype, self.groups, self.channels[1])
     }
 
     /// Whether vectors of four neighbouring positions are vectors of the result.
@@ -224,7 +227,7 @@ impl Product<'_> {
 
     /// What kernels write: packed words that two of them share cannot be written by both.
     fn result_type(&self, windows: &[[Windows; 2]]) -> DType {
-        if windows.iter().all(|windows| self.is_aligned(windows)) { self.dtype } else { DType::F32 }
+        if windows.iter().all(|windows| self.is_aligned(windows)) { self.dtype } else { storage::sums(self.dtype) }
     }
 
     fn finish(&self, output: Buffer) -> Result<Buffer> {
@@ -381,7 +384,7 @@ impl Product<'_> {
     }
 }
 
-/// The gradient by the weight, in `f32`.
+/// The gradient by the weight, in `f32`, or `f64` of operands of those.
 struct WeightSums<'a> {
     op: &'static str,
     dtype: DType,
@@ -449,7 +452,7 @@ impl WeightSums<'_> {
         let mut immediates = self.immediates(&self.geometry.forward())?;
         let weights = size(self.op, &self.geometry.weight)?;
         immediates[slots::COUNT] = weights as u32;
-        let output = Buffer::new(self.g.buffer().device(), self.op, DType::F32, weights)?;
+        let output = Buffer::new(self.g.buffer().device(), self.op, storage::sums(self.dtype), weights)?;
         let groups = record::grid(output.device(), weights);
         self.launch(Program::DirectWeights { dtype: self.dtype }, &output, immediates, groups)?;
         Ok(output)

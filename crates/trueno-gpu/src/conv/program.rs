@@ -6,7 +6,7 @@ use trueno_core::DType;
 
 use super::cooperative;
 use crate::record::Shader;
-use crate::storage;
+use crate::storage::{self, Format};
 #[cfg(test)]
 use crate::tile::TILES;
 use crate::tile::{Operand, Reading, Tile, singles};
@@ -150,16 +150,22 @@ pub(super) fn names() -> Vec<(&'static str, String)> {
 fn bindings(operands: [(&str, bool); 2], dtype: DType, bias: bool) -> String {
     let mut text = format!("{IMMEDIATES}{}", storage::PACKING);
     for (binding, (name, vectors)) in (0..).zip(operands) {
-        text += &storage::reader(binding, name, dtype, vectors);
+        text += &storage::reader(binding, name, Format::computed(dtype), vectors);
     }
     if bias {
-        text += &storage::reader(2, "bias", dtype, false);
+        text += &storage::reader(2, "bias", Format::computed(dtype), false);
     }
     text
 }
 
 fn single_results(binding: u32) -> String {
     format!("@group(0) @binding({binding}) var<storage, read_write> out: array<f32>;\n")
+}
+
+/// The results of a kernel without tiles, in the type that it computes in.
+fn direct_results(binding: u32, dtype: DType) -> String {
+    let real = storage::scalar(dtype).name();
+    format!("alias Real = {real};\n@group(0) @binding({binding}) var<storage, read_write> out: array<Real>;\n")
 }
 
 impl Program {
@@ -174,13 +180,13 @@ impl Program {
                 let mut names = names();
                 names.push(("BIAS", if bias { "+ load_bias(channel)".into() } else { String::new() }));
                 let text = bindings([("weight", false), ("image", false)], dtype, bias)
-                    + &single_results(reads)
+                    + &direct_results(reads, dtype)
                     + &fill(include_str!("direct.wgsl"), &names);
                 Shader { text, reads, writes: 1 }
             }
             Self::DirectWeights { dtype } => {
                 let text = bindings([("grad", false), ("image", false)], dtype, false)
-                    + &single_results(2)
+                    + &direct_results(2, dtype)
                     + &fill(include_str!("direct_weights.wgsl"), &names());
                 Shader { text, reads: 2, writes: 1 }
             }
@@ -435,8 +441,8 @@ pub(crate) fn every_program() -> impl Iterator<Item = Program> {
             Program::Weights(Weights { dtype, gather: [left, right], tile, aligned: left == right })
         })
     });
-    let direct = [DType::F32, DType::BF16]
+    let direct = [DType::F32, DType::BF16, DType::F64]
         .into_iter()
-        .flat_map(|dtype| [Program::Direct { dtype, bias: dtype == DType::F32 }, Program::DirectWeights { dtype }]);
+        .flat_map(|dtype| [Program::Direct { dtype, bias: dtype != DType::BF16 }, Program::DirectWeights { dtype }]);
     images.chain(weights).chain(direct).chain(cooperative::every_program())
 }

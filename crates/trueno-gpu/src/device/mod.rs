@@ -73,6 +73,10 @@ impl Display for DeviceInfo {
 pub struct Capabilities {
     /// Whether shaders have `f16` as a type. (Storing it needs no feature.)
     pub f16: bool,
+    /// Whether shaders compute in `i64`. (Storing, comparing and casting it needs no feature.)
+    pub i64: bool,
+    /// Whether shaders compute in `f64`, for which they need `i64` as well. (Storing, comparing and casting it needs no feature.)
+    pub f64: bool,
     /// Whether threads of a subgroup can exchange values.
     pub subgroups: bool,
     /// Whether there are 16 x 16 cooperative matrices of `f16` that accumulate in `f32`.

@@ -18,6 +18,8 @@ pub struct Options {
     pub memory_limit: Option<u64>,
     /// Whether cooperative matrices are used where they exist. `TRUENO_COOP=0` turns them off.
     pub cooperative: bool,
+    /// Whether shaders compute in 64 bits where the adapter can.
+    pub wide: bool,
     /// The directory that keeps compiled pipelines from one run of a program to the next, where the driver can give them; without
     /// one they are compiled in every run. `TRUENO_CACHE` names another than `trueno` in the user's cache directory, and
     /// `TRUENO_CACHE=0` turns it off.
@@ -31,7 +33,7 @@ impl Default for Options {
     fn default() -> Self {
         let cooperative = std::env::var("TRUENO_COOP").map_or(true, |value| value != "0");
         let profile = std::env::var("TRUENO_PROFILE").is_ok_and(|value| value == "1");
-        Self { memory_limit: None, cooperative, cache: cache::directory(), profile }
+        Self { memory_limit: None, cooperative, wide: true, cache: cache::directory(), profile }
     }
 }
 
@@ -41,6 +43,9 @@ const WANTED: Features = Features::IMMEDIATES
     .union(Features::SUBGROUP)
     .union(Features::PIPELINE_CACHE)
     .union(Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
+
+/// What arithmetic of 64 bits needs.
+const WIDE: Features = Features::SHADER_INT64.union(Features::SHADER_F64);
 
 /// What the clock around kernels needs.
 const CLOCK: Features = Features::TIMESTAMP_QUERY.union(Features::TIMESTAMP_QUERY_INSIDE_PASSES);
@@ -86,6 +91,8 @@ impl Device {
         let profiler = features.contains(CLOCK).then(|| Profiler::new(&raw)).flatten();
         let capabilities = Capabilities {
             f16: features.contains(Features::SHADER_F16),
+            i64: features.contains(Features::SHADER_INT64),
+            f64: features.contains(WIDE),
             subgroups: features.contains(Features::SUBGROUP),
             cooperative_f16: features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX),
             subgroup_min: adapter.get_info().subgroup_min_size,
@@ -116,7 +123,9 @@ impl Device {
 
 /// The features to ask for: cooperative matrices only in the one form that is used.
 fn features(adapter: &wgpu::Adapter, options: &Options) -> Features {
-    let wanted = if options.profile { WANTED.union(CLOCK) } else { WANTED };
+    let mut wanted = WANTED;
+    wanted.set(CLOCK, options.profile);
+    wanted.set(WIDE, options.wide);
     let mut features = adapter.features() & wanted;
     let fits = adapter.cooperative_matrix_properties().iter().any(|matrix| {
         (matrix.m_size, matrix.n_size, matrix.k_size) == (16, 16, 16)

@@ -2,6 +2,7 @@
 
 use trueno_core::DType;
 use trueno_core::fuse::Listing;
+use trueno_core::math::Math;
 use trueno_core::math::wgsl::{Scalar, function, predicate};
 use trueno_core::table::{
     ArithBinaryRow, ArithBinaryVisitor, ArithUnaryRow, ArithUnaryVisitor, BinaryOp, BinaryRow, BinaryVisitor,
@@ -93,7 +94,7 @@ impl Formula {
         }
     }
 
-    /// Whether it takes elements of 64 bits, which are only moved, compared and cast.
+    /// Whether it takes elements of 64 bits as pairs of words, on any device: where they are only moved, compared or cast.
     pub fn takes_pairs(self) -> bool {
         match self {
             Self::Compare(_) | Self::Where | Self::Cast(..) | Self::Fill => true,
@@ -108,21 +109,21 @@ impl Formula {
     pub fn text(self, scalar: Scalar, dtype: DType) -> String {
         match self {
             Self::Unary(op) => unary(op, scalar),
-            Self::UnaryGrad(op) => op.dispatch(UnaryGradText),
+            Self::UnaryGrad(op) => op.dispatch(UnaryGradText(scalar)),
             Self::Binary(op) => binary(op, scalar),
-            Self::BinaryGrad(op, side) => op.dispatch(BinaryGradText(side)),
+            Self::BinaryGrad(op, side) => op.dispatch(BinaryGradText(scalar, side)),
             Self::Compare(op) if storage::is_pair(dtype) => compare_pairs(op, dtype),
             Self::Compare(op) => op.dispatch(CompareText(scalar)),
-            Self::Ternary(op) => op.dispatch(TernaryText(None)),
-            Self::TernaryGrad(op, index) => op.dispatch(TernaryText(Some(index))),
-            Self::ReduceGrad(op) => op.dispatch(ReduceGradText),
+            Self::Ternary(op) => op.dispatch(TernaryText(scalar, None)),
+            Self::TernaryGrad(op, index) => op.dispatch(TernaryText(scalar, Some(index))),
+            Self::ReduceGrad(op) => op.dispatch(ReduceGradText(scalar)),
             Self::ScaledExp => {
-                "fn value(x0: f32, x1: f32, x2: f32, p: f32, q: f32) -> f32 { return ieee_exp(x0 - x1) * x2; }\n".into()
+                function(scalar, "value", &["x0", "x1", "x2", "p", "q"], |[x, y, g, ..]| (x - y).exp() * g)
             }
-            Self::Fused(listing) => listing.wgsl("value"),
+            Self::Fused(listing) => listing.wgsl(scalar, "value"),
             Self::FusedGrad(listing, wanted) => {
                 let wanted: Vec<bool> = (0..listing.operands()).map(|i| wanted & (1 << i) != 0).collect();
-                listing.wgsl_gradients("value", &wanted)
+                listing.wgsl_gradients(scalar, "value", &wanted)
             }
             Self::Where => {
                 let (t, s) = (storage::element_type(dtype), scalar.name());
@@ -142,13 +143,13 @@ impl Formula {
     }
 }
 
-/// The text where the row's integers compute in `scalar`, else that of the formula over `f32`.
+/// The row's formula over `scalar`.
 fn unary(op: UnaryOp, scalar: Scalar) -> String {
-    struct Float;
+    struct Float(Scalar);
     impl UnaryVisitor for Float {
         type Output = String;
         fn visit<R: UnaryRow>(self) -> String {
-            function(Scalar::F32, "value", &["x0", "p", "q"], |[x, p, q]| R::value(x, [p, q]))
+            function(self.0, "value", &["x0", "p", "q"], |[x, p, q]| R::value(x, [p, q]))
         }
     }
     struct Integer(Scalar);
@@ -158,16 +159,16 @@ fn unary(op: UnaryOp, scalar: Scalar) -> String {
             function(self.0, "value", &["x0", "p", "q"], |[x, p, q]| R::value_arith(x, [p, q]))
         }
     }
-    let integer = (scalar != Scalar::F32).then(|| op.dispatch_arith(Integer(scalar))).flatten();
-    integer.unwrap_or_else(|| op.dispatch(Float))
+    let integer = if scalar.is_float() { None } else { op.dispatch_arith(Integer(scalar)) };
+    integer.unwrap_or_else(|| op.dispatch(Float(scalar)))
 }
 
 fn binary(op: BinaryOp, scalar: Scalar) -> String {
-    struct Float;
+    struct Float(Scalar);
     impl BinaryVisitor for Float {
         type Output = String;
         fn visit<R: BinaryRow>(self) -> String {
-            function(Scalar::F32, "value", &["x0", "x1", "p", "q"], |[a, b, _, _]| R::value(a, b))
+            function(self.0, "value", &["x0", "x1", "p", "q"], |[a, b, _, _]| R::value(a, b))
         }
     }
     struct Integer(Scalar);
@@ -177,25 +178,25 @@ fn binary(op: BinaryOp, scalar: Scalar) -> String {
             function(self.0, "value", &["x0", "x1", "p", "q"], |[a, b, _, _]| R::value_arith(a, b))
         }
     }
-    let integer = (scalar != Scalar::F32).then(|| op.dispatch_arith(Integer(scalar))).flatten();
-    integer.unwrap_or_else(|| op.dispatch(Float))
+    let integer = if scalar.is_float() { None } else { op.dispatch_arith(Integer(scalar)) };
+    integer.unwrap_or_else(|| op.dispatch(Float(scalar)))
 }
 
-struct UnaryGradText;
+struct UnaryGradText(Scalar);
 
 impl UnaryVisitor for UnaryGradText {
     type Output = String;
     fn visit<R: UnaryRow>(self) -> String {
-        function(Scalar::F32, "value", &["x0", "x1", "p", "q"], |[saved, g, p, q]| R::grad(saved, g, [p, q]))
+        function(self.0, "value", &["x0", "x1", "p", "q"], |[saved, g, p, q]| R::grad(saved, g, [p, q]))
     }
 }
 
-struct BinaryGradText(Side);
+struct BinaryGradText(Scalar, Side);
 
 impl BinaryVisitor for BinaryGradText {
     type Output = String;
     fn visit<R: BinaryRow>(self) -> String {
-        function(Scalar::F32, "value", &["x0", "x1", "x2", "p", "q"], |[a, b, g, _, _]| match self.0 {
+        function(self.0, "value", &["x0", "x1", "x2", "p", "q"], |[a, b, g, _, _]| match self.1 {
             Side::Left => R::left(a, b, g),
             Side::Right => R::right(a, b, g),
         })
@@ -215,26 +216,26 @@ impl CompareVisitor for CompareText {
     }
 }
 
-struct TernaryText(Option<u8>);
+struct TernaryText(Scalar, Option<u8>);
 
 impl TernaryVisitor for TernaryText {
     type Output = String;
     fn visit<R: TernaryRow>(self) -> String {
-        match self.0 {
-            None => function(Scalar::F32, "value", &["x0", "x1", "x2", "p", "q"], |[a, b, c, _, _]| R::value(a, b, c)),
-            Some(index) => function(Scalar::F32, "value", &["x0", "x1", "x2", "x3", "p", "q"], |[a, b, c, g, _, _]| {
+        match self.1 {
+            None => function(self.0, "value", &["x0", "x1", "x2", "p", "q"], |[a, b, c, _, _]| R::value(a, b, c)),
+            Some(index) => function(self.0, "value", &["x0", "x1", "x2", "x3", "p", "q"], |[a, b, c, g, _, _]| {
                 R::grad(usize::from(index), [a, b, c], g)
             }),
         }
     }
 }
 
-struct ReduceGradText;
+struct ReduceGradText(Scalar);
 
 impl ReduceVisitor for ReduceGradText {
     type Output = String;
     fn visit<R: ReduceRow>(self) -> String {
-        function(Scalar::F32, "value", &["x0", "x1", "x2", "x3", "p", "q"], |[x, c, y, g, n, _]| R::grad(x, c, y, g, n))
+        function(self.0, "value", &["x0", "x1", "x2", "x3", "p", "q"], |[x, c, y, g, n, _]| R::grad(x, c, y, g, n))
     }
 }
 

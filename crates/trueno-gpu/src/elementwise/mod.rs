@@ -18,6 +18,8 @@ pub(crate) use program::{Access, Program};
 mod pair_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wide_tests;
 
 use program::{Slots, THREADS};
 use smallvec::SmallVec;
@@ -207,7 +209,7 @@ pub fn contiguous(x: &View<'_>) -> Result<Buffer> {
 /// As [`unary`].
 pub fn fill(device: &Device, dtype: DType, len: usize, value: f64) -> Result<Buffer> {
     let result = Buffer::new(device, "full", dtype, len)?;
-    let scalar = computes_in("full", Formula::Fill, dtype)?;
+    let scalar = computes_in("full", Formula::Fill, dtype, device)?;
     let words = words_of(dtype, value);
     let program =
         Program { formula: Formula::Fill, scalar, operands: SmallVec::new(), result: dtype, rank: 0, aligned: true };
@@ -215,36 +217,32 @@ pub fn fill(device: &Device, dtype: DType, len: usize, value: f64) -> Result<Buf
     Ok(result)
 }
 
-/// A value of `dtype` as what a shader computes in, or as its two words.
+/// A value of `dtype` as the word that a shader holds, or the two.
 pub(crate) fn words_of(dtype: DType, value: f64) -> [u32; 2] {
-    match dtype {
-        DType::I64 => halves(value as i64 as u64),
-        DType::F64 => halves(value.to_bits()),
-        DType::Bool => [u32::from(value != 0.0), 0],
-        DType::U8 => [u32::from(value as u8), 0],
-        DType::F32 | DType::F16 | DType::BF16 => [storage::word(Scalar::F32, value), 0],
-        DType::I32 => [storage::word(Scalar::I32, value), 0],
-        DType::U32 => [storage::word(Scalar::U32, value), 0],
-    }
-}
-
-/// The lower and the upper word.
-fn halves(value: u64) -> [u32; 2] {
-    [value as u32, (value >> 32) as u32]
+    let value = match dtype {
+        DType::Bool => f64::from(u8::from(value != 0.0)),
+        DType::U8 => f64::from(value as u8),
+        DType::F32 | DType::F16 | DType::BF16 | DType::I32 | DType::U32 | DType::I64 | DType::F64 => value,
+    };
+    let words = storage::words(storage::scalar(dtype), value);
+    [words[0], words.get(1).copied().unwrap_or(0)]
 }
 
 /// What a formula computes in, where its last operand (or the result, without any) is of `dtype`.
-fn computes_in(op: &'static str, formula: Formula, dtype: DType) -> Result<Scalar> {
-    if storage::is_pair(dtype) && formula.takes_pairs() { Ok(Scalar::U32) } else { storage::scalar(op, dtype) }
+fn computes_in(op: &'static str, formula: Formula, dtype: DType, device: &Device) -> Result<Scalar> {
+    if storage::is_pair(dtype) && formula.takes_pairs() {
+        return Ok(Scalar::U32);
+    }
+    storage::computes(op, dtype, device)
 }
 
 /// Refuses integers where the row has none, and the types on which nothing is computed.
 fn arithmetic(op: &'static str, dtype: DType, integers: bool) -> Result<()> {
     let expected = match dtype {
-        DType::F32 | DType::F16 | DType::BF16 | DType::F64 | DType::I64 => return Ok(()),
-        DType::I32 | DType::U32 if integers => return Ok(()),
-        DType::I32 | DType::U32 => "it takes floats; cast it first",
-        DType::Bool | DType::U8 => "on a GPU it takes floats and 32-bit integers; cast it first",
+        DType::F32 | DType::F16 | DType::BF16 | DType::F64 => return Ok(()),
+        DType::I32 | DType::U32 | DType::I64 if integers => return Ok(()),
+        DType::I32 | DType::U32 | DType::I64 => "it takes floats; cast it first",
+        DType::Bool | DType::U8 => "on a GPU it takes floats and integers of 32 or 64 bits; cast it first",
     };
     Err(Error::DType { op, got: dtype, expected: expected.into() })
 }
@@ -305,7 +303,7 @@ fn run_all(
     let layouts: SmallVec<[Layout; 4]> =
         operands.iter().map(|x| x.layout().broadcast_to(op, &shape)).collect::<Result<_>>()?;
     let device = operands[0].buffer().device();
-    let scalar = computes_in(op, formula, operands[operands.len() - 1].buffer().dtype())?;
+    let scalar = computes_in(op, formula, operands[operands.len() - 1].buffer().dtype(), device)?;
     let size = shape.iter().product();
     let results = (0..formula.results()).map(|_| Buffer::new(device, op, result, size)).collect::<Result<_>>()?;
     if size == 0 {
@@ -322,7 +320,7 @@ fn run_all(
         aligned: walk.aligned(),
     };
     let buffers: SmallVec<[&Buffer; 4]> = operands.iter().map(|x| x.buffer()).collect();
-    let words: SmallVec<[u32; 2]> = parameters.iter().map(|&value| storage::word(scalar, value)).collect();
+    let words: SmallVec<[u32; 4]> = parameters.iter().flat_map(|&value| storage::words(scalar, value)).collect();
     launch(op, program, &words, &buffers, &results, &[(&walk, &layouts[..])])?;
     Ok(results)
 }

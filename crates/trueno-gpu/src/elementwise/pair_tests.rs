@@ -11,7 +11,7 @@ use super::*;
 use crate::testing::{all, device, gather, shaped};
 
 /// Integers about every power of two, where roundings change.
-fn integers() -> Vec<i64> {
+pub(super) fn integers() -> Vec<i64> {
     let mut values = vec![0, 1, -1, i64::MIN, i64::MAX, 0x4000_0080_0000_0001, 16_777_217, 65_519, 65_520, 65_535];
     for power in 1..63 {
         let one = 1_i64 << power;

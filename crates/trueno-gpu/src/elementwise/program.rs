@@ -7,8 +7,10 @@ use trueno_core::DType;
 use trueno_core::math::wgsl::{PRELUDE, SETTLED, Scalar};
 
 use super::Formula;
+use crate::double;
 use crate::record::Shader;
-use crate::storage;
+use crate::storage::{self, Format};
+use crate::walk::slot;
 
 /// Threads of a workgroup.
 pub(super) const THREADS: usize = 256;
@@ -42,6 +44,7 @@ pub(crate) struct Program {
 
 /// The place of each scalar among the immediates.
 pub(super) struct Slots {
+    /// Words of the parameters.
     parameters: usize,
     operands: usize,
     rank: usize,
@@ -73,7 +76,7 @@ impl Slots {
 impl Program {
     fn slots(&self) -> Slots {
         Slots {
-            parameters: self.formula.parameters(),
+            parameters: self.formula.parameters() * storage::words_of_scalar(self.scalar),
             operands: self.operands.len(),
             rank: self.rank,
             walked: self.operands.iter().filter(|(_, access)| access.is_walked()).count(),
@@ -103,26 +106,39 @@ impl Program {
     pub fn shader(&self) -> Shader {
         let mut text =
             String::from("struct Immediates { w: array<vec4<u32>, 8> }\nvar<immediate> immediates: Immediates;\n");
-        text.push_str(PRELUDE);
+        let dtype = self.operands.last().map_or(self.result, |&(dtype, _)| dtype);
+        let formula = self.formula.text(self.scalar, dtype);
+        if self.scalar == Scalar::F64 {
+            text.push_str(&double::prelude(&formula));
+        } else {
+            text.push_str(PRELUDE);
+            text.push_str(if self.is_settled() { SETTLED } else { "" });
+        }
         text.push_str(storage::PACKING);
-        if self.operands.iter().any(|&(dtype, _)| storage::is_pair(dtype)) || storage::is_pair(self.result) {
+        if self.operands.iter().any(|&(dtype, _)| self.format(dtype).is_pair()) || self.format(self.result).is_pair() {
             text.push_str(storage::PAIRS);
         }
         for (index, &(dtype, access)) in self.operands.iter().enumerate() {
             let vectors = matches!(access, Access::Whole | Access::Vector);
-            text.push_str(&storage::reader(index as u32, &format!("in{index}"), dtype, vectors));
+            text.push_str(&storage::reader(index as u32, &format!("in{index}"), self.format(dtype), vectors));
         }
         let (reads, writes) = (self.operands.len() as u32, self.formula.results() as u32);
         for result in 0..writes {
-            text.push_str(&storage::writer(reads + result, &format!("out{result}"), self.result));
+            text.push_str(&storage::writer(reads + result, &format!("out{result}"), self.format(self.result)));
         }
-        let dtype = self.operands.last().map_or(self.result, |&(dtype, _)| dtype);
-        if self.formula.is_settled() {
-            text.push_str(SETTLED);
-        }
-        text.push_str(&self.formula.text(self.scalar, dtype));
+        text.push_str(&formula);
         text.push_str(&self.main());
         Shader { text, reads, writes }
+    }
+
+    /// How the kernel sees elements of a type.
+    fn format(&self, dtype: DType) -> Format {
+        Format::of(dtype, self.scalar)
+    }
+
+    /// Whether its text calls `settled`, whose zero the kernel sets. Functions of `f64` do.
+    fn is_settled(&self) -> bool {
+        self.formula.is_settled() || self.scalar == Scalar::F64
     }
 
     fn main(&self) -> String {
@@ -134,7 +150,7 @@ impl Program {
              if first >= count {{ return; }}\n",
             slot(Slots::COUNT),
         );
-        if self.formula.is_settled() {
+        if self.is_settled() {
             // Grids are flat, but that is the host's to know.
             text.push_str("unknown_zero = groups.z - 1u;\n");
         }
@@ -144,7 +160,7 @@ impl Program {
             _ = match access {
                 Access::Whole => writeln!(text, "let x{index} = load_in{index}(i + {offset} / 4u);"),
                 Access::Constant => {
-                    writeln!(text, "let x{index} = {};", same(dtype, &format!("load_in{index}({offset})")))
+                    writeln!(text, "let x{index} = {};", self.same(dtype, &format!("load_in{index}({offset})")))
                 }
                 Access::Vector | Access::Strided => Ok(()),
             };
@@ -152,9 +168,9 @@ impl Program {
         if self.rank > 0 {
             text.push_str(&if self.aligned { self.aligned_loads() } else { self.scattered_loads() });
         }
-        let t = self.scalar.name();
         for at in 0..self.formula.parameters() {
-            _ = writeln!(text, "let p{at} = bitcast<{t}>({});", slot(Slots::PARAMETERS + at));
+            let first = Slots::PARAMETERS + at * storage::words_of_scalar(self.scalar);
+            _ = writeln!(text, "let p{at} = {};", storage::number(self.scalar, first));
         }
         text.push_str(&self.stores());
         text.push_str("}\n");
@@ -169,7 +185,7 @@ impl Program {
             let parameters = (0..self.formula.parameters()).map(|at| format!("p{at}"));
             format!("value({})", operands.chain(parameters).collect::<Vec<_>>().join(", "))
         };
-        let four = storage::four(self.result);
+        let four = storage::four(self.format(self.result));
         let results = self.formula.results();
         if results == 1 {
             return format!("store_out0(i, {four}({}));\n", LANES.map(value).join(", "));
@@ -218,7 +234,7 @@ impl Program {
                     "let at{index} = {at}; let step{index} = {step};\n\
                      let x{index} = {}(load_in{index}(at{index}), load_in{index}(at{index} + step{index}), \
                      load_in{index}(at{index} + 2u * step{index}), load_in{index}(at{index} + 3u * step{index}));",
-                    storage::four(dtype),
+                    storage::four(self.format(dtype)),
                 ),
             };
         }
@@ -230,7 +246,7 @@ impl Program {
         let mut text = String::new();
         for (_, index, dtype, _) in self.walked() {
             let first = format!("load_in{index}({})", slot(self.offset_slot(index)));
-            _ = writeln!(text, "var x{index} = {};", same(dtype, &first));
+            _ = writeln!(text, "var x{index} = {};", self.same(dtype, &first));
         }
         for (lane, member) in ["x", "y", "z", "w"].into_iter().enumerate() {
             _ = writeln!(text, "{{\n{}", self.coordinates(&format!("min(first + {lane}u, count - 1u)")));
@@ -241,14 +257,13 @@ impl Program {
         }
         text
     }
-}
 
-/// Four times one element of `dtype`.
-fn same(dtype: DType, element: &str) -> String {
-    if storage::is_pair(dtype) {
-        format!("Pairs({element}, {element}, {element}, {element})")
-    } else {
-        format!("vec4({element})")
+    /// Four times one element of `dtype`.
+    fn same(&self, dtype: DType, element: &str) -> String {
+        match storage::four(self.format(dtype)) {
+            "Pairs" => format!("Pairs({element}, {element}, {element}, {element})"),
+            vector => format!("{vector}({element})"),
+        }
     }
 }
 
@@ -258,46 +273,46 @@ impl Access {
     }
 }
 
-/// A word of the immediates.
-fn slot(at: usize) -> String {
-    format!("immediates.w[{}].{}", at / 4, ["x", "y", "z", "w"][at % 4])
-}
-
 /// Every formula over what it computes in, and every way to read an operand.
 #[cfg(test)]
 pub(crate) fn every_program() -> impl Iterator<Item = Program> {
     use super::Side;
     use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
     let f32s = (DType::F32, Scalar::F32);
-    let integers = [(DType::I32, Scalar::I32), (DType::U32, Scalar::U32)];
+    let floats = [f32s, (DType::F64, Scalar::F64)];
+    let integers = [(DType::I32, Scalar::I32), (DType::U32, Scalar::U32), (DType::I64, Scalar::I64)];
     let mut cases = Vec::new();
     for &op in UnaryOp::ALL {
-        cases.extend([(Formula::Unary(op), f32s), (Formula::UnaryGrad(op), f32s)]);
+        cases.extend(floats.iter().flat_map(|&t| [(Formula::Unary(op), t), (Formula::UnaryGrad(op), t)]));
         cases.extend(integers.into_iter().filter(|_| op.info().integers).map(|t| (Formula::Unary(op), t)));
     }
     for &op in BinaryOp::ALL {
-        let sides = [Side::Left, Side::Right].map(|side| (Formula::BinaryGrad(op, side), f32s));
-        cases.extend(sides.into_iter().chain([(Formula::Binary(op), f32s)]));
+        for t in floats {
+            let sides = [Side::Left, Side::Right].map(|side| (Formula::BinaryGrad(op, side), t));
+            cases.extend(sides.into_iter().chain([(Formula::Binary(op), t)]));
+        }
         cases.extend(integers.into_iter().filter(|_| op.info().integers).map(|t| (Formula::Binary(op), t)));
     }
     for &op in CompareOp::ALL {
-        let types = integers.into_iter().chain([f32s, (DType::Bool, Scalar::U32)]);
-        cases.extend(types.map(|t| (Formula::Compare(op), t)));
+        let types = [f32s, (DType::I32, Scalar::I32), (DType::U32, Scalar::U32), (DType::Bool, Scalar::U32)];
+        cases.extend(types.into_iter().map(|t| (Formula::Compare(op), t)));
     }
     for &op in TernaryOp::ALL {
-        cases.push((Formula::Ternary(op), f32s));
-        cases.extend((0..3).map(|index| (Formula::TernaryGrad(op, index), f32s)));
+        for t in floats {
+            cases.push((Formula::Ternary(op), t));
+            cases.extend((0..3).map(|index| (Formula::TernaryGrad(op, index), t)));
+        }
     }
-    cases.push((Formula::ScaledExp, f32s));
+    cases.extend(floats.map(|t| (Formula::ScaledExp, t)));
     // Each in all the ways to read operands, with one and with several results.
     let listing = super::tests::affine();
-    for _ in 0..5 {
-        cases.extend([Formula::Fused(listing), Formula::FusedGrad(listing, 0b010)].map(|formula| (formula, f32s)));
-        cases.extend([Formula::FusedGrad(listing, 0b101), Formula::FusedGrad(listing, 0b111)].map(|f| (f, f32s)));
+    let gradients = [0b010, 0b101, 0b111].map(|wanted| Formula::FusedGrad(listing, wanted));
+    for t in [floats; 5].into_iter().flatten() {
+        cases.extend([Formula::Fused(listing)].into_iter().chain(gradients).map(|formula| (formula, t)));
     }
-    cases.extend(ReduceOp::ALL.iter().map(|&op| (Formula::ReduceGrad(op), f32s)));
+    cases.extend(ReduceOp::ALL.iter().flat_map(|&op| floats.map(|t| (Formula::ReduceGrad(op), t))));
     for from in DType::ALL {
-        let scalar = crate::storage::scalar("test", from).unwrap_or(Scalar::U32);
+        let scalar = if storage::is_pair(from) { Scalar::U32 } else { storage::scalar(from) };
         cases.extend(DType::ALL.map(|to| (Formula::Cast(from, to), (from, scalar))));
         cases.extend([(Formula::Fill, (from, scalar)), (Formula::Where, (from, scalar))]);
     }

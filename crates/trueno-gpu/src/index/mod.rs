@@ -19,6 +19,7 @@ use crate::elementwise::fill;
 use crate::memory::{Buffer, View};
 use crate::movement::pad;
 use crate::record::{self, Checked, Immediates, Launch};
+use crate::storage;
 use crate::walk::{Axes, groups_of_fours, index as word, write_axes};
 
 /// Slices of `x` along `axis` at positions of rank 1, row-major.
@@ -216,11 +217,11 @@ impl Chains {
     fn sum(&self, op: Checked, g: &View<'_>, shape: &[usize], axis: usize, slices: bool) -> Result<Buffer> {
         let op = op.name();
         let dtype = g.buffer().dtype();
-        if !matches!(dtype, DType::F32 | DType::F16 | DType::BF16) {
-            let expected = "on a GPU it takes float32, float16 and bfloat16; cast it first".into();
-            return Err(Error::DType { op, got: dtype, expected });
+        if !dtype.is_float() {
+            return Err(Error::DType { op, got: dtype, expected: "sums are of floats; cast it first".into() });
         }
         let device = g.buffer().device();
+        storage::computes(op, dtype, device)?;
         let output = Buffer::new(device, op, dtype, shape.iter().product())?;
         if output.is_empty() {
             return Ok(output);

@@ -4,7 +4,7 @@ use trueno_core::DType;
 use trueno_core::math::wgsl::PRELUDE;
 
 use crate::record::{Checked, Shader};
-use crate::storage;
+use crate::storage::{self, Format};
 use crate::walk::{IMMEDIATES, position, slot, store_fours};
 
 /// A kernel over positions.
@@ -100,25 +100,26 @@ fn links(op: Checked) -> String {
 
 fn sum(dtype: DType, slices: bool, vectors: bool) -> String {
     let mut text = format!("{IMMEDIATES}{PRELUDE}{}", storage::PACKING);
-    text += &storage::reader(0, "x", dtype, vectors);
+    let format = Format::computed(dtype);
+    text += &storage::reader(0, "x", format, vectors);
     text += "@group(0) @binding(1) var<storage, read> heads: array<u32>;\n\
              @group(0) @binding(2) var<storage, read> next: array<u32>;\n";
-    text += &storage::writer(3, "out", dtype);
+    text += &storage::writer(3, "out", format);
     let (head, at) = if slices {
         ("(i / INNER) % SIZE", "(i / (INNER * SIZE) * LENGTH + j) * INNER + i % INNER")
     } else {
         ("i", "j")
     };
     let (name, gives, load) = if vectors {
-        ("vector", "vec4<f32>", format!("load_x((FROM_X + {at}) / 4u)"))
+        ("vector", storage::four_type(format), format!("load_x((FROM_X + {at}) / 4u)"))
     } else {
-        ("element", "f32", format!("load_x(FROM_X + {at})"))
+        ("element", storage::element_type(format).into(), format!("load_x(FROM_X + {at})"))
     };
     text += &format!(
-        "fn {name}(i: u32) -> {gives} {{\nvar sum = {gives}(0.0);\n\
+        "fn {name}(i: u32) -> {gives} {{\nvar sum = {gives}();\n\
          for (var j = heads[{head}]; j != 0xffffffffu; j = next[j]) {{ sum += {load}; }}\nreturn sum;\n}}\n"
     );
-    text + &store_fours("vec4", vectors, slots::COUNT)
+    text + &store_fours(storage::four(format), vectors, slots::COUNT)
 }
 
 /// Every kind, in every type that it takes.
@@ -128,7 +129,7 @@ pub(crate) fn every_program() -> impl Iterator<Item = Program> {
         [(Checked::IndexSelect, true, true), (Checked::IndexSelect, true, false), (Checked::Gather, false, false)]
             .map(|(op, slices, vectors)| Program::Take { op, dtype, rank: 2, slices, vectors })
     });
-    let sums = [DType::F32, DType::F16, DType::BF16].into_iter().flat_map(|dtype| {
+    let sums = [DType::F32, DType::F16, DType::BF16, DType::F64].into_iter().flat_map(|dtype| {
         [(true, true), (true, false), (false, false)].map(|(slices, vectors)| Program::Sum { dtype, slices, vectors })
     });
     let links = [Checked::IndexAdd, Checked::ScatterAdd].map(|op| Program::Links { op });

@@ -1,7 +1,7 @@
 use trueno_core::{Layout, f16};
 
 use super::*;
-use crate::testing::{all, assert_close, device, gather as elements, read, samples, shaped, upload};
+use crate::testing::{all, assert_close, device, gather as elements, read, samples, shaped, upload, wide};
 use crate::{Device, Options, Selector};
 
 fn positions(device: &Device, list: &[i64]) -> Buffer {
@@ -151,4 +151,24 @@ fn errors_name_what_is_wrong() {
     refused(index_add(&view, 0, 5, &all(&list)), "one slice per position");
     refused(scatter_add(&view, 0, &[2, 3], &shaped(&list, &[2, 2])), "one position per element");
     refused(index_add(&shaped(&list, &[2, 6]), 0, 5, &shaped(&list, &[2])), "int64");
+}
+
+#[test]
+fn doubles_are_added_at_their_places() {
+    let Some(device) = wide() else { return };
+    let list = positions(device, &[2, 0, -1, 2]);
+    for width in [3, 4] {
+        let g: Vec<f64> = (0..4 * width).map(|i| 1.0 + i as f64 * 1e-12).collect();
+        let there = Buffer::from_slice(device, "test", &g).unwrap();
+        let row = |i: usize| &g[i * width..][..width];
+        let sums: Vec<f64> = (0..width).map(|i| row(0)[i] + row(2)[i] + row(3)[i]).collect();
+        let want = [row(1), &vec![0.0; width], &sums].concat();
+        let got = index_add(&shaped(&there, &[4, width]), 0, 3, &all(&list)).unwrap();
+        assert_eq!(got.download::<f64>("test").wait().unwrap(), want);
+    }
+    let g = Buffer::from_slice(device, "test", &[0.1_f64, 0.2, 0.4, 0.8]).unwrap();
+    let got = scatter_add(&all(&g), 0, &[3], &all(&list)).unwrap();
+    assert_eq!(got.download::<f64>("test").wait().unwrap(), [0.2, 0.0, 0.1 + 0.4 + 0.8]);
+    let integers = Buffer::from_slice(device, "test", &[1_i64; 4]).unwrap();
+    assert!(matches!(scatter_add(&all(&integers), 0, &[3], &all(&list)), Err(Error::DType { .. })));
 }

@@ -12,5 +12,5 @@ if own < ROWS && lane == 0u {
     var loss = log_total + (largest - element_of_x(base, label.index));
     // Not for no smoothing, where an infinite logit would make NaN of a finite loss.
     if SMOOTHING != 0.0 { loss = (1.0 - SMOOTHING) * loss + SMOOTHING * mean; }
-    out[row] = select(vec2(0.0), vec2(loss, 1.0), label.counts);
+    out[row] = select(vec2<Real>(0.0), vec2<Real>(loss, 1.0), label.counts);
 }

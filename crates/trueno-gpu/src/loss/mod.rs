@@ -19,6 +19,7 @@ use crate::device::Device;
 use crate::elementwise::{cast, fill, scaled_exp};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
+use crate::storage;
 use crate::walk::index;
 
 /// What cross-entropy does with the losses of the rows.
@@ -46,11 +47,12 @@ pub fn cross_entropy(config: &CrossEntropy, logits: &View<'_>, labels: &View<'_>
     let rows = Rows::new(config, logits, labels)?;
     let device = logits.buffer().device();
     let loss = if rows.shape.contains(&0) {
-        fill(device, DType::F32, 1, if config.mean && rows.shape[0] == 0 { f64::NAN } else { 0.0 })?
+        fill(device, rows.sums(), 1, if config.mean && rows.shape[0] == 0 { f64::NAN } else { 0.0 })?
     } else {
-        let pairs = Buffer::new(device, OP, DType::F32, 2 * rows.shape[0])?;
+        let pairs = Buffer::new(device, OP, rows.sums(), 2 * rows.shape[0])?;
         rows.launch(Kind::CrossEntropy, &[], &pairs, 0)?;
-        fold(&pairs, (0, rows.shape[0]), None, if config.mean { Folded::Mean } else { Folded::Sum })?
+        let result = if config.mean { Folded::Mean } else { Folded::Sum };
+        fold(&pairs, (0, rows.shape[0]), None, result, rows.sums())?
     };
     in_type(loss, logits.buffer().dtype())
 }
@@ -80,10 +82,10 @@ pub fn cross_entropy_grad(config: &CrossEntropy, logits: &View<'_>, labels: &Vie
 /// `ln(sum(exp(x)))` along an axis, row-major over the others; minus infinity of nothing.
 ///
 /// # Errors
-/// [`Error::Axis`]; [`Error::DType`] for what is no float of at most 32 bits; and what the device refuses.
+/// [`Error::Axis`]; [`Error::DType`] for what is no float, or none of the device's; and what the device refuses.
 pub fn logsumexp(x: &View<'_>, axis: usize) -> Result<Buffer> {
     let op = "logsumexp";
-    let dtype = float(op, x)?;
+    let dtype = storage::float(op, x.buffer())?;
     let last = x.axis_last(op, axis)?;
     let columns = x.shape()[axis];
     let rows: usize = last.shape()[..last.shape().len() - 1].iter().product();
@@ -92,7 +94,7 @@ pub fn logsumexp(x: &View<'_>, axis: usize) -> Result<Buffer> {
         return fill(device, dtype, rows, f64::NEG_INFINITY);
     }
     let x = Dense::new(&last, if columns.is_multiple_of(4) { 4 } else { 1 })?;
-    let out = Buffer::new(device, op, DType::F32, rows)?;
+    let out = Buffer::new(device, op, storage::sums(dtype), rows)?;
     let program = Program::rows(Kind::LogSumExp, dtype, columns);
     let immediates = row_immediates(op, &program, [rows, columns], x.from())?;
     let groups = record::grid(device, program.groups(rows));
@@ -107,17 +109,6 @@ pub fn logsumexp(x: &View<'_>, axis: usize) -> Result<Buffer> {
 /// As there; [`Error::Broadcast`] for what has another shape.
 pub fn logsumexp_grad(x: &View<'_>, y: &View<'_>, g: &View<'_>) -> Result<Buffer> {
     scaled_exp("logsumexp", x, y, g)
-}
-
-/// The floating-point type of an operand.
-fn float(op: &'static str, x: &View<'_>) -> Result<DType> {
-    match x.buffer().dtype() {
-        dtype @ (DType::F32 | DType::F16 | DType::BF16) => Ok(dtype),
-        got => {
-            let expected = "on a GPU it takes float32, float16 and bfloat16; cast it first".into();
-            Err(Error::DType { op, got, expected })
-        }
-    }
 }
 
 /// A result that was made in `f32`, or in the right type already.
@@ -158,17 +149,25 @@ impl<'a> Rows<'a> {
             return Err(Error::Argument { op: OP, reason });
         }
         // Packed words that two rows share can only be written whole.
-        let dtype = float(OP, logits)?;
-        let dtype = if classes.is_multiple_of(4) { dtype } else { DType::F32 };
+        let dtype = storage::float(OP, logits.buffer())?;
+        let dtype = if classes.is_multiple_of(4) { dtype } else { storage::sums(dtype) };
         let logits = Dense::in_type(logits, dtype, if classes.is_multiple_of(4) { 4 } else { 1 })?;
         Ok(Self { config: *config, logits, labels: Dense::new(labels, 1)?, shape: [rows, classes] })
+    }
+
+    /// The type that losses are summed in.
+    fn sums(&self) -> DType {
+        storage::sums(self.logits.buffer().dtype())
     }
 
     /// How many rows count, on the device.
     fn counted(&self, device: &Device) -> Result<Buffer> {
         match self.config.ignore_index {
-            None => fill(device, DType::F32, 1, self.shape[0] as f64),
-            ignored => fold(self.labels.buffer(), (self.labels.from(), self.shape[0]), ignored, Folded::Count),
+            None => fill(device, self.sums(), 1, self.shape[0] as f64),
+            ignored => {
+                let labels = (self.labels.from(), self.shape[0]);
+                fold(self.labels.buffer(), labels, ignored, Folded::Count, self.sums())
+            }
         }
     }
 
@@ -179,8 +178,9 @@ impl<'a> Rows<'a> {
         let mut immediates = row_immediates(OP, &program, self.shape, self.logits.from())?;
         immediates[slots::FROM_L] = index(OP, self.labels.from())?;
         immediates[slots::FROM_G] = index(OP, from_g)?;
-        immediates[slots::CLASSES] = (self.shape[1] as f32).to_bits();
-        immediates[slots::SMOOTHING] = (self.config.label_smoothing as f32).to_bits();
+        let dtype = self.logits.buffer().dtype();
+        storage::put_number(&mut immediates, slots::CLASSES, dtype, self.shape[1] as f64);
+        storage::put_number(&mut immediates, slots::SMOOTHING, dtype, self.config.label_smoothing);
         ignore(&mut immediates, self.config.ignore_index);
         let reads: Vec<&Buffer> =
             [self.logits.buffer(), self.labels.buffer()].into_iter().chain(extra.iter().copied()).collect();
@@ -206,20 +206,26 @@ fn ignore(immediates: &mut Immediates, label: Option<i64>) {
     immediates[slots::IGNORE + 1] = (label >> 32) as u32;
 }
 
-/// Joins pairs of loss and count, or the labels that are not ignored, `count` from `from` on.
-fn fold(pairs: &Buffer, (from, count): (usize, usize), ignored: Option<i64>, result: Folded) -> Result<Buffer> {
+/// Joins pairs of loss and count, or the labels that are not ignored, `count` from `from` on, in `dtype`.
+fn fold(
+    pairs: &Buffer,
+    (from, count): (usize, usize),
+    ignored: Option<i64>,
+    result: Folded,
+    dtype: DType,
+) -> Result<Buffer> {
     let device = pairs.device();
     let parts = count.div_ceil(SPAN);
     let gives = if parts > 1 { Folded::Pair } else { result };
-    let out = Buffer::new(device, OP, DType::F32, if parts > 1 { 2 * parts } else { 1 })?;
+    let out = Buffer::new(device, OP, dtype, if parts > 1 { 2 * parts } else { 1 })?;
     let mut immediates = Immediates::default();
     immediates[slots::COUNT] = index(OP, count)?;
     immediates[slots::SPAN] = SPAN as u32;
     immediates[slots::PARTS] = index(OP, parts)?;
     immediates[slots::FROM_L] = index(OP, from)?;
     ignore(&mut immediates, ignored);
-    let program = record::Program::Loss(Program::Fold { labels: ignored.is_some(), result: gives });
+    let program = record::Program::Loss(Program::Fold { labels: ignored.is_some(), result: gives, dtype });
     let groups = record::grid(device, parts);
     Launch { op: OP, program, reads: &[pairs], writes: &[&out], immediates, groups }.record(device)?;
-    if parts > 1 { fold(&out, (0, parts), None, result) } else { Ok(out) }
+    if parts > 1 { fold(&out, (0, parts), None, result, dtype) } else { Ok(out) }
 }

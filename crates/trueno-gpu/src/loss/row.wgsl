@@ -1,6 +1,6 @@
 // LANES threads share each row, and read it as often as they need: it stays in the cache.
 
-fn term(v: V, shift: f32) -> V { return wide_exp(v - V(shift)); }
+fn term(v: V, shift: Real) -> V { return wide_exp(v - V(shift)); }
 
 @compute @workgroup_size(256)
 fn main(
@@ -8,6 +8,7 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
+    SETTLE
     let lane = thread % LANES;
     let own = (group.y * groups.x + group.x) * (256u / LANES) + thread / LANES;
     let row = min(own, ROWS - 1u);

@@ -1,13 +1,13 @@
 //! Matrix products: any strides, batches that broadcast, bias and activation in the same kernel.
 
 mod cooperative;
-mod integers;
+mod plain;
 mod program;
 #[cfg(test)]
 mod tests;
 
 use cooperative::Cooperative;
-use integers::Integers;
+use plain::Plain;
 use program::{Tiled, slots};
 use trueno_core::table::{BinaryOp, ReduceOp, UnaryOp};
 use trueno_core::{DType, Dims, Error, Result, broadcast_shapes};
@@ -17,6 +17,7 @@ use crate::elementwise::{binary, cast, unary};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
 use crate::reduce::reduce;
+use crate::storage;
 #[cfg(test)]
 use crate::tile::TILES;
 use crate::tile::{Kernel, Product, Reading, Tile};
@@ -26,7 +27,7 @@ use crate::tile::{Kernel, Product, Reading, Tile};
 pub(crate) enum Program {
     Tiled(Tiled),
     Cooperative(Cooperative),
-    Integers(Integers),
+    Plain(Plain),
 }
 
 impl Program {
@@ -34,7 +35,7 @@ impl Program {
         match self {
             Self::Tiled(program) => program.shader(),
             Self::Cooperative(program) => program.shader(),
-            Self::Integers(program) => program.shader(),
+            Self::Plain(program) => program.shader(),
         }
     }
 }
@@ -42,17 +43,31 @@ impl Program {
 /// What is done to each element of a product before it is stored.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Epilogue<'a> {
-    /// One `f32` for each column.
+    /// One `f32` for each column; one `f64` for a product of those.
     pub bias: Option<&'a View<'a>>,
     /// A row on one operand, with its parameters.
     pub activation: Option<(UnaryOp, [f64; 2])>,
+}
+
+impl Epilogue<'_> {
+    /// A product that was stored without it, with it.
+    fn after(&self, mut product: Buffer, [rows, n]: [usize; 2]) -> Result<Buffer> {
+        if let Some(bias) = self.bias {
+            product = binary(BinaryOp::Add, &View::contiguous(OP, &product, &[rows, n])?, bias)?;
+        }
+        if let Some((op, parameters)) = self.activation {
+            product = unary(op, parameters, &View::contiguous(OP, &product, &[rows * n])?)?;
+        }
+        Ok(product)
+    }
 }
 
 /// The least length of a part of a sum.
 const LEAST_PART: usize = 64;
 
 /// The product over the last two axes, `[.., M, K]` by `[.., K, N]`; leading axes broadcast (NumPy's `matmul`, without its
-/// vectors). Half precision is accumulated in `f32`; `result` is `float32` or the operands' type. Integers wrap and have no epilogue.
+/// vectors). Half precision is accumulated in `f32`; `result` is `float32` or the operands' type, and for `float64` that. Integers wrap
+/// and have no epilogue.
 ///
 /// # Errors
 /// [`Error::ShapePair`] if the operands do not fit, [`Error::Broadcast`], [`Error::DType`]; and what the device refuses.
@@ -62,16 +77,14 @@ pub fn matmul(a: &View<'_>, b: &View<'_>, result: DType, epilogue: Epilogue<'_>)
     if job.batch() * job.m * job.n == 0 {
         return Buffer::new(device, OP, result, 0);
     }
-    if !a.buffer().dtype().is_float() {
-        return match epilogue.activation {
-            None => Integers::run(&job),
-            Some((op, _)) => {
-                let expected = "an activation is of floats; cast the operands first".into();
-                Err(Error::DType { op: op.name(), got: a.buffer().dtype(), expected })
-            }
-        };
+    if let (false, Some((op, _))) = (a.buffer().dtype().is_float(), epilogue.activation) {
+        let expected = "an activation is of floats; cast the operands first".into();
+        return Err(Error::DType { op: op.name(), got: a.buffer().dtype(), expected });
     }
     let rows = job.batch() * job.m;
+    if !a.buffer().dtype().is_float() || a.buffer().dtype() == DType::F64 {
+        return epilogue.after(Plain::run(&job)?, [rows, job.n]);
+    }
     // Kernels read the bias as single precision from the beginning of its buffer.
     let bias = epilogue.bias.map(|bias| Dense::in_type(bias, DType::F32, usize::MAX)).transpose()?;
     let bias = bias.as_ref().map(|bias| View::contiguous(OP, bias.buffer(), &[job.n])).transpose()?;
@@ -97,13 +110,7 @@ pub fn matmul(a: &View<'_>, b: &View<'_>, result: DType, epilogue: Epilogue<'_>)
     let mut output = product;
     if parts > 1 {
         let pieces = View::contiguous(OP, &output, &[job.batch(), parts, job.m * job.n])?;
-        output = reduce(ReduceOp::Sum, &pieces, &[1], 0.0)?;
-        if let Some(bias) = epilogue.bias {
-            output = binary(BinaryOp::Add, &View::contiguous(OP, &output, &[rows, job.n])?, bias)?;
-        }
-        if let Some((op, parameters)) = epilogue.activation {
-            output = unary(op, parameters, &View::contiguous(OP, &output, &[rows * job.n])?)?;
-        }
+        output = epilogue.after(reduce(ReduceOp::Sum, &pieces, &[1], 0.0)?, [rows, job.n])?;
     }
     if result == DType::F32 { Ok(output) } else { cast(&View::contiguous(OP, &output, &[rows * job.n])?, result) }
 }
@@ -146,13 +153,14 @@ impl<'a> Job<'a> {
         }
         let dtype = a.buffer().dtype();
         let wrong = |got, expected: String| Err(Error::DType { op: OP, got, expected: expected.into() });
-        if matches!(dtype, DType::F64 | DType::I64 | DType::Bool) {
-            return wrong(dtype, "on a GPU it takes floats and integers of at most 32 bits; cast it first".into());
+        if dtype == DType::Bool {
+            return wrong(dtype, "on a GPU it takes numbers; cast it first".into());
         }
+        storage::computes(OP, dtype, a.buffer().device())?;
         if b.buffer().dtype() != dtype {
             return wrong(b.buffer().dtype(), format!("the other operand is {dtype}; cast one of them"));
         }
-        if result != dtype && (result != DType::F32 || !dtype.is_float()) {
+        if result != dtype && (result != DType::F32 || !dtype.is_float() || dtype == DType::F64) {
             return wrong(result, format!("a product of {dtype} is that, or float32 where it is of floats"));
         }
         if let Some(bias) = bias {
@@ -165,7 +173,7 @@ impl<'a> Job<'a> {
             if !dtype.is_float() {
                 return wrong(dtype, "a bias is added to floats; cast the operands first".into());
             }
-            if bias.buffer().dtype() != dtype && bias.buffer().dtype() != DType::F32 {
+            if bias.buffer().dtype() != dtype && (bias.buffer().dtype() != DType::F32 || dtype == DType::F64) {
                 return wrong(bias.buffer().dtype(), format!("the bias of a product of {dtype} is that or float32"));
             }
         }
@@ -291,7 +299,7 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Every way to read the operands, in both tile sizes and on matrix units, and integers.
+/// Every way to read the operands, in both tile sizes and on matrix units, and what goes without tiles.
 #[cfg(test)]
 pub(crate) fn every_program() -> impl Iterator<Item = Program> {
     let readings = [Reading::AlongK, Reading::Across, Reading::Single];
@@ -309,7 +317,7 @@ pub(crate) fn every_program() -> impl Iterator<Item = Program> {
             activation: (at % 2 == 1).then_some(UnaryOp::Gelu),
         })
     });
-    let integers = [DType::I32, DType::U32, DType::U8];
-    let integers = integers.map(|dtype| Program::Integers(Integers { dtype, batch_rank: 2 }));
-    tiled.chain(integers).chain(cooperative::every_program().map(Program::Cooperative))
+    let plain = [DType::I32, DType::U32, DType::U8, DType::I64, DType::F64];
+    let plain = plain.map(|dtype| Program::Plain(Plain { dtype, batch_rank: 2 }));
+    tiled.chain(plain).chain(cooperative::every_program().map(Program::Cooperative))
 }

@@ -2,7 +2,7 @@ use trueno_core::table::UnaryOp;
 use trueno_core::{DType, Error, Layout, bf16, f16};
 
 use super::*;
-use crate::testing::{assert_close, device, gather, read, samples, shaped, upload};
+use crate::testing::{assert_close, device, gather, read, samples, shaped, upload, wide};
 
 /// The product in double precision of two views of rank 3, `[B, M, K]` and `[B, K, N]`.
 fn oracle(a: &[f32], left: &Layout, b: &[f32], right: &Layout) -> Vec<f64> {
@@ -189,4 +189,35 @@ fn integers_wrap_as_on_the_processor() {
     let byte = |x: u32| (x % 256) as u8;
     assert_eq!(got, [byte(200 * 200 + 300), byte(600 + 21), byte(20_000 + 700), byte(300 + 49)]);
     assert!(matches!(matmul(&view, &view, DType::F32, Epilogue::default()), Err(Error::DType { .. })));
+}
+
+#[test]
+fn products_of_64_bits_are_exact_or_nearly() {
+    let Some(device) = wide() else { return };
+    let (m, n, k) = (5, 6, 37);
+    let a: Vec<i64> = (0..2 * m * k).map(|i| (i as i64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64)).collect();
+    let b: Vec<i64> = (0..n * k).map(|i| (i as i64 - 9).wrapping_mul(0x2545_f491_4f6c_dd1d)).collect();
+    let right = Layout::contiguous(&[n, k]).swap_axes("test", 0, 1).unwrap();
+    let (da, db) = (Buffer::from_slice(device, "test", &a).unwrap(), Buffer::from_slice(device, "test", &b).unwrap());
+    let (x, y) = (shaped(&da, &[2, m, k]), View::new("test", &db, &right).unwrap());
+    let got = matmul(&x, &y, DType::I64, Epilogue::default()).unwrap().download::<i64>("test").wait().unwrap();
+    let sum = |row: usize, column: usize| {
+        let terms = (0..k).map(|at| a[row * k + at].wrapping_mul(b[column * k + at]));
+        terms.fold(0_i64, i64::wrapping_add)
+    };
+    assert_eq!(got, (0..2 * m * n).map(|at| sum(at / n, at % n)).collect::<Vec<_>>());
+
+    let fraction = |x: &i64| *x as f64 / i64::MAX as f64;
+    let (a, b): (Vec<f64>, Vec<f64>) = (a.iter().map(fraction).collect(), b.iter().map(fraction).collect());
+    let bias: Vec<f64> = (0..n).map(|i| i as f64 * 0.1 - 0.3).collect();
+    let [da, db, dc] = [&a, &b, &bias].map(|x| Buffer::from_slice(device, "test", x).unwrap());
+    let (x, y, c) = (shaped(&da, &[2, m, k]), View::new("test", &db, &right).unwrap(), shaped(&dc, &[n]));
+    let epilogue = Epilogue { bias: Some(&c), activation: Some((UnaryOp::Tanh, [0.0; 2])) };
+    let got: Vec<f64> = matmul(&x, &y, DType::F64, epilogue).unwrap().download("test").wait().unwrap();
+    for (at, got) in got.iter().enumerate() {
+        let terms = (0..k).map(|p| a[at / n * k + p] * b[at % n * k + p]);
+        let want = (terms.sum::<f64>() + bias[at % n]).tanh();
+        assert!((got - want).abs() <= 1e-14, "{at}: {got} {want}");
+    }
+    assert!(matches!(matmul(&x, &y, DType::F32, Epilogue::default()), Err(Error::DType { .. })));
 }

@@ -1,5 +1,10 @@
+struct Largest {
+    value: Real,
+    place: u32,
+}
+
 // The largest element of a window and its position in the plane: NaN if there is one, the first of equals.
-fn value(plane: u32, y: u32, x: u32) -> vec2<u32> {
+fn value(plane: u32, y: u32, x: u32) -> Largest {
     let origin = plane_of_x(plane);
     let y0 = y * STRIDE_Y;
     let x0 = x * STRIDE_X;
@@ -18,5 +23,5 @@ fn value(plane: u32, y: u32, x: u32) -> vec2<u32> {
             }
         }
     }
-    return vec2(bitcast<u32>(largest), best);
+    return Largest(largest, best);
 }

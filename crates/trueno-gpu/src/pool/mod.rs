@@ -14,6 +14,7 @@ use trueno_core::{DType, Error, Result};
 use crate::elementwise;
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
+use crate::storage;
 
 /// Geometry of two-dimensional pooling, per axis (height, width).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,11 +185,8 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn run(&self, positions: Option<&Buffer>, places: Option<&Buffer>) -> Result<Buffer> {
-        let (op, dtype) = (self.op, self.x.buffer().dtype());
-        if !matches!(dtype, DType::F32 | DType::F16 | DType::BF16) {
-            let expected = "on a GPU it takes float32, float16 and bfloat16; cast it first".into();
-            return Err(Error::DType { op, got: dtype, expected });
-        }
+        let op = self.op;
+        let dtype = storage::float(op, self.x.buffer())?;
         let device = self.x.buffer().device();
         let count = size(op, self.made)?;
         if self.given[2..].contains(&0) && count > 0 {
@@ -232,7 +230,8 @@ impl Job<'_> {
         for (at, &stride) in self.x.layout().strides().iter().enumerate() {
             immediates[slots::X + at] = stride as u32;
         }
-        immediates[slots::AREA] = ((kernel[0] * kernel[1]) as f32).to_bits();
+        let area = (kernel[0] * kernel[1]) as f64;
+        storage::put_number(&mut immediates, slots::AREA, self.x.buffer().dtype(), area);
         immediates
     }
 }

@@ -29,7 +29,7 @@ fn main(
     if own * 4u >= COUNT {
         return;
     }
-    var v = vec4<f32>(0.0);
+    var v = vec4<Real>(0.0);
     POSITIONS
     for (var lane = 0u; lane < 4u; lane += 1u) {
         let i = min(own * 4u + lane, COUNT - 1u);

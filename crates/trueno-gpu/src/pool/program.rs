@@ -1,10 +1,9 @@
 //! The text of pooling.
 
 use trueno_core::DType;
-use trueno_core::math::wgsl::PRELUDE;
 
 use crate::record::Shader;
-use crate::storage;
+use crate::storage::{self, Format};
 use crate::walk::{IMMEDIATES, fill, slot};
 
 /// What is made of windows.
@@ -42,14 +41,15 @@ pub(super) mod slots {
     /// Where the operand begins, and its four strides.
     pub const FROM_X: usize = 12;
     pub const X: usize = 13;
-    /// Elements of a window, as a float.
+    /// Elements of a window, as a float of the type that is computed in.
     pub const AREA: usize = 17;
 }
 
 impl Program {
     pub fn shader(&self) -> Shader {
-        let mut text = format!("{IMMEDIATES}{PRELUDE}{}", storage::PACKING);
-        text += &storage::reader(0, "x", self.dtype, false);
+        let format = Format::computed(self.dtype);
+        let mut text = format!("{IMMEDIATES}{}{}", storage::reals(self.dtype, ""), storage::PACKING);
+        text += &storage::reader(0, "x", format, false);
         let (reads, writes) = match self.kind {
             Kind::MaxGrad => (2, 1),
             Kind::Max => (1, 2),
@@ -58,7 +58,7 @@ impl Program {
         if reads == 2 {
             text += "@group(0) @binding(1) var<storage, read> positions: array<u32>;\n";
         }
-        text += &storage::writer(reads, "out", self.dtype);
+        text += &storage::writer(reads, "out", format);
         if writes == 2 {
             text += "@group(0) @binding(2) var<storage, read_write> positions: array<vec4<u32>>;\n";
         }
@@ -72,7 +72,7 @@ impl Program {
         };
         let call = "value(plane, place / MADE_X, place % MADE_X)";
         let (declare, assign, store) = if self.kind == Kind::Max {
-            let assign = format!("let pair = {call}; v[lane] = bitcast<f32>(pair.x); at[lane] = pair.y;");
+            let assign = format!("let largest = {call}; v[lane] = largest.value; at[lane] = largest.place;");
             ("var at = vec4<u32>();", assign, "store_out(own, v); positions[own] = at;")
         } else {
             ("", format!("v[lane] = {call};"), "store_out(own, v);")
@@ -82,13 +82,13 @@ impl Program {
             .replace("POSITIONS", declare)
             .replace("ASSIGN", &assign)
             .replace("STORE", store);
-        text += &fill(&template, &names());
+        text += &fill(&template, &names(self.dtype));
         Shader { text, reads, writes }
     }
 }
 
 /// Every scalar by its name in the templates.
-fn names() -> Vec<(&'static str, String)> {
+fn names(dtype: DType) -> Vec<(&'static str, String)> {
     let single = [("COUNT", slots::COUNT), ("CHANNELS", slots::CHANNELS), ("FROM_X", slots::FROM_X)];
     let several: [(&[&str], usize); 6] = [
         (&["GIVEN_Y", "GIVEN_X"], slots::GIVEN),
@@ -99,7 +99,7 @@ fn names() -> Vec<(&'static str, String)> {
         (&["X_N", "X_C", "X_Y", "X_X"], slots::X),
     ];
     let several = several.into_iter().flat_map(|(names, first)| names.iter().copied().zip(first..));
-    let area = ("AREA", format!("bitcast<f32>({})", slot(slots::AREA)));
+    let area = ("AREA", storage::number(storage::scalar(dtype), slots::AREA));
     single.into_iter().chain(several).map(|(name, at)| (name, slot(at))).chain([area]).collect()
 }
 
@@ -107,6 +107,6 @@ fn names() -> Vec<(&'static str, String)> {
 #[cfg(test)]
 pub(crate) fn every_program() -> impl Iterator<Item = Program> {
     let kinds = [Kind::Max, Kind::MaxGrad, Kind::Avg, Kind::AvgGrad, Kind::Adaptive, Kind::AdaptiveGrad];
-    let dtypes = [DType::F32, DType::F16, DType::BF16];
+    let dtypes = [DType::F32, DType::F16, DType::BF16, DType::F64];
     kinds.into_iter().flat_map(move |kind| dtypes.map(|dtype| Program { kind, dtype }))
 }

@@ -26,5 +26,5 @@ fn main(
     if i >= VECTORS {
         return;
     }
-    store_out(i, select(vec4(0.0), load_x(FROM_X + i) * SCALE, philox(i) <= vec4(LIMIT)));
+    store_out(i, select(vec4<REAL>(0.0), load_x(FROM_X + i) * SCALE, philox(i) <= vec4(LIMIT)));
 }

@@ -6,7 +6,7 @@ use trueno_core::{DType, Error, Result};
 use crate::dense::Dense;
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch, Shader};
-use crate::storage;
+use crate::storage::{self, Format};
 use crate::walk::{IMMEDIATES, index, slot};
 
 /// Threads of a workgroup.
@@ -45,7 +45,7 @@ mod slots {
 /// Element `i` looks at word `i % 4` of block `i / 4` of [`Philox`](trueno_core::Philox), as on the processor.
 ///
 /// # Errors
-/// [`Error::Argument`] if `p` is no probability below 1; [`Error::DType`] for what is no float of at most 32 bits; and what the
+/// [`Error::Argument`] if `p` is no probability below 1; [`Error::DType`] for what is no float, or none of the device's; and what the
 /// device refuses.
 pub fn dropout(config: &Dropout, x: &View<'_>) -> Result<Buffer> {
     let op = "dropout";
@@ -53,11 +53,7 @@ pub fn dropout(config: &Dropout, x: &View<'_>) -> Result<Buffer> {
         let reason = format!("p = {} is not a probability below 1", config.p).into();
         return Err(Error::Argument { op, reason });
     }
-    let dtype = x.buffer().dtype();
-    if !matches!(dtype, DType::F32 | DType::F16 | DType::BF16) {
-        let expected = "on a GPU it takes float32, float16 and bfloat16; cast it first".into();
-        return Err(Error::DType { op, got: dtype, expected });
-    }
+    let dtype = storage::float(op, x.buffer())?;
     let device = x.buffer().device();
     let output = Buffer::new(device, op, dtype, x.layout().size())?;
     if output.is_empty() {
@@ -74,7 +70,7 @@ pub fn dropout(config: &Dropout, x: &View<'_>) -> Result<Buffer> {
     }
     // A whole word is less than a number where it is at most the one below that number, rounded up.
     immediates[slots::LIMIT] = (((1.0 - config.p) * 4_294_967_296.0).ceil() - 1.0) as u32;
-    immediates[slots::SCALE] = ((1.0 / (1.0 - config.p)) as f32).to_bits();
+    storage::put_number(&mut immediates, slots::SCALE, dtype, 1.0 / (1.0 - config.p));
     let program = record::Program::Random(Program { dtype });
     let groups = record::grid(device, vectors.div_ceil(THREADS));
     Launch { op, program, reads: &[x.buffer()], writes: &[&output], immediates, groups }.record(device)?;
@@ -83,10 +79,12 @@ pub fn dropout(config: &Dropout, x: &View<'_>) -> Result<Buffer> {
 
 impl Program {
     pub fn shader(&self) -> Shader {
+        let format = Format::computed(self.dtype);
         let mut text = format!("{IMMEDIATES}{PRELUDE}{}", storage::PACKING);
-        text += &storage::reader(0, "x", self.dtype, true);
-        text += &storage::writer(1, "out", self.dtype);
+        text += &storage::reader(0, "x", format, true);
+        text += &storage::writer(1, "out", format);
         text += &include_str!("dropout.wgsl")
+            .replace("REAL", storage::scalar(self.dtype).name())
             .replace("VECTORS", &slot(slots::VECTORS))
             .replace("FROM_X", &slot(slots::FROM_X))
             .replace("SEED_LOW", &slot(slots::SEED))
@@ -94,7 +92,7 @@ impl Program {
             .replace("CALL_LOW", &slot(slots::CALL))
             .replace("CALL_HIGH", &slot(slots::CALL + 1))
             .replace("LIMIT", &slot(slots::LIMIT))
-            .replace("SCALE", &format!("bitcast<f32>({})", slot(slots::SCALE)));
+            .replace("SCALE", &storage::number(storage::scalar(self.dtype), slots::SCALE));
         Shader { text, reads: 1, writes: 1 }
     }
 }
@@ -102,7 +100,7 @@ impl Program {
 /// Every type.
 #[cfg(test)]
 pub(crate) fn every_program() -> impl Iterator<Item = Program> {
-    [DType::F32, DType::F16, DType::BF16].into_iter().map(|dtype| Program { dtype })
+    [DType::F32, DType::F16, DType::BF16, DType::F64].into_iter().map(|dtype| Program { dtype })
 }
 
 #[cfg(test)]

@@ -40,8 +40,8 @@ const LEAST_SPAN: usize = 4096;
 /// off the count of elements (NumPy's `ddof`).
 ///
 /// # Errors
-/// [`Error::Axis`], [`Error::Argument`] for an axis that is named twice, [`Error::DType`] for a type that the row has not
-/// (integers have no products here, which are 64 bits wide), [`Error::Shape`] for nothing to choose from.
+/// [`Error::Axis`], [`Error::Argument`] for an axis that is named twice, [`Error::DType`] for a type that the row or the device has not
+/// (products of integers are 64 bits wide), [`Error::Shape`] for nothing to choose from.
 pub fn reduce(op: ReduceOp, x: &View<'_>, axes: &[usize], correction: f64) -> Result<Buffer> {
     let result = result_type(op, x.buffer().dtype());
     joined(op, x, axes, correction, result)
@@ -64,6 +64,10 @@ fn joined(op: ReduceOp, x: &View<'_>, axes: &[usize], correction: f64, result: R
         return integer_sum(x, axes);
     }
     let result = result?;
+    if let Some(other) = first_cast(op, dtype) {
+        let cast = elementwise::cast(x, other)?;
+        return joined(op, &View::contiguous(name, &cast, x.shape())?, axes, correction, Ok(result));
+    }
     let (kept, joined) = split(name, x, axes)?;
     let device = x.buffer().device();
     let results: usize = kept.count();
@@ -100,21 +104,35 @@ fn integer_sum(x: &View<'_>, axes: &[usize]) -> Result<Buffer> {
 
 /// The type of the result, or why there is none.
 fn result_type(op: ReduceOp, dtype: DType) -> Result<DType> {
-    let refuse = |expected: &'static str| Err(Error::DType { op: op.name(), got: dtype, expected: expected.into() });
-    storage::scalar(op.name(), dtype)?;
-    if matches!(op, ReduceOp::Any | ReduceOp::All) {
-        return Ok(DType::Bool);
-    }
-    if dtype.is_float() {
-        return Ok(dtype);
-    }
     match op {
-        ReduceOp::Max | ReduceOp::Min if matches!(dtype, DType::I32 | DType::U32) => Ok(dtype),
-        // How many there are: at most as many as a buffer has elements, which 32 bits count.
-        ReduceOp::Sum if dtype == DType::Bool => Ok(DType::I64),
-        ReduceOp::Prod => refuse("on a GPU it takes floats: products of integers are 64 bits wide"),
-        _ => refuse("on a GPU it takes floats; cast it first"),
+        ReduceOp::Any | ReduceOp::All => Ok(DType::Bool),
+        _ if dtype.is_float() => Ok(dtype),
+        ReduceOp::Max | ReduceOp::Min if matches!(dtype, DType::I32 | DType::U32 | DType::I64) => Ok(dtype),
+        // Of truth values, how many there are: at most as many as a buffer has elements, which 32 bits count.
+        ReduceOp::Sum | ReduceOp::Prod => Ok(DType::I64),
+        ReduceOp::Max
+        | ReduceOp::Min
+        | ReduceOp::Mean
+        | ReduceOp::NormL1
+        | ReduceOp::NormL2
+        | ReduceOp::NormInf
+        | ReduceOp::Var
+        | ReduceOp::Std => {
+            let expected = "on a GPU it takes floats; cast it first".into();
+            Err(Error::DType { op: op.name(), got: dtype, expected })
+        }
     }
+}
+
+/// What elements are cast to before they are joined, if they are not joined as they are.
+fn first_cast(op: ReduceOp, dtype: DType) -> Option<DType> {
+    let to = match op {
+        // Whether a pair of words is 0 is all that counts, and any device can tell.
+        ReduceOp::Any | ReduceOp::All if storage::is_pair(dtype) => DType::Bool,
+        ReduceOp::Prod if !dtype.is_float() => DType::I64,
+        _ => dtype,
+    };
+    (to != dtype).then_some(to)
 }
 
 /// The axes that stay and those that are joined.
@@ -137,8 +155,7 @@ fn split(op: &'static str, x: &View<'_>, axes: &[usize]) -> Result<(Axes, Axes)>
 
 /// The result in the type that is computed in, in one pass or two.
 fn raw(op: ReduceOp, x: &View<'_>, axes: [&Axes; 2], center: Option<&Buffer>, correction: f64) -> Result<Buffer> {
-    let dtype = x.buffer().dtype();
-    let scalar = storage::scalar(op.name(), dtype)?;
+    let scalar = storage::computes(op.name(), x.buffer().dtype(), x.buffer().device())?;
     let [kept, joined] = axes;
     let (results, elements) = (kept.count(), joined.count());
     let shape = choose(kept, joined, x.layout().offset());
@@ -205,6 +222,8 @@ impl Pass {
             Scalar::F32 => DType::F32,
             Scalar::I32 => DType::I32,
             Scalar::U32 => DType::U32,
+            Scalar::I64 => DType::I64,
+            Scalar::F64 => DType::F64,
         };
         let output = Buffer::new(device, op, dtype, results * parts)?;
         let span = joined.count().div_ceil(parts).next_multiple_of(4);
@@ -219,7 +238,8 @@ impl Pass {
         immediates[slots::SPAN] = span as u32;
         immediates[slots::ELEMENTS] = joined.count() as u32;
         immediates[slots::OFFSET] = offset as u32;
-        immediates[slots::COUNT] = (self.count as f32).to_bits();
+        let count = storage::words(if self.scalar.is_float() { self.scalar } else { Scalar::F32 }, self.count);
+        immediates[slots::COUNT..][..count.len()].copy_from_slice(&count);
         for (word, value) in immediates[slots::AXES..].iter_mut().zip(kept.words().chain(joined.words())) {
             *word = value;
         }

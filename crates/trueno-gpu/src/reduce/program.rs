@@ -1,11 +1,11 @@
 //! The text of a reduction: accumulation in a fixed tree.
 
 use trueno_core::DType;
-use trueno_core::math::wgsl::{PRELUDE, Scalar, function};
+use trueno_core::math::wgsl::{Scalar, function};
 use trueno_core::table::{ArithReduceRow, ArithReduceVisitor, ReduceOp, ReduceRow, ReduceVisitor};
 
 use crate::record::Shader;
-use crate::storage;
+use crate::storage::{self, Format};
 use crate::walk::{IMMEDIATES, position, slot};
 
 /// Threads of a workgroup.
@@ -57,10 +57,10 @@ pub(super) mod slots {
     /// Elements of a result.
     pub const ELEMENTS: usize = 3;
     pub const OFFSET: usize = 4;
-    /// The number of elements less the correction, as a float.
+    /// The number of elements less the correction, as a float of the type that is computed in.
     pub const COUNT: usize = 5;
     /// Sizes and strides, of the kept axes and then of the others.
-    pub const AXES: usize = 6;
+    pub const AXES: usize = 7;
 }
 
 impl Program {
@@ -72,12 +72,15 @@ impl Program {
     pub fn shader(&self) -> Shader {
         let [kept, joined] = self.ranks;
         let vectors = !matches!(self.shape, Shape::Rows { vectors: false, .. });
-        let mut text = format!("{IMMEDIATES}{PRELUDE}{}", storage::PACKING);
-        text += &storage::reader(0, "elements", self.dtype, vectors);
+        let mut text = format!("{IMMEDIATES}{}{}", storage::prelude(self.scalar), storage::PACKING);
+        let format = Format::of(self.dtype, self.scalar);
+        text += &storage::reader(0, "elements", format, vectors);
         let mut reads = 1;
         let columns = matches!(self.shape, Shape::Columns { .. });
         if self.is_centered() {
-            text += &storage::reader(1, "centers", DType::F32, columns);
+            // They were made in the type that is computed in.
+            let center = if self.scalar == Scalar::F64 { format } else { DType::F32.into() };
+            text += &storage::reader(1, "centers", center, columns);
             reads = 2;
         }
         let element = if columns { format!("vec4<{}>", self.scalar.name()) } else { self.scalar.name().into() };
@@ -94,11 +97,11 @@ impl Program {
 
     /// The row's functions, over the type that is computed in.
     fn formulas(&self) -> String {
-        struct Float;
+        struct Float(Scalar);
         impl ReduceVisitor for Float {
             type Output = String;
             fn visit<R: ReduceRow>(self) -> String {
-                let f = Scalar::F32;
+                let f = self.0;
                 function(f, "init", &["like"], |[like]| R::init(like))
                     + &function(f, "map", &["x", "c"], |[x, c]| R::map(x, c))
                     + &function(f, "combine", &["a", "b"], |[a, b]| R::combine(a, b))
@@ -116,15 +119,16 @@ impl Program {
                     + &format!("fn finish(acc: {t}, n: f32) -> {t} {{ return acc; }}\n")
             }
         }
-        let integer = (self.scalar != Scalar::F32).then(|| self.op.dispatch_arith(Integer(self.scalar))).flatten();
-        let mut text = integer.unwrap_or_else(|| self.op.dispatch(Float));
+        let integer = if self.scalar.is_float() { None } else { self.op.dispatch_arith(Integer(self.scalar)) };
+        let mut text = integer.unwrap_or_else(|| self.op.dispatch(Float(self.scalar)));
         let t = self.scalar.name();
         text += &if self.first {
             format!("fn part(x: {t}, c: {t}) -> {t} {{ return map(x, c); }}\n")
         } else {
             format!("fn part(x: {t}, c: {t}) -> {t} {{ return x; }}\n")
         };
-        let done = if self.last { format!("finish(x, bitcast<f32>({}))", slot(slots::COUNT)) } else { "x".into() };
+        let count = if self.scalar.is_float() { self.scalar } else { Scalar::F32 };
+        let done = if self.last { format!("finish(x, {})", storage::number(count, slots::COUNT)) } else { "x".into() };
         text + &format!("fn done(x: {t}) -> {t} {{ return {done}; }}\n")
     }
 
@@ -193,18 +197,16 @@ pub(crate) fn every_program() -> impl Iterator<Item = Program> {
     ReduceOp::ALL.iter().flat_map(move |&op| {
         shapes.into_iter().enumerate().flat_map(move |(at, shape)| {
             let ranks = [at, 2 - at];
-            let floats = [(true, true), (true, false), (false, true)].map(|(first, last)| Program {
-                op,
-                dtype: if first { DType::F16 } else { DType::F32 },
-                scalar: Scalar::F32,
-                shape,
-                ranks,
-                first,
-                last,
-            });
-            let integer = Program { dtype: DType::I32, scalar: Scalar::I32, ..floats[0].clone() };
-            let integers = op.info().integers.then_some(integer);
-            floats.into_iter().chain(integers)
+            let passes = [(true, true), (true, false), (false, true)];
+            passes.into_iter().flat_map(move |(first, last)| {
+                let dtype = if first { DType::F16 } else { DType::F32 };
+                let float = Program { op, dtype, scalar: Scalar::F32, shape, ranks, first, last };
+                let double = Program { dtype: DType::F64, scalar: Scalar::F64, ..float.clone() };
+                let integers = [(DType::I32, Scalar::I32), (DType::I64, Scalar::I64)];
+                let integers = integers.map(|(dtype, scalar)| Program { dtype, scalar, ..float.clone() });
+                let integers = integers.into_iter().filter(|_| op.info().integers);
+                [float, double].into_iter().chain(integers).collect::<Vec<_>>()
+            })
         })
     })
 }

@@ -2,17 +2,22 @@ use trueno_core::table::ReduceOp;
 use trueno_core::{DType, Error, Layout, f16};
 
 use super::*;
-use crate::testing::{all, assert_close, device, gather, is_close, read, samples, shaped, upload};
+use crate::testing::{all, assert_close, device, gather, is_close, read, samples, shaped, upload, wide};
 
-/// The oracle over the axes of a view: the reduced elements of each kept position.
-fn oracle(op: ReduceOp, values: &[f32], layout: &Layout, axes: &[usize], correction: f64) -> Vec<f64> {
+/// The reduced elements of each kept position of a view.
+fn groups<T: Copy>(values: &[T], layout: &Layout, axes: &[usize]) -> Vec<Vec<T>> {
     let rank = layout.rank();
     let kept: Vec<isize> = (0..rank).filter(|axis| !axes.contains(axis)).map(|axis| axis as isize).collect();
     let order: Vec<isize> = kept.iter().copied().chain(axes.iter().map(|&axis| axis as isize)).collect();
     let moved = layout.permute("test", &order).unwrap();
-    let elements: Vec<f64> = gather(values, &moved).into_iter().map(f64::from).collect();
     let length: usize = axes.iter().map(|&axis| layout.shape()[axis]).product();
-    elements.chunks(length.max(1)).map(|group| op.eval(group, correction)).collect()
+    gather(values, &moved).chunks(length.max(1)).map(<[T]>::to_vec).collect()
+}
+
+/// The oracle over the axes of a view.
+fn oracle(op: ReduceOp, values: &[f32], layout: &Layout, axes: &[usize], correction: f64) -> Vec<f64> {
+    let groups = groups(values, layout, axes).into_iter();
+    groups.map(|group| op.eval(&group.into_iter().map(f64::from).collect::<Vec<_>>(), correction)).collect()
 }
 
 fn cases() -> Vec<(Layout, Vec<usize>)> {
@@ -109,7 +114,7 @@ fn extremes_see_nan_and_integers() {
         [0_i64, 2].map(|first| { (0..1250).map(|i| 2 * ((4 * i + first - 2000) << 40) + (1 << 40)).sum::<i64>() })
     );
     assert_eq!(sums(&shaped(&many, &[0, 3]), &[0]), [0; 3]);
-    assert!(matches!(reduce(ReduceOp::Prod, &view, &[1], 0.0), Err(Error::DType { .. })));
+    assert!(matches!(reduce(ReduceOp::Mean, &view, &[1], 0.0), Err(Error::DType { .. })));
 }
 
 #[test]
@@ -145,4 +150,81 @@ fn sums_of_truths_count_them() {
     let rows = View::new("test", &x, &Layout::contiguous(&[70_001]).narrow("test", 0, 1, 7).unwrap()).unwrap();
     let empty = reduce(ReduceOp::Sum, &rows, &[], 0.0).unwrap();
     assert_eq!(empty.download::<i64>("test").wait().unwrap(), [0, 0, 1, 0, 0, 1, 0]);
+}
+
+#[test]
+fn doubles_agree_with_the_oracle_over_any_axes() {
+    let Some(device) = wide() else { return };
+    let values: Vec<f64> = samples(1, 12_288, [-2.0, 2.0]).into_iter().map(|x| f64::from(x) * (1.0 + 1e-10)).collect();
+    let x = Buffer::from_slice(device, "test", &values).unwrap();
+    for &op in ReduceOp::ALL {
+        for (layout, axes) in cases() {
+            let view = View::new("test", &x, &layout).unwrap();
+            let groups = groups(&values, &layout, &axes);
+            let want: Vec<f64> = groups.iter().map(|group| op.eval(group, 0.0)).collect();
+            let result = reduce(op, &view, &axes, 0.0).unwrap();
+            if result.dtype() == DType::Bool {
+                let got: Vec<bool> = result.download("test").wait().unwrap();
+                assert_eq!(got, want.iter().map(|&w| w != 0.0).collect::<Vec<_>>(), "{} {layout:?}", op.name());
+                continue;
+            }
+            let got: Vec<f64> = result.download("test").wait().unwrap();
+            assert_eq!(got.len(), want.len());
+            for ((got, want), group) in got.iter().zip(&want).zip(&groups) {
+                // Terms cancel in sums: errors are relative to the terms.
+                let scale = group.iter().map(|x| x.abs()).sum::<f64>().max(want.abs()) + 1e-300;
+                let bound = if op == ReduceOp::Prod { 1e-12 * want.abs() } else { 1e-14 * scale };
+                let near = (got - want).abs() <= bound;
+                assert!(
+                    got == want || near || (got.is_nan() && want.is_nan()),
+                    "{} {layout:?}: {got} {want}",
+                    op.name()
+                );
+            }
+        }
+    }
+    let corrected = reduce(ReduceOp::Var, &shaped(&x, &[2, 3]), &[1], 1.0).unwrap();
+    let got: Vec<f64> = corrected.download("test").wait().unwrap();
+    let want = ReduceOp::Var.eval(&values[..3], 1.0);
+    assert!((got[0] - want).abs() <= 1e-14 * want, "{got:?} {want}");
+}
+
+#[test]
+fn integers_of_64_bits_agree_with_the_processor() {
+    use trueno_kernels::{Isa, reduce::reduce_int};
+    let Some(device) = wide() else { return };
+    // Sums and products overflow, and wrap.
+    let mut values: Vec<i64> = (0..12_288_i64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64) | 1).collect();
+    for (at, value) in [(5, i64::MIN), (77, i64::MAX), (4100, 0), (9000, i64::MIN)] {
+        values[at] = value;
+    }
+    let narrow: Vec<i32> = values.iter().map(|&x| (x >> 40) as i32 | 1).collect();
+    let [x, n] = [Buffer::from_slice(device, "test", &values), Buffer::from_slice(device, "test", &narrow)];
+    let (x, n) = (x.unwrap(), n.unwrap());
+    let joined = |op: ReduceOp, group: &[i64]| {
+        let mut acc = [0];
+        reduce_int(Isa::best(), op, group, &mut acc);
+        acc[0]
+    };
+    for (layout, axes) in cases() {
+        for op in [ReduceOp::Sum, ReduceOp::Prod, ReduceOp::Max, ReduceOp::Min] {
+            let got = reduce(op, &View::new("test", &x, &layout).unwrap(), &axes, 0.0).unwrap();
+            let want: Vec<i64> = groups(&values, &layout, &axes).iter().map(|group| joined(op, group)).collect();
+            assert_eq!(got.download::<i64>("test").wait().unwrap(), want, "{} {layout:?}", op.name());
+        }
+        let got = reduce(ReduceOp::Prod, &View::new("test", &n, &layout).unwrap(), &axes, 0.0).unwrap();
+        let wide: Vec<i64> = narrow.iter().map(|&x| i64::from(x)).collect();
+        let want: Vec<i64> = groups(&wide, &layout, &axes).iter().map(|group| joined(ReduceOp::Prod, group)).collect();
+        assert_eq!(got.download::<i64>("test").wait().unwrap(), want, "products of int32, {layout:?}");
+        for op in [ReduceOp::Any, ReduceOp::All] {
+            let got = reduce(op, &View::new("test", &x, &layout).unwrap(), &axes, 0.0).unwrap();
+            let want: Vec<bool> = groups(&values, &layout, &axes).iter().map(|group| joined(op, group) != 0).collect();
+            assert_eq!(got.download::<bool>("test").wait().unwrap(), want, "{} {layout:?}", op.name());
+        }
+    }
+    let none = Buffer::from_slice::<i64>(device, "test", &[]).unwrap();
+    let product = reduce(ReduceOp::Prod, &shaped(&none, &[2, 0]), &[1], 0.0).unwrap();
+    assert_eq!(product.download::<i64>("test").wait().unwrap(), [1, 1]);
+    assert!(matches!(reduce(ReduceOp::Max, &shaped(&none, &[2, 0]), &[1], 0.0), Err(Error::Shape { .. })));
+    assert!(matches!(reduce(ReduceOp::Mean, &all(&x), &[0], 0.0), Err(Error::DType { .. })));
 }

@@ -1,8 +1,8 @@
 // LANES threads share each row; what each of them has joins in a fixed tree.
 
-var<workgroup> shared_values: array<f32, 256>;
+var<workgroup> shared_values: array<Real, 256>;
 
-fn row_max(thread: u32, value: f32) -> f32 {
+fn row_max(thread: u32, value: Real) -> Real {
     shared_values[thread] = value;
     for (var half = LANES / 2u; half > 0u; half = half / 2u) {
         workgroupBarrier();
@@ -16,7 +16,7 @@ fn row_max(thread: u32, value: f32) -> f32 {
     return result;
 }
 
-fn row_sum(thread: u32, value: f32) -> f32 {
+fn row_sum(thread: u32, value: Real) -> Real {
     shared_values[thread] = value;
     for (var half = LANES / 2u; half > 0u; half = half / 2u) {
         workgroupBarrier();

@@ -18,11 +18,12 @@ use crate::elementwise::{self, binary, cast, contiguous, unary};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
 use crate::reduce::reduce;
+use crate::storage;
 
 /// `exp(x) / sum(exp(x))` along an axis, row-major.
 ///
 /// # Errors
-/// [`Error::Axis`]; [`Error::DType`] for what is no float of at most 32 bits; and what the device refuses.
+/// [`Error::Axis`]; [`Error::DType`] for what is no float, or none of the device's; and what the device refuses.
 pub fn softmax(x: &View<'_>, axis: usize) -> Result<Buffer> {
     along("softmax", Kind::Softmax, axis, &[x])
 }
@@ -56,9 +57,9 @@ pub fn log_softmax_grad(y: &View<'_>, g: &View<'_>, axis: usize) -> Result<Buffe
 pub struct Normalised {
     /// The result.
     pub output: Buffer,
-    /// The mean of each row, `f32`.
+    /// The mean of each row, `f32`, or `f64` of rows of those.
     pub mean: Buffer,
-    /// `1 / sqrt(var + eps)` of each row, `f32`.
+    /// `1 / sqrt(var + eps)` of each row, in the same type.
     pub rstd: Buffer,
 }
 
@@ -80,8 +81,8 @@ pub fn layer_norm(
     let params: Vec<&View<'_>> = weight.into_iter().chain(bias).collect();
     let dtype = checked(op, x, &params, columns)?;
     let device = x.buffer().device();
-    let mean = Buffer::new(device, op, DType::F32, rows)?;
-    let rstd = Buffer::new(device, op, DType::F32, rows)?;
+    let mean = Buffer::new(device, op, storage::sums(dtype), rows)?;
+    let rstd = Buffer::new(device, op, storage::sums(dtype), rows)?;
     let job = Job { op, kind, rows, columns, eps };
     let mut operands = vec![x];
     operands.extend(params);
@@ -106,7 +107,7 @@ pub fn layer_norm_grad(
     same_shape(op, x, g)?;
     let params: Vec<&View<'_>> = weight.into_iter().collect();
     let dtype = checked(op, x, &params, columns)?;
-    if [mean, rstd].iter().any(|stat| stat.len() != rows || stat.dtype() != DType::F32) {
+    if [mean, rstd].iter().any(|stat| stat.len() != rows || stat.dtype() != storage::sums(dtype)) {
         let reason = format!("the statistics are not of {rows} rows").into();
         return Err(Error::Argument { op, reason });
     }
@@ -129,7 +130,7 @@ fn cut(op: &'static str, x: &View<'_>, axes: usize) -> Result<(usize, usize)> {
 
 /// The one type of all operands, whose parameters have one element per column.
 fn checked(op: &'static str, x: &View<'_>, params: &[&View<'_>], columns: usize) -> Result<DType> {
-    let dtype = float(op, x)?;
+    let dtype = storage::float(op, x.buffer())?;
     for param in params {
         if param.layout().size() != columns {
             let reason = format!("a parameter has one element for each of {columns}").into();
@@ -141,17 +142,6 @@ fn checked(op: &'static str, x: &View<'_>, params: &[&View<'_>], columns: usize)
         }
     }
     Ok(dtype)
-}
-
-fn float(op: &'static str, x: &View<'_>) -> Result<DType> {
-    match x.buffer().dtype() {
-        dtype @ (DType::F32 | DType::F16 | DType::BF16) => Ok(dtype),
-        got => Err(Error::DType {
-            op,
-            got,
-            expected: "on a GPU it takes float32, float16 and bfloat16; cast it first".into(),
-        }),
-    }
 }
 
 fn same_shape(op: &'static str, a: &View<'_>, b: &View<'_>) -> Result<()> {
@@ -168,7 +158,7 @@ fn along(op: &'static str, kind: Kind, axis: usize, operands: &[&View<'_>]) -> R
     if axis >= rank {
         return Err(Error::Axis { op, axis: axis as isize, rank });
     }
-    let dtype = float(op, x)?;
+    let dtype = storage::float(op, x.buffer())?;
     for other in &operands[1..] {
         same_shape(op, x, other)?;
         if other.buffer().dtype() != dtype {
@@ -204,7 +194,7 @@ impl Job {
             return Buffer::new(device, self.op, dtype, 0);
         }
         // Packed words that two rows share can only be written whole.
-        if dtype != DType::F32 && !self.columns.is_multiple_of(4) {
+        if dtype != storage::sums(dtype) && !self.columns.is_multiple_of(4) {
             let wide = operands.iter().map(|x| cast(x, DType::F32)).collect::<Result<Vec<_>>>()?;
             let views = wide.iter().zip(operands);
             let views =
@@ -241,8 +231,8 @@ impl Job {
         reads.extend(extra);
         immediates[slots::ROWS] = self.rows as u32;
         immediates[slots::WORDS] = (self.columns / program.width) as u32;
-        immediates[slots::COLUMNS] = (self.columns as f32).to_bits();
-        immediates[slots::EPS] = (self.eps as f32).to_bits();
+        storage::put_number(&mut immediates, slots::COLUMNS, dtype, self.columns as f64);
+        storage::put_number(&mut immediates, slots::EPS, dtype, self.eps);
         let output = Buffer::new(device, self.op, dtype, self.rows * self.columns)?;
         let writes: Vec<&Buffer> = std::iter::once(&output).chain(statistics.iter().copied()).collect();
         let groups = record::grid(device, self.rows.div_ceil(THREADS / program.lanes));
@@ -318,7 +308,8 @@ pub fn layer_norm_grad_params(
     let op = "layer_norm";
     let (rows, columns) = cut(op, x, axes)?;
     same_shape(op, x, g)?;
-    let (x, g) = (elementwise::cast(x, DType::F32)?, elementwise::cast(g, DType::F32)?);
+    let wide = storage::sums(x.buffer().dtype());
+    let (x, g) = (elementwise::cast(x, wide)?, elementwise::cast(g, wide)?);
     let grid = |buffer| View::contiguous(op, buffer, &[rows, columns]);
     let column = |buffer| View::contiguous(op, buffer, &[rows, 1]);
     let distance = binary(BinaryOp::Sub, &grid(&x)?, &column(mean)?)?;

@@ -1,10 +1,9 @@
 //! The text of kernels that hold a row in registers.
 
 use trueno_core::DType;
-use trueno_core::math::wgsl::PRELUDE;
 
 use crate::record::Shader;
-use crate::storage;
+use crate::storage::{self, Format};
 use crate::walk::{IMMEDIATES, expand, slot};
 
 /// Threads of a workgroup.
@@ -51,9 +50,9 @@ pub(super) mod slots {
     pub const WORDS: usize = 1;
     pub const FROM_X: usize = 2;
     pub const FROM_G: usize = 3;
-    /// Elements of a row, as a float.
+    /// Elements of a row, as a float of the type that is computed in.
     pub const COLUMNS: usize = 4;
-    pub const EPS: usize = 5;
+    pub const EPS: usize = 6;
 }
 
 impl Program {
@@ -67,8 +66,9 @@ impl Program {
     }
 
     pub fn shader(&self) -> Shader {
-        let mut text = format!("{IMMEDIATES}{PRELUDE}{}", storage::PACKING);
-        text += if self.width == 4 { WIDE } else { NARROW };
+        let main = self.main();
+        let mut text = if self.width == 4 { WIDE } else { NARROW }.to_owned();
+        let format = Format::computed(self.dtype);
         let mut reads = Vec::new();
         match self.kind {
             Kind::Softmax | Kind::LogSoftmax => reads.push("x"),
@@ -84,11 +84,11 @@ impl Program {
             }
         }
         for (binding, name) in (0..).zip(&reads) {
-            text += &storage::reader(binding, name, self.dtype, self.width == 4);
+            text += &storage::reader(binding, name, format, self.width == 4);
         }
         let mut next = reads.len() as u32;
         let mut plain = |name: &str, access: &str, text: &mut String| {
-            *text += &format!("@group(0) @binding({next}) var<storage, {access}> {name}: array<f32>;\n");
+            *text += &format!("@group(0) @binding({next}) var<storage, {access}> {name}: array<Real>;\n");
             next += 1;
         };
         let gradient = matches!(self.kind, Kind::LayerNormGrad { .. });
@@ -98,21 +98,22 @@ impl Program {
         }
         let read = reads.len() as u32 + if gradient { 2 } else { 0 };
         if self.width == 4 {
-            text += &storage::writer(read, "out", self.dtype);
+            text += &storage::writer(read, "out", format);
             next = read + 1;
         } else {
             plain("out", "read_write", &mut text);
-            text += "fn store_out(i: u32, v: f32) { out[i] = v; }\n";
+            text += "fn store_out(i: u32, v: Real) { out[i] = v; }\n";
         }
         let mut writes = 1;
         if matches!(self.kind, Kind::LayerNorm { .. }) {
             for name in ["means", "rstds"] {
-                text += &format!("@group(0) @binding({next}) var<storage, read_write> {name}: array<f32>;\n");
+                text += &format!("@group(0) @binding({next}) var<storage, read_write> {name}: array<Real>;\n");
                 next += 1;
                 writes += 1;
             }
         }
-        text += &self.main();
+        text += &main;
+        let text = format!("{IMMEDIATES}{}{}{text}", storage::reals(self.dtype, &text), storage::PACKING);
         Shader { text, reads: read, writes }
     }
 
@@ -143,8 +144,9 @@ impl Program {
             .replace("WORDS", &slot(slots::WORDS))
             .replace("FROM_X", &slot(slots::FROM_X))
             .replace("FROM_G", &slot(slots::FROM_G))
-            .replace("COLUMNS", &format!("bitcast<f32>({})", slot(slots::COLUMNS)))
-            .replace("EPS", &format!("bitcast<f32>({})", slot(slots::EPS)));
+            .replace("SETTLE", &storage::settle(self.dtype))
+            .replace("COLUMNS", &storage::number(storage::scalar(self.dtype), slots::COLUMNS))
+            .replace("EPS", &storage::number(storage::scalar(self.dtype), slots::EPS));
         neutral(weight, "weight", "1.0") + &neutral(bias, "bias", "0.0") + &text
     }
 }
@@ -153,18 +155,18 @@ impl Program {
 pub(crate) const JOINS: &str = include_str!("lanes.wgsl");
 
 /// What a row is read in: vectors.
-pub(crate) const WIDE: &str = "alias V = vec4<f32>;
+pub(crate) const WIDE: &str = "alias V = vec4<Real>;
 fn wide_max(a: V, b: V) -> V { return V(nan_max(a.x, b.x), nan_max(a.y, b.y), nan_max(a.z, b.z), nan_max(a.w, b.w)); }
-fn fold_max(v: V) -> f32 { return nan_max(nan_max(v.x, v.y), nan_max(v.z, v.w)); }
-fn fold_sum(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }
+fn fold_max(v: V) -> Real { return nan_max(nan_max(v.x, v.y), nan_max(v.z, v.w)); }
+fn fold_sum(v: V) -> Real { return (v.x + v.y) + (v.z + v.w); }
 fn wide_exp(v: V) -> V { return V(ieee_exp(v.x), ieee_exp(v.y), ieee_exp(v.z), ieee_exp(v.w)); }
 ";
 
 /// What a row is read in: elements.
-pub(crate) const NARROW: &str = "alias V = f32;
+pub(crate) const NARROW: &str = "alias V = Real;
 fn wide_max(a: V, b: V) -> V { return nan_max(a, b); }
-fn fold_max(v: V) -> f32 { return v; }
-fn fold_sum(v: V) -> f32 { return v; }
+fn fold_max(v: V) -> Real { return v; }
+fn fold_sum(v: V) -> Real { return v; }
 fn wide_exp(v: V) -> V { return ieee_exp(v); }
 ";
 
@@ -177,7 +179,7 @@ pub(crate) fn every_program() -> impl Iterator<Item = Program> {
     let gradients = flags.into_iter().map(|weight| Kind::LayerNormGrad { weight });
     let all = kinds.into_iter().chain(norms).chain(gradients);
     all.flat_map(|kind| {
-        let shapes = [(DType::F32, 7), (DType::F32, 8192), (DType::BF16, 64)];
+        let shapes = [(DType::F32, 7), (DType::F32, 8192), (DType::BF16, 64), (DType::F64, 7), (DType::F64, 64)];
         shapes.into_iter().filter_map(move |(dtype, columns)| Program::new(kind, dtype, columns, true))
     })
 }

@@ -10,5 +10,6 @@ fn main(
     let own = (group.y * groups.x + group.x) * (256u / LANES) + thread / LANES;
     let row = min(own, ROWS - 1u);
     let base = row * WORDS;
+    SETTLE
     BODY
 }

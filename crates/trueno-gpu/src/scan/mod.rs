@@ -1,12 +1,13 @@
 //! Running sums: of chunks side by side, and then of what the chunks before each add to it, always in the same tree.
 
-use trueno_core::{DType, Error, Layout, Result};
+use trueno_core::math::wgsl::Scalar;
+use trueno_core::{DType, Layout, Result};
 
 use crate::dense::Dense;
 use crate::elementwise::{cast, contiguous};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch, Shader};
-use crate::storage;
+use crate::storage::{self, Format};
 use crate::walk::{IMMEDIATES, index, slot};
 
 /// Elements of a chunk.
@@ -15,7 +16,7 @@ const CHUNK: usize = 1024;
 /// A kernel of running sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Program {
-    /// `f32`, `u32` or `int64`.
+    /// `f32`, `u32`, `int64` or `float64`.
     dtype: DType,
     /// Whether it adds what comes before a chunk to its sums, rather than making those.
     carry: bool,
@@ -32,7 +33,7 @@ mod slots {
 /// Running sums along an axis, row-major; those of integers and truth values are `int64`, as in NumPy.
 ///
 /// # Errors
-/// [`Error::Axis`]; [`Error::DType`] for `float64`; and what the device refuses.
+/// [`Error::Axis`]; [`Error::DType`] for `float64` on a device that does not compute in it; and what the device refuses.
 pub fn cumsum(x: &View<'_>, axis: usize) -> Result<Buffer> {
     let op = "cumsum";
     let dtype = x.buffer().dtype();
@@ -40,8 +41,8 @@ pub fn cumsum(x: &View<'_>, axis: usize) -> Result<Buffer> {
         DType::F32 | DType::F16 | DType::BF16 => (DType::F32, dtype),
         DType::I64 | DType::I32 | DType::U32 | DType::U8 | DType::Bool => (DType::I64, DType::I64),
         DType::F64 => {
-            let expected = "on a GPU it takes types of at most 32 bits and int64; cast it first".into();
-            return Err(Error::DType { op, got: dtype, expected });
+            storage::computes(op, dtype, x.buffer().device())?;
+            (dtype, dtype)
         }
     };
     let last = x.axis_last(op, axis)?;
@@ -67,7 +68,7 @@ pub(crate) fn axis_back(op: &'static str, x: Buffer, shape: &[usize], axis: usiz
     contiguous(&View::new(op, &x, &Layout::contiguous(shape).permute(op, &order)?)?)
 }
 
-/// Running sums of rows of `f32`, `u32` or `int64`.
+/// Running sums of rows of `f32`, `u32`, `int64` or `float64`.
 pub(crate) fn running_sums(op: &'static str, x: &Buffer, from: usize, shape: [usize; 2]) -> Result<Buffer> {
     let Chunks { output, totals, chunks, immediates, groups } = Chunks::new(op, x, from, shape)?;
     if chunks > 1 {
@@ -115,10 +116,12 @@ impl Chunks {
 
 impl Program {
     pub fn shader(&self) -> Shader {
-        let element = storage::element_type(self.dtype);
+        // Sums of integers are made of pairs of words, which any device adds.
+        let format = Format::of(self.dtype, if self.dtype == DType::F64 { Scalar::F64 } else { Scalar::U32 });
+        let element = storage::element_type(format);
         let (access, main) =
             if self.carry { ("read", include_str!("carry.wgsl")) } else { ("read_write", include_str!("chunks.wgsl")) };
-        let pair = storage::is_pair(self.dtype);
+        let pair = format.is_pair();
         let sum = if pair { "pair_add(a, b)" } else { "a + b" };
         let mut text = String::from(IMMEDIATES);
         if pair {
@@ -154,7 +157,7 @@ impl Program {
 /// Every type, both kernels.
 #[cfg(test)]
 pub(crate) fn every_program() -> impl Iterator<Item = Program> {
-    let types = [DType::F32, DType::U32, DType::I64];
+    let types = [DType::F32, DType::U32, DType::I64, DType::F64];
     types.into_iter().flat_map(|dtype| [false, true].map(|carry| Program { dtype, carry }))
 }
 
@@ -164,7 +167,7 @@ mod tests {
     use trueno_kernels::{Isa, reduce as cpu};
 
     use super::*;
-    use crate::testing::{all, assert_close, device, read, samples, shaped, upload};
+    use crate::testing::{all, assert_close, device, read, samples, shaped, upload, wide};
 
     #[test]
     fn running_sums_agree_with_the_processor_along_any_axis() {
@@ -207,7 +210,18 @@ mod tests {
         assert!(got.iter().zip(1..).all(|(got, i)| *got == want(i)), "{got:?}");
         let none = upload(device, &[]);
         assert!(read(cumsum(&shaped(&none, &[0, 3]), 1)).is_empty());
-        let wide = Buffer::from_slice(device, "test", &[1.0_f64]).unwrap();
-        assert!(matches!(cumsum(&all(&wide), 0), Err(Error::DType { op: "cumsum", .. })));
+    }
+
+    #[test]
+    fn doubles_are_summed_as_such() {
+        let Some(device) = wide() else { return };
+        let x: Vec<f64> = (1..=2000).map(|i| f64::from(i) * 1e-9 + 1.0).collect();
+        let buffer = Buffer::from_slice(device, "test", &x).unwrap();
+        let got: Vec<f64> = cumsum(&all(&buffer), 0).unwrap().download("test").wait().unwrap();
+        let mut sum = 0.0;
+        for (got, x) in got.iter().zip(&x) {
+            sum += x;
+            assert!((got - sum).abs() <= 1e-13 * sum, "{got} {sum}");
+        }
     }
 }

@@ -29,28 +29,35 @@ struct Problem<'a> {
     causal: bool,
 }
 
+/// `[queries, keys, width, values]` of queries, keys and values, if they fit together.
+pub(super) fn fitting([q, k, v]: [&DynTensor; 3]) -> Result<[usize; 4]> {
+    let (&[ref heads @ .., queries, width], &[ref k_heads @ .., keys, k_width], &[ref v_heads @ .., count, values]) =
+        (q.shape(), k.shape(), v.shape())
+    else {
+        return Err(misfit(OP, q, k, "queries, keys and values have two axes or more".into()));
+    };
+    if heads != k_heads || width != k_width {
+        let reason = "keys must have the leading axes and the width of the queries".into();
+        return Err(misfit(OP, q, k, reason));
+    }
+    if heads != v_heads || keys != count {
+        return Err(misfit(OP, k, v, "there must be one value per key, with its leading axes".into()));
+    }
+    match [k, v].into_iter().find(|x| x.dtype() != q.dtype()) {
+        Some(other) => Err(mixed(OP, q.dtype(), other.dtype())),
+        None => Ok([queries, keys, width, values]),
+    }
+}
+
 impl<'a> Problem<'a> {
     fn new(config: &AttentionConfig, operands: [&'a DynTensor; 3], mask: Option<&DynTensor>) -> Result<Problem<'a>> {
-        let [q, k, v] = operands;
-        let (&[ref heads @ .., queries, width], &[ref k_heads @ .., keys, k_width], &[ref v_heads @ .., count, values]) =
-            (q.shape(), k.shape(), v.shape())
-        else {
-            return Err(misfit(OP, q, k, "queries, keys and values have two axes or more".into()));
-        };
-        if heads != k_heads || width != k_width {
-            let reason = "keys must have the leading axes and the width of the queries".into();
-            return Err(misfit(OP, q, k, reason));
-        }
-        if heads != v_heads || keys != count {
-            return Err(misfit(OP, k, v, "there must be one value per key, with its leading axes".into()));
-        }
-        if let Some(other) = [k, v].into_iter().find(|x| x.dtype() != q.dtype()) {
-            return Err(mixed(OP, q.dtype(), other.dtype()));
-        }
+        let sizes = fitting(operands)?;
+        let [queries, keys, width, _] = sizes;
+        let q = operands[0];
+        let heads = &q.shape()[..q.rank() - 2];
         let shape = [heads, &[queries, keys]].concat();
         let mask = mask.map(|mask| additive(mask, q.dtype(), &shape)).transpose()?;
         let heads = heads.iter().product();
-        let sizes = [queries, keys, width, values];
         Ok(Problem { operands, mask, heads, sizes, scale: config.scale_for(width), causal: config.causal })
     }
 

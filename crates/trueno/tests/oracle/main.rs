@@ -128,14 +128,30 @@ fn every_row_agrees_with_pytorch() {
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// The same in `f32` on a GPU. A machine without one is counted as skipped by the gate that looks for it.
+/// The same on a GPU. A machine without one is counted as skipped by the gate that looks for it.
 #[cfg(feature = "gpu")]
 #[test]
 fn every_row_agrees_with_pytorch_on_a_gpu() {
     let Some(device) = gpu() else { return };
+    agrees_on_a_gpu(DType::F32, &device);
+}
+
+/// The same in `f64`, where the GPU computes in it.
+#[cfg(feature = "gpu")]
+#[test]
+fn every_row_agrees_with_pytorch_in_double_precision_on_a_gpu() {
+    let Some(device) = gpu() else { return };
+    match &device {
+        Device::Gpu(gpu) if gpu.capabilities().f64 => agrees_on_a_gpu(DType::F64, &device),
+        _ => println!("nothing is compared: {device:?} does not compute in float64"),
+    }
+}
+
+#[cfg(feature = "gpu")]
+fn agrees_on_a_gpu(dtype: DType, device: &Device) {
     let fixture = Fixture::load();
     let orders = [Memory::RowMajor, Memory::Backwards, Memory::Transposed];
-    let checked = |case| orders.map(|memory| check(case, &fixture, DType::F32, memory, &device));
+    let checked = |case| orders.map(|memory| check(case, &fixture, dtype, memory, device));
     let wrong: Vec<String> = fixture.cases.iter().flat_map(checked).flatten().collect();
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }

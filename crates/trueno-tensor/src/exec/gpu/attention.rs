@@ -1,21 +1,26 @@
 //! Scaled dot-product attention. The kernels say whether operands fit; shapes of results follow from those that do.
 
+use super::attention_by_steps;
 use super::operand::{Operand, operands};
 use crate::exec::Executed;
 use crate::{AttentionConfig, DynTensor};
 use smallvec::smallvec;
-use trueno_core::Result;
+use trueno_core::{DType, Result};
 use trueno_gpu::{Device, attention as kernel};
 
-const OP: &str = "scaled_dot_product_attention";
+pub(super) const OP: &str = "scaled_dot_product_attention";
 
 fn settings(config: &AttentionConfig, queries: &[usize]) -> kernel::Attention {
     let width = queries.last().copied().unwrap_or(1);
     kernel::Attention { scale: config.scale_for(width), causal: config.causal }
 }
 
-/// Results `[..., L, V]` of `[q, k, v]` or `[q, k, v, mask]`; saves the logarithm of each query's sum of exponentials, as `f32`.
-pub(super) fn attention(config: &AttentionConfig, held: &[Operand<'_>]) -> Result<Executed> {
+/// Results `[..., L, V]` of `[q, k, v]` or `[q, k, v, mask]`; saves the logarithm of each query's sum of exponentials, as `f32`
+/// but for operands of `f64`.
+pub(super) fn attention(config: &AttentionConfig, inputs: &[&DynTensor], held: &[Operand<'_>]) -> Result<Executed> {
+    if inputs[0].dtype() == DType::F64 {
+        return attention_by_steps::attention(config, inputs);
+    }
     let [q, k, v] = [held[0].view(OP)?, held[1].view(OP)?, held[2].view(OP)?];
     let mask = held.get(3).map(|mask| mask.view(OP)).transpose()?;
     let attended = kernel::attention(&settings(config, q.shape()), [&q, &k, &v], mask.as_ref())?;
@@ -39,6 +44,9 @@ pub(crate) fn scaled_dot_product_attention(
     g: &DynTensor,
     config: &AttentionConfig,
 ) -> Result<[DynTensor; 3]> {
+    if tensors[0].dtype() == DType::F64 {
+        return attention_by_steps::attention_grad(config, tensors, mask, log_sum, g);
+    }
     let held = operands(OP, device, &[tensors[0], tensors[1], tensors[2], out, log_sum, g])?;
     let mask = operands(OP, device, mask.as_slice())?;
     let mask = mask.first().map(|mask| mask.view(OP)).transpose()?;

@@ -10,7 +10,7 @@ use trueno_core::table::{BinaryOp, ReduceOp, TernaryOp};
 use trueno_core::{DType, Error, Result};
 use trueno_gpu::Device;
 
-/// Of `[x]` or `[x, weight, bias]`, saving mean and reciprocal deviation, `f32` and `[N, groups]`.
+/// Of `[x]` or `[x, weight, bias]`, saving mean and reciprocal deviation `[N, groups]`, `f32` but for an operand of `f64`.
 pub(super) fn group_norm(device: &Device, groups: usize, eps: f64, inputs: &[&DynTensor]) -> Result<Executed> {
     let layout = Groups::new(inputs[0].shape(), groups)?;
     layout.expect_parameters(inputs[0], [1, 2].map(|i| inputs.get(i).copied()))?;
@@ -64,7 +64,7 @@ pub(in crate::exec) fn group_norm_grad(
 
 /// Outside any graph and, if of half precision, in `f32`, so that a result is rounded once.
 fn wide(x: &DynTensor) -> Result<DynTensor> {
-    x.detach().cast(DType::F32)
+    x.detach().cast(if x.dtype() == DType::F64 { DType::F64 } else { DType::F32 })
 }
 
 /// A parameter of the channels as it broadcasts.

@@ -3,6 +3,7 @@
 //! Nothing here waits or moves values, but for the few operations whose result's shape depends on values.
 
 mod attention;
+mod attention_by_steps;
 mod backward;
 mod conv;
 mod elementwise;
@@ -102,7 +103,7 @@ pub(crate) fn execute(op: &Op, device: &Device, inputs: &[&DynTensor]) -> Result
         Op::Concat(axis) => movement::concat(*axis, &held()?).map(plain),
         Op::Pad { widths, value } => movement::pad(widths, *value, &held()?[0]).map(plain),
         Op::SliceScatter(shape, items) => movement::slice_scatter(shape, items, &held()?[0]).map(plain),
-        Op::ScaledDotProductAttention(config) => attention::attention(config, &held()?),
+        Op::ScaledDotProductAttention(config) => attention::attention(config, inputs, &held()?),
         Op::CumSum(axis) => order::cumsum(*axis, &held()?[0]).map(plain),
         Op::Sort { axis, descending } => order::sort(*axis, *descending, &held()?[0]).map(plain),
         Op::ArgSort { axis, descending } => order::argsort(*axis, *descending, &held()?[0]).map(plain),

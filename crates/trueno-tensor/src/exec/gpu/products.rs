@@ -29,8 +29,9 @@ pub(super) fn linear(operands: &[Operand<'_>]) -> Result<DynTensor> {
         }
     };
     let weight = w.with_layout(op, &w.layout().swap_axes(op, 0, 1)?)?;
-    // It is added to the accumulators, which are `f32`.
-    let bias = bias.map(|bias| bias.whole(op, DType::F32)).transpose()?;
+    // It is added to the accumulators, which are `f32` unless the operands are wider.
+    let wide = if x.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
+    let bias = bias.map(|bias| bias.whole(op, wide)).transpose()?;
     let bias = bias.as_ref().map(|bias| bias.view(op)).transpose()?;
     let epilogue = Epilogue { bias: bias.as_ref(), activation: None };
     shaped(&output, kernel::matmul(&rows, &weight, x.dtype(), epilogue).map_err(|error| error.named(op)))

@@ -1,4 +1,4 @@
-// Each thread makes four neighbouring results, one at a time. Products and sums wrap, as the processor's do.
+// Each thread makes four neighbouring results, one at a time. Products and sums of integers wrap, as the processor's do.
 
 fn element(i: u32) -> SCALAR {
     let row = (i / SIZE_N) % SIZE_M;

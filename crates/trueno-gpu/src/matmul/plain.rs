@@ -1,4 +1,4 @@
-//! Products of integers, which wrap. No matrix unit and no tile: they are as rare as they are short.
+//! Products of integers, which wrap, and of `float64`. No matrix unit and no tile: they are as rare as they are short.
 
 use trueno_core::{DType, Result};
 
@@ -6,17 +6,17 @@ use super::program::{batches, slots};
 use super::{Job, OP, Program};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Launch, Shader};
-use crate::storage;
+use crate::storage::{self, Format};
 use crate::walk::{IMMEDIATES, fill, slot};
 
-/// A matrix product of integers.
+/// A matrix product in the operands' own type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Integers {
+pub(crate) struct Plain {
     pub dtype: DType,
     pub batch_rank: usize,
 }
 
-impl Integers {
+impl Plain {
     pub(super) fn run(job: &Job<'_>) -> Result<Buffer> {
         let [a, b] = job.operands.map(View::buffer);
         let program = Self { dtype: a.dtype(), batch_rank: job.sizes.len() };
@@ -24,17 +24,19 @@ impl Integers {
         let mut immediates = job.immediates(job.k, 1)?;
         immediates[slots::COUNT] = output.len() as u32;
         let groups = record::grid(a.device(), output.len().div_ceil(4 * 256));
-        let program = record::Program::Matmul(Program::Integers(program));
+        let program = record::Program::Matmul(Program::Plain(program));
         Launch { op: OP, program, reads: &[a, b], writes: &[&output], immediates, groups }.record(a.device())?;
         Ok(output)
     }
 
     pub fn shader(&self) -> Shader {
         let mut text = format!("{IMMEDIATES}{}", storage::PACKING);
-        text += &(storage::reader(0, "a", self.dtype, false) + &storage::reader(1, "b", self.dtype, false));
-        text += &(storage::writer(2, "out", self.dtype) + &batches(self.batch_rank));
+        let scalar = storage::scalar(self.dtype);
+        let format = Format::of(self.dtype, scalar);
+        text += &(storage::reader(0, "a", format, false) + &storage::reader(1, "b", format, false));
+        text += &(storage::writer(2, "out", format) + &batches(self.batch_rank));
         let names = [
-            ("SCALAR", if self.dtype == DType::I32 { "i32" } else { "u32" }.into()),
+            ("SCALAR", scalar.name().into()),
             ("SIZE_M", slot(slots::M)),
             ("SIZE_N", slot(slots::N)),
             ("SIZE_K", slot(slots::K)),
@@ -46,6 +48,6 @@ impl Integers {
             ("RIGHT_K", slot(slots::STRIDES + 2)),
             ("STRIDE_N", slot(slots::STRIDES + 3)),
         ];
-        Shader { text: text + &fill(include_str!("integers.wgsl"), &names), reads: 2, writes: 1 }
+        Shader { text: text + &fill(include_str!("plain.wgsl"), &names), reads: 2, writes: 1 }
     }
 }
