@@ -1,5 +1,9 @@
 //! From the device to the host.
 
+#[cfg(not(target_arch = "wasm32"))]
+use std::mem::MaybeUninit;
+#[cfg(not(target_arch = "wasm32"))]
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -67,6 +71,10 @@ impl Mapping {
         drop(wait.unwrap_or_else(std::sync::PoisonError::into_inner));
     }
 }
+
+/// The most threads that copy a value.
+#[cfg(not(target_arch = "wasm32"))]
+const COPIERS: usize = 4;
 
 /// How long the callback of a copy that is done is waited for before the driver is said to have lost it.
 #[cfg(not(target_arch = "wasm32"))]
@@ -164,7 +172,10 @@ impl<T: Element + CheckedBitPattern> Readback<T> {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn wait(mut self) -> Result<Vec<T>> {
         let mut elements = std::mem::take(&mut self.elements);
-        self.each(|piece| elements.extend_from_slice(piece))?;
+        let length = self.length();
+        self.collect(&mut elements.spare_capacity_mut()[..length])?;
+        // SAFETY: the buffer's elements, for which the vector was made with room, have all been written.
+        unsafe { elements.set_len(length) };
         Ok(elements)
     }
 
@@ -174,35 +185,66 @@ impl<T: Element + CheckedBitPattern> Readback<T> {
     /// As [`Readback::wait`]; [`Error::Argument`] if `out` is not as long as the value.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn wait_into(mut self, out: &mut [T]) -> Result<()> {
-        let length = self.chunks.as_slice().iter().map(|chunk| chunk.bytes as usize).sum::<usize>() / size_of::<T>();
+        let length = self.length();
         if self.failed.is_none() && length != out.len() {
             let reason = format!("{} elements do not go into {}", length, out.len()).into();
             return Err(Error::Argument { op: self.op, reason });
         }
-        let mut rest = out;
-        self.each(|piece| {
-            let (part, left) = std::mem::take(&mut rest).split_at_mut(piece.len());
-            part.copy_from_slice(piece);
-            rest = left;
-        })
+        // SAFETY: the layout is the same, elements need no drop, and `collect` writes nothing but elements.
+        let out = unsafe { &mut *(std::ptr::from_mut(out) as *mut [MaybeUninit<T>]) };
+        self.collect(out)
     }
 
-    /// Waits for every piece in turn.
+    /// The number of elements that are under way.
     #[cfg(not(target_arch = "wasm32"))]
-    fn each(&mut self, mut sink: impl FnMut(&[T])) -> Result<()> {
+    fn length(&self) -> usize {
+        self.chunks.as_slice().iter().map(|chunk| chunk.bytes as usize).sum::<usize>() / size_of::<T>()
+    }
+
+    /// Waits for every piece and writes all of `out`, which is as long as they are together, unless there is an error.
+    ///
+    /// Several threads copy, each the next piece: one alone copies slower than the device does.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn collect(&mut self, out: &mut [MaybeUninit<T>]) -> Result<()> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        while let Some(chunk) = self.chunks.next() {
-            let wait = wgpu::PollType::Wait { submission_index: chunk.submission.clone(), timeout: None };
-            if let Err(error) = self.device.shared.raw.poll(wait) {
-                self.device.check(self.op)?;
-                return self.device.refuse(self.op, error.to_string());
-            }
-            chunk.mapping.wait();
-            self.take(chunk, &mut sink)?;
+        let mut rest = out;
+        let mut pieces = Vec::with_capacity(self.chunks.len());
+        for chunk in &mut self.chunks {
+            let (part, left) = std::mem::take(&mut rest).split_at_mut(chunk.bytes as usize / size_of::<T>());
+            pieces.push((chunk, part));
+            rest = left;
         }
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(COPIERS).min(pieces.len());
+        let (queue, this) = (Mutex::new(pieces.into_iter()), &*self);
+        let work = || -> Result<()> {
+            loop {
+                let next = lock(&queue).next();
+                let Some((chunk, part)) = next else { return Ok(()) };
+                this.arrive(&chunk)?;
+                this.take(chunk, |piece| _ = part.write_copy_of_slice(piece))?;
+            }
+        };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let own = work();
+            let joined = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            joined.fold(own, Result::and)
+        })?;
         self.device.check(self.op)
+    }
+
+    /// Waits until a piece can be read.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn arrive(&self, chunk: &Chunk) -> Result<()> {
+        let wait = wgpu::PollType::Wait { submission_index: chunk.submission.clone(), timeout: None };
+        if let Err(error) = self.device.shared.raw.poll(wait) {
+            self.device.check(self.op)?;
+            return self.device.refuse(self.op, error.to_string());
+        }
+        chunk.mapping.wait();
+        Ok(())
     }
 }
 
