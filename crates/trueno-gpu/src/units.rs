@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::device::Device;
+use crate::tile::Kernel;
 use crate::walk::fill;
 
 /// Halves by which rows in workgroup memory are longer than they need be, so that those of a fragment begin in different banks.
@@ -20,33 +21,61 @@ pub(crate) struct Tile {
     pub subgroups: [usize; 2],
     /// Steps along K of one slice.
     pub slice: usize,
+    /// Slices in workgroup memory: with two of them one is written while the other is multiplied.
+    pub stages: usize,
 }
 
-/// Tiles, the largest first.
-pub(crate) const TILES: [Tile; 5] = [
-    Tile { fragments: [4, 4], subgroups: [2, 4], slice: 32 },
-    Tile { fragments: [4, 4], subgroups: [2, 2], slice: 32 },
-    Tile { fragments: [4, 4], subgroups: [1, 4], slice: 32 },
-    Tile { fragments: [4, 4], subgroups: [1, 2], slice: 32 },
-    Tile { fragments: [2, 2], subgroups: [2, 2], slice: 32 },
+/// A tile, and how fast kernels of it are.
+struct Rated {
+    tile: Tile,
+    /// Operations in a picosecond of a device whose units have a workgroup each: of products of matrices, of convolutions with
+    /// their gradients by the input, and of gradients by the weight.
+    rates: [f64; 3],
+}
+
+const fn rated(fragments: [usize; 2], subgroups: [usize; 2], stages: usize, rates: [f64; 3]) -> Rated {
+    Rated { tile: Tile { fragments, subgroups, slice: 32, stages }, rates }
+}
+
+/// Tiles as they were measured on an H200 (2026-11-29), the largest first. Fragments are loaded from workgroup memory more slowly
+/// than they are multiplied, so that subgroups of many fragments are fast; but small results need many subgroups.
+const RATED: [Rated; 4] = [
+    rated([4, 4], [2, 4], 1, [247.0, 97.0, 48.0]),
+    rated([2, 4], [2, 4], 1, [124.0, 74.0, 40.0]),
+    rated([2, 2], [2, 4], 2, [90.0, 68.0, 38.0]),
+    rated([2, 1], [2, 4], 2, [85.0, 50.0, 52.0]),
 ];
 
-/// Workgroups that keep a large GPU busy.
-const BUSY: usize = 128;
+/// Every tile.
+#[cfg(test)]
+pub(crate) const TILES: [Tile; 4] = [RATED[0].tile, RATED[1].tile, RATED[2].tile, RATED[3].tile];
 
-/// The largest tile of which a result of so many rows and columns, and so many layers of it, keeps the device busy; else the smallest;
-/// nothing if the device has no matrix units.
-pub(crate) fn choose(device: &Device, along_k: [bool; 2], [rows, columns]: [usize; 2], layers: usize) -> Option<Tile> {
-    let tiles = |tile: &Tile| {
-        let [tile_m, tile_n] = tile.size();
-        rows.div_ceil(tile_m) * columns.div_ceil(tile_n) * layers
-    };
-    // A tile that is mostly empty wastes what a smaller one does not.
-    let wasteful = |tile: &Tile| tile.size()[0] >= 2 * rows.max(64) || tile.size()[1] >= 2 * columns.max(64);
-    let mut fitting = TILES.iter().filter(|tile| tile.fits(device, along_k));
-    let busy = fitting.clone().find(|tile| tiles(tile) >= BUSY && !wasteful(tile));
-    busy.or_else(|| fitting.next_back()).copied()
+/// The tile with which a result of so many rows and columns, and so many layers of it, should be there soonest; nothing if the
+/// device has no matrix units.
+pub(crate) fn choose(
+    device: &Device,
+    kernel: Kernel,
+    along_k: [bool; 2],
+    size: [usize; 2],
+    layers: usize,
+) -> Option<Tile> {
+    let fitting = RATED.iter().filter(|rated| rated.tile.fits(device, along_k));
+    fitting.min_by(|a, b| a.time(kernel, size, layers).total_cmp(&b.time(kernel, size, layers))).map(|best| best.tile)
 }
+
+impl Rated {
+    /// Picoseconds for each step along K where the rates are true: workgroups go over the units in rounds, and the last round takes
+    /// as long as the others.
+    fn time(&self, kernel: Kernel, [rows, columns]: [usize; 2], layers: usize) -> f64 {
+        let [tile_m, tile_n] = self.tile.size();
+        let groups = rows.div_ceil(tile_m) * columns.div_ceil(tile_n) * layers;
+        let rate = self.rates[kernel as usize];
+        (groups as f64 / UNITS).ceil() * UNITS * (2 * tile_m * tile_n) as f64 / rate
+    }
+}
+
+/// Processors of the devices that have matrix units.
+const UNITS: f64 = 132.0;
 
 /// What differs between kernels on matrix units.
 pub(crate) struct Parts<'a> {
@@ -60,8 +89,6 @@ pub(crate) struct Parts<'a> {
     pub before_fetch: &'a str,
     /// From a slice to the next.
     pub advance: &'a str,
-    /// Statements that store eight neighbours of a row, `v0` and `v1`, at `m` and `n`; or that store a fragment `done` at `m` and
-    /// `n` whole.
     pub store: Store<'a>,
 }
 
@@ -69,8 +96,17 @@ pub(crate) struct Parts<'a> {
 pub(crate) enum Store<'a> {
     /// By fragments: the position of one in `product`, and the distance of its rows.
     Whole { at: &'a str, stride: &'a str },
-    /// Through workgroup memory, eight elements at a time.
+    /// Through workgroup memory: statements that store four neighbours of a row, `v`, at `m` and `n`.
     Rows(&'a str),
+}
+
+/// A statement that sets a variable to the vector of `array` at `place`, or to zeros unless it is `inside`. There is no branch: at one
+/// the device would wait for what was read before, and not only where that is used.
+pub(crate) fn select_read(variable: &str, inside: &str, array: &str, place: &str) -> String {
+    format!(
+        "{{ let inside = {inside}; let at = select(0u, {place}, inside);\n\
+         {variable} = select(vec4<f16>(), {array}[at], inside); }}\n"
+    )
 }
 
 impl Tile {
@@ -107,10 +143,27 @@ impl Tile {
         format!("(thread / {vectors}u + {}u)", index * self.threads() / vectors)
     }
 
-    /// Bytes of both operands' slices, and of a fragment for each subgroup.
+    /// Vectors of an operand's slice, with what its rows are longer by.
+    fn stage_vectors(&self, at: usize, along_k: bool) -> usize {
+        let [rows, _, pitch] = self.stage(at, along_k);
+        rows * pitch / VECTOR
+    }
+
+    /// Fragments of a row that a subgroup stores together, so that it writes longer rows.
+    fn together(&self) -> usize {
+        self.fragments[1].min(2)
+    }
+
+    /// Columns of the fragments that a subgroup stores together, and how far apart their rows begin in workgroup memory.
+    fn bounce(&self) -> [usize; 2] {
+        let columns = 16 * self.together();
+        [columns, columns + 4]
+    }
+
+    /// Bytes of both operands' slices, and of the fragments that subgroups store together.
     fn workgroup_bytes(&self, along_k: [bool; 2]) -> usize {
-        let slices = [0, 1].map(|at| self.stage(at, along_k[at])).map(|[rows, _, pitch]| rows * pitch * 2);
-        slices[0] + slices[1] + self.threads() / 32 * 1024
+        let slices: usize = [0, 1].iter().map(|&at| self.stage_vectors(at, along_k[at]) * 2 * VECTOR).sum();
+        self.stages * slices + self.threads() / 32 * 16 * self.bounce()[1] * 4
     }
 
     /// Whether a device can run it.
@@ -124,18 +177,19 @@ impl Tile {
     /// Declarations of workgroup memory and the entry point.
     pub fn text(&self, parts: &Parts<'_>) -> String {
         let along_k = parts.along_k;
-        let stages = [0, 1].map(|at| {
-            let [rows, _, pitch] = self.stage(at, along_k[at]);
-            rows * pitch / VECTOR
-        });
         let mut text = String::new();
         for (at, name) in ["left", "right"].iter().enumerate() {
-            _ = writeln!(text, "var<workgroup> {name}: array<vec4<f16>, {}>;", stages[at]);
+            let vectors = self.stages * self.stage_vectors(at, along_k[at]);
+            _ = writeln!(text, "var<workgroup> {name}: array<vec4<f16>, {vectors}>;");
         }
         if matches!(parts.store, Store::Rows(_)) {
-            _ = writeln!(text, "var<workgroup> bounced: array<f32, {}>;", self.threads() / 32 * 256);
+            let held = self.threads() / 32 * 16 * self.bounce()[1];
+            _ = writeln!(text, "var<workgroup> bounced: array<f32, {held}>;");
         }
         let names = [
+            ("LOOP", String::from(if self.stages == 1 { ONE_STAGE } else { TWO_STAGES })),
+            ("LEFT_STAGE", format!("{}u", self.stage_vectors(0, along_k[0]))),
+            ("RIGHT_STAGE", format!("{}u", self.stage_vectors(1, along_k[1]))),
             ("SETUP", self.declared(parts)),
             ("ACCUMULATORS", self.accumulators()),
             ("FETCH", self.fetch(parts)),
@@ -148,7 +202,8 @@ impl Tile {
             ("FRAGS_M", format!("{}u", self.fragments[0])),
             ("FRAGS_N", format!("{}u", self.fragments[1])),
         ];
-        text + &fill(include_str!("units.wgsl"), &names)
+        // The loop holds names itself.
+        text + &fill(&fill(include_str!("units.wgsl"), &names[..1]), &names[1..])
     }
 
     /// The setup, and the variables that hold what was fetched.
@@ -186,7 +241,7 @@ impl Tile {
             let vectors = self.vectors(at, along_k[at]);
             for index in 0..self.moves(at, along_k[at]) {
                 let row = self.row(at, along_k[at], index);
-                _ = writeln!(text, "{side}[{row} * {pitch}u + thread % {vectors}u] = {name}{index};");
+                _ = writeln!(text, "{side}[{side}_stage + {row} * {pitch}u + thread % {vectors}u] = {name}{index};");
             }
         }
         text
@@ -217,9 +272,9 @@ impl Tile {
         for i in 0..self.fragments[at] {
             let place = format!("({sub} + {}u)", i * 16);
             let index = if along_k {
-                format!("{place} * {pitch}u + {}u", k / VECTOR)
+                format!("{memory}_stage + {place} * {pitch}u + {}u", k / VECTOR)
             } else {
-                format!("{}u + {place} / {}u", k * pitch, VECTOR)
+                format!("{memory}_stage + {}u + {place} / {}u", k * pitch, VECTOR)
             };
             _ = writeln!(text, "let {name}_at{i} = {index};");
             _ = writeln!(
@@ -233,36 +288,110 @@ impl Tile {
         let [down, across] = self.fragments;
         let mut text = String::new();
         for i in 0..down {
-            for j in 0..across {
-                let fragment = format!("let m = m0 + sub_m + {}u; let n = n0 + sub_n + {}u;", i * 16, j * 16);
-                // Bound first: the SPIR-V writer wants operands of a store that it has already written.
-                match store {
-                    Store::Whole { at, stride } => {
+            match store {
+                Store::Whole { at, stride } => {
+                    for j in 0..across {
+                        // Bound first: the SPIR-V writer wants operands of a store that it has already written.
                         _ = writeln!(
                             text,
-                            "{{ {fragment} let to = {at}; let stride = {stride}; let done = acc{i}_{j};\n\
-                         coopStoreT(done, &product[to], stride); }}"
-                        )
-                    }
-                    Store::Rows(statements) => {
-                        _ = writeln!(
-                            text,
-                            "{{ let to = subgroup * 256u; let stride = 16u; let done = acc{i}_{j};\n\
-                         coopStoreT(done, &bounced[to], stride);\n}}\n\
-                         workgroupBarrier();\n\
-                         {{ let m = m0 + sub_m + {}u + lane / 2u; let n = n0 + sub_n + {}u + (lane % 2u) * 8u;\n\
-                         let held = subgroup * 256u + lane * 8u;\n\
-                         let v0 = vec4(bounced[held], bounced[held + 1u], bounced[held + 2u], bounced[held + 3u]);\n\
-                         let v1 = vec4(bounced[held + 4u], bounced[held + 5u], bounced[held + 6u], bounced[held + 7u]);\n\
-                         {statements} }}\n\
-                         workgroupBarrier();",
+                            "{{ let m = m0 + sub_m + {}u; let n = n0 + sub_n + {}u;\n\
+                             let to = {at}; let stride = {stride}; let done = acc{i}_{j};\n\
+                             coopStoreT(done, &product[to], stride); }}",
                             i * 16,
                             j * 16
-                        )
+                        );
                     }
+                }
+                Store::Rows(statements) => {
+                    (0..across).step_by(self.together()).for_each(|j| text += &self.store_rows(i, j, statements));
                 }
             }
         }
         text
+    }
+
+    /// Stores the fragments that go together from `i` and `j` on: neighbouring threads write neighbours of a row.
+    fn store_rows(&self, i: usize, j: usize, statements: &str) -> String {
+        let [columns, pitch] = self.bounce();
+        let (held, vectors) = (16 * pitch, columns / 4);
+        let mut text = String::new();
+        for at in 0..self.together() {
+            _ = writeln!(
+                text,
+                "{{ let to = subgroup * {held}u + {}u; let stride = {pitch}u; let done = acc{i}_{};\n\
+                 coopStoreT(done, &bounced[to], stride); }}",
+                16 * at,
+                j + at
+            );
+        }
+        text += "workgroupBarrier();\n";
+        for pass in 0..16 * vectors / 32 {
+            let row = format!("(lane / {vectors}u + {}u)", pass * 32 / vectors);
+            let column = format!("(lane % {vectors}u) * 4u");
+            _ = writeln!(
+                text,
+                "{{ let m = m0 + sub_m + {}u + {row}; let n = n0 + sub_n + {}u + {column};\n\
+                 let held = subgroup * {held}u + {row} * {pitch}u + {column};\n\
+                 let v = vec4(bounced[held], bounced[held + 1u], bounced[held + 2u], bounced[held + 3u]);\n\
+                 {statements} }}",
+                i * 16,
+                j * 16
+            );
+        }
+        text + "workgroupBarrier();\n"
+    }
+}
+
+/// A slice after the other: all threads wait before it is multiplied, and before the next replaces it.
+const ONE_STAGE: &str = "let left_stage = 0u; let right_stage = 0u;
+for (var step = 0u; step < steps; step += 1u) {
+    STASH
+    workgroupBarrier();
+    if step + 1u < steps {
+        ADVANCE
+        FETCH
+    }
+    MULTIPLY
+    workgroupBarrier();
+}
+";
+
+/// The next slice is put beside the one that is multiplied: all threads wait once for each.
+const TWO_STAGES: &str = "var left_stage = 0u; var right_stage = 0u;
+STASH
+workgroupBarrier();
+for (var step = 0u; step < steps; step += 1u) {
+    if step + 1u < steps {
+        ADVANCE
+        FETCH
+    }
+    MULTIPLY
+    left_stage = LEFT_STAGE - left_stage;
+    right_stage = RIGHT_STAGE - right_stage;
+    if step + 1u < steps {
+        STASH
+    }
+    workgroupBarrier();
+}
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tiles that were measured to be the fastest, or within a few percent of it.
+    #[test]
+    fn tiles_are_those_that_were_measured_to_be_fast() {
+        let fastest = |kernel, size| {
+            let time = |rated: &&Rated| rated.time(kernel, size, 1);
+            RATED.iter().min_by(|a, b| time(a).total_cmp(&time(b))).map(|best| best.tile.size())
+        };
+        assert_eq!(fastest(Kernel::Matrices, [4096, 4096]), Some([128, 256]));
+        assert_eq!(fastest(Kernel::Matrices, [1024, 1024]), Some([64, 128]));
+        // Convolutions of ResNet-50, batch 128: channels, and positions.
+        assert_eq!(fastest(Kernel::Images, [64, 128 << 10]), Some([64, 256]));
+        assert_eq!(fastest(Kernel::Images, [128, 128 << 8]), Some([128, 256]));
+        assert_eq!(fastest(Kernel::Images, [256, 128 << 6]), Some([64, 256]));
+        assert_eq!(fastest(Kernel::Images, [512, 128 << 4]), Some([64, 128]));
     }
 }

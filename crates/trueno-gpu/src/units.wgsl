@@ -16,15 +16,6 @@ fn main(
     if steps > 0u {
         FETCH
     }
-    for (var step = 0u; step < steps; step += 1u) {
-        STASH
-        workgroupBarrier();
-        if step + 1u < steps {
-            ADVANCE
-            FETCH
-        }
-        MULTIPLY
-        workgroupBarrier();
-    }
+    LOOP
     STORES
 }

@@ -7,7 +7,7 @@ use trueno_core::DType;
 use super::program::{Gather, names, store_position};
 use crate::record::Shader;
 use crate::storage;
-use crate::units::{Parts, Store, Tile, VECTOR};
+use crate::units::{Parts, Store, Tile, VECTOR, select_read};
 use crate::walk::{IMMEDIATES, fill};
 
 /// A product of a weight with windows of an image.
@@ -36,7 +36,7 @@ pub(crate) struct Weights {
 /// Bindings of two operands: the first in vectors, the second as it is gathered.
 fn bindings(names: [&str; 2], gather: Gather, bias: bool) -> String {
     let mut text = format!("enable f16;\nenable wgpu_cooperative_matrix;\n{IMMEDIATES}{}", storage::PACKING);
-    let element = if gather == Gather::Vector { "vec4<f16>" } else { "f16" };
+    let element = if gather.is_vectors() { "vec4<f16>" } else { "f16" };
     for (binding, (name, element)) in names.into_iter().zip(["vec4<f16>", element]).enumerate() {
         _ = writeln!(text, "@group(0) @binding({binding}) var<storage, read> {name}: array<{element}>;");
     }
@@ -46,17 +46,43 @@ fn bindings(names: [&str; 2], gather: Gather, bias: bool) -> String {
     text
 }
 
-/// Statements that load four neighbours of a row into a variable, those that the image has, from `x` on.
-fn gather_row(variable: &str, origin: &str) -> String {
-    let mut text = String::new();
+/// Statements that gather elements at four neighbouring positions of a row of an image, those that it has; with `inside`, where the
+/// image begins at `from`, and the window at `y` and `x`.
+fn gather(gather: Gather, variable: &str, inside: &str, from: &str) -> String {
+    match gather {
+        Gather::Vector => select_read(variable, inside, "image", &format!("({from} + place) / 4u")),
+        Gather::Shifted => gather_shifted(variable, inside, from),
+        Gather::Row | Gather::Anywhere => gather_singles(variable, inside, from),
+    }
+}
+
+/// Elements that are neighbours: from the two vectors that have them. Which of their elements are wanted says `x` alone.
+fn gather_shifted(variable: &str, inside: &str, from: &str) -> String {
+    let row = format!("{from} + y * IMAGE_Y");
+    let [first, second] = [0, 4].map(|step| {
+        let [name, at] = [format!("v{step}"), format!("(x & 0xfffffffcu) + {step}u")];
+        let read = select_read(&name, &format!("seen && {at} < WIDTH"), "image", &format!("(origin + ({at})) / 4u"));
+        format!("var {name} = vec4<f16>(); {read}")
+    });
+    format!(
+        "{{ let seen = {inside} && y < HEIGHT; let origin = {row};\n{first}{second}let shift = x & 3u;\n\
+         let near = select(v0, vec4(v0.yzw, v4.x), shift == 1u);\n\
+         let far = select(vec4(v0.zw, v4.xy), vec4(v0.w, v4.xyz), shift == 3u);\n\
+         {variable} = select(near, far, shift >= 2u); }}\n"
+    )
+}
+
+/// Elements wherever they are, one by one.
+fn gather_singles(variable: &str, inside: &str, from: &str) -> String {
+    let mut text = format!("{{ let seen = {inside} && y < HEIGHT; let origin = {from} + y * IMAGE_Y;\n");
     for (lane, name) in ["x", "y", "z", "w"].iter().enumerate() {
         _ = writeln!(
             text,
-            "{{ let at = x + {lane}u * STEP_X; \
-             if at < WIDTH {{ {variable}.{name} = image[{origin} + at * IMAGE_X]; }} }}"
+            "{{ let at = x + {lane}u * STEP_X; let had = seen && at < WIDTH;\n\
+             {variable}.{name} = select(0.0h, image[select(0u, origin + at * IMAGE_X, had)], had); }}"
         );
     }
-    text
+    text + "}\n"
 }
 
 impl Images {
@@ -115,38 +141,25 @@ impl Images {
             let inside = format!("m0 + ({vector}) * 4u < SIZE_M && c0 + {row} < CHANNELS");
             (inside, format!("(weights + m0 + (c0 + {row}) * WEIGHT_K) / 4u + {vector}"))
         };
-        format!("{variable} = vec4<f16>(); if {inside} {{ {variable} = weight[{at}]; }}\n")
+        select_read(variable, &inside, "weight", &at)
     }
 
     fn image(&self, index: usize, variable: &str) -> String {
         let row = self.tile.row(1, self.along_k()[1], index);
-        if self.gather == Gather::Vector {
-            return format!(
-                "{variable} = vec4<f16>(); if column < COLUMNS && c0 + {row} < CHANNELS {{\n\
-                 {variable} = image[(at0 + (c0 + {row}) * IMAGE_C + place) / 4u]; }}\n"
-            );
-        }
-        format!(
-            "{variable} = vec4<f16>(); if column < COLUMNS && c0 + {row} < CHANNELS && y < HEIGHT {{\n\
-             let origin = at0 + (c0 + {row}) * IMAGE_C + y * IMAGE_Y;\n{} }}\n",
-            gather_row(variable, "origin")
-        )
+        let inside = format!("column < COLUMNS && c0 + {row} < CHANNELS");
+        gather(self.gather, variable, &inside, &format!("at0 + (c0 + {row}) * IMAGE_C"))
     }
 
     fn store(&self) -> String {
         let bias = if self.bias { " + vec4(load_bias(made + m))" } else { "" };
-        let mut text = String::from("if m < SIZE_M { let channel = (made + m) * OUT_C;\n");
-        for (at, offset) in [0, 4].into_iter().enumerate() {
-            _ = writeln!(text, "{{ let first = n + {offset}u; let v = v{at}{bias}; if first < COLUMNS {{");
-            if self.aligned {
-                text += "store_out((FROM_OUT + (first / PLANE) * OUT_N + channel + first % PLANE) / 4u, v);\n";
-            } else {
-                for (lane, name) in ["x", "y", "z", "w"].iter().enumerate() {
-                    let position = store_position(&format!("(first + {lane}u)"));
-                    _ = writeln!(text, "if first + {lane}u < COLUMNS {{ out[{position} + channel] = v.{name}; }}");
-                }
+        let mut text = format!("if m < SIZE_M && n < COLUMNS {{ let channel = (made + m) * OUT_C; let w = v{bias};\n");
+        if self.aligned {
+            text += "store_out((FROM_OUT + (n / PLANE) * OUT_N + channel + n % PLANE) / 4u, w);\n";
+        } else {
+            for (lane, name) in ["x", "y", "z", "w"].iter().enumerate() {
+                let position = store_position(&format!("(n + {lane}u)"));
+                _ = writeln!(text, "if n + {lane}u < COLUMNS {{ out[{position} + channel] = w.{name}; }}");
             }
-            text += "} }\n";
         }
         text + "}\n"
     }
@@ -180,11 +193,7 @@ impl Weights {
             Store::Whole { at: "made + m * size_n + n", stride: "size_n" }
         } else {
             text += &storage::writer(2, "out", DType::F32);
-            Store::Rows(
-                "let to = (made + m * size_n + n) / 4u;\n\
-                 if m < SIZE_M && n < size_n { store_out(to, v0); }\n\
-                 if m < SIZE_M && n + 4u < size_n { store_out(to + 1u, v1); }\n",
-            )
+            Store::Rows("if m < SIZE_M && n < size_n { store_out((made + m * size_n + n) / 4u, v); }\n")
         };
         let body = self.tile.text(&Parts {
             along_k: self.along_k(),
@@ -242,25 +251,14 @@ impl Weights {
 
     fn grad(&self, index: usize, variable: &str) -> String {
         let row = self.tile.row(0, self.along_k()[0], index);
-        format!(
-            "{variable} = vec4<f16>(); if kl < last && m0 + {row} < SIZE_M {{\n\
-             {variable} = grad[(g_at{index} + grad_at) / 4u]; }}\n"
-        )
+        let inside = format!("kl < last && m0 + {row} < SIZE_M");
+        select_read(variable, &inside, "grad", &format!("(g_at{index} + grad_at) / 4u"))
     }
 
     fn image(&self, index: usize, variable: &str) -> String {
-        if self.gather == Gather::Vector {
-            return format!(
-                "{variable} = vec4<f16>(); if kr < last && own_n{index} < size_n {{\n\
-                 {variable} = image[(x_at{index} + image_at + place) / 4u]; }}\n"
-            );
-        }
-        format!(
-            "{variable} = vec4<f16>(); {{ let y = y0 + y_tap{index}; let x = x0 + x_tap{index};\n\
-             if kr < last && own_n{index} < size_n && y < HEIGHT {{\n\
-             let origin = x_at{index} + image_at + y * IMAGE_Y;\n{} }} }}\n",
-            gather_row(variable, "origin")
-        )
+        let inside = format!("kr < last && own_n{index} < size_n");
+        let gathered = gather(self.gather, variable, &inside, &format!("x_at{index} + image_at"));
+        format!("{{ let y = y0 + y_tap{index}; let x = x0 + x_tap{index};\n{gathered} }}\n")
     }
 }
 
@@ -280,7 +278,7 @@ fn filled(tile: &Tile, body: &str) -> String {
 #[cfg(test)]
 pub(super) fn every_program() -> impl Iterator<Item = super::Program> {
     use super::Program;
-    let gathers = [Gather::Vector, Gather::Row];
+    let gathers = [Gather::Vector, Gather::Shifted, Gather::Row];
     let flags = [false, true];
     crate::units::TILES.into_iter().flat_map(move |tile| {
         gathers.into_iter().flat_map(move |gather| {

@@ -284,7 +284,8 @@ impl Product<'_> {
         if self.suits_units(windows) && reading != Reading::Single {
             let along_k = reading == Reading::AlongK;
             let device = weight.buffer().device();
-            if let Some(tile) = units::choose(device, [along_k, false], [self.channels[1], columns], self.groups) {
+            let (ways, size) = ([along_k, false], [self.channels[1], columns]);
+            if let Some(tile) = units::choose(device, Kernel::Images, ways, size, self.groups) {
                 let program = cooperative::Images { tile, along_k, gather: gathered, result, aligned, bias };
                 return (Program::UnitImages(program), tile.size());
             }
@@ -297,7 +298,7 @@ impl Product<'_> {
             dtype: self.dtype,
             result,
             reading,
-            gather: gathered,
+            gather: gathered.without_units(),
             tile,
             even: self.channels[0].is_multiple_of(tile.slice),
             aligned,
@@ -427,8 +428,8 @@ impl WeightSums<'_> {
         let suited = gathered[0] == Gather::Vector && gathered[1] != Gather::Anywhere;
         let suited = self.dtype == DType::F16 && suited && size_n.is_multiple_of(4) && outer.min(size_n) >= 16;
         let layers = groups * (positions / 1024).max(1);
-        let tile = if suited { units::choose(device, [true; 2], [outer, size_n], layers) } else { None };
-        if let Some(tile) = tile {
+        let tile = suited.then(|| units::choose(device, Kernel::Weights, [true; 2], [outer, size_n], layers));
+        if let Some(tile) = tile.flatten() {
             let [tile_m, tile_n] = tile.size();
             let whole = outer.is_multiple_of(tile_m) && size_n.is_multiple_of(tile_n);
             let program = cooperative::Weights { tile, gather: gathered[1], whole };
@@ -444,7 +445,7 @@ impl WeightSums<'_> {
         };
         let (tile, parts) = product.plan(device);
         let aligned = size_n.is_multiple_of(4);
-        let program = Weights { dtype: self.dtype, gather: gathered, tile, aligned };
+        let program = Weights { dtype: self.dtype, gather: gathered.map(Gather::without_units), tile, aligned };
         (Program::Weights(program), tile.size(), parts)
     }
 
@@ -497,7 +498,14 @@ fn gather(image: &View<'_>, windows: &[Windows; 2]) -> Gather {
     if is_pointwise(windows) {
         return results(image, windows);
     }
-    if windows[1].count.is_multiple_of(4) { Gather::Row } else { Gather::Anywhere }
+    let [_, windows] = windows;
+    if !windows.count.is_multiple_of(4) {
+        return Gather::Anywhere;
+    }
+    let &[n, c, y, x] = image.layout().strides() else { unreachable!("an image has four axes") };
+    let whole = [n, c, y, windows.size as isize].iter().all(|distance| distance % 4 == 0);
+    let whole = whole && image.layout().offset().is_multiple_of(4);
+    if x == 1 && windows.step == 1 && whole { Gather::Shifted } else { Gather::Row }
 }
 
 /// How neighbouring elements of images whose positions are those of the windows can be read.

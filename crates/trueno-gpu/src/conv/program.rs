@@ -42,10 +42,24 @@ pub(crate) enum Program {
 pub(crate) enum Gather {
     /// One vector: windows of one element that leave none out.
     Vector,
+    /// Positions of one row whose elements are neighbours, in rows that are whole vectors: in two of these. Only matrix units read so.
+    Shifted,
     /// Positions of one row.
     Row,
     /// Positions anywhere.
     Anywhere,
+}
+
+impl Gather {
+    /// Whether the image is read in vectors.
+    pub fn is_vectors(self) -> bool {
+        matches!(self, Self::Vector | Self::Shifted)
+    }
+
+    /// The same by kernels without matrix units.
+    pub fn without_units(self) -> Self {
+        if self == Self::Shifted { Self::Row } else { self }
+    }
 }
 
 /// A product of a weight with windows of an image.
@@ -265,7 +279,7 @@ impl Images {
                      {next} = select(vec4(0.0), load_image(select(0u, (at0 + c * IMAGE_C + place0) / 4u, inside)), inside);"
                 );
             }
-            Gather::Row => {
+            Gather::Shifted | Gather::Row => {
                 _ = writeln!(
                     text,
                     "let y = y0 + y_tap; let x = x0 + x_tap; let seen = in0{channel} && y < HEIGHT;\n\

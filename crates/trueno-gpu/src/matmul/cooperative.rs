@@ -9,8 +9,8 @@ use super::{Epilogue, Job, OP, Program};
 use crate::memory::{Buffer, View};
 use crate::record::{self, Launch, Shader};
 use crate::storage;
-use crate::tile::Reading;
-use crate::units::{Parts, Store, Tile, VECTOR, choose};
+use crate::tile::{Kernel, Reading};
+use crate::units::{Parts, Store, Tile, VECTOR, choose, select_read};
 use crate::walk::{IMMEDIATES, fill, slot};
 
 /// A matrix product on matrix units.
@@ -36,7 +36,7 @@ impl Cooperative {
             return None;
         }
         let along_k = reading.map(|reading| reading == Reading::AlongK);
-        let tile = choose(device, along_k, [job.m, job.n], job.batch())?;
+        let tile = choose(device, Kernel::Matrices, along_k, [job.m, job.n], job.batch())?;
         let [tile_m, tile_n] = tile.size();
         let whole = job.m.is_multiple_of(tile_m) && job.n.is_multiple_of(tile_n) && job.k.is_multiple_of(tile.slice);
         // A few tiles of a long product are left to kernels that cut K.
@@ -80,12 +80,8 @@ impl Cooperative {
             text += &format!("@group(0) @binding({reads}) var<storage, read_write> product: array<f32>;\n");
         }
         text += &batches(self.batch_rank);
-        let mut rows = String::from("if m < SIZE_M { let to = (made + m * SIZE_N + n) / 4u;\n");
-        for at in 0..2 {
-            let bias = if self.bias { format!(" + load_bias(n / 4u + {at}u)") } else { String::new() };
-            _ = writeln!(rows, "if n + {}u < SIZE_N {{ store_out(to + {at}u, v{at}{bias}); }}", 4 * at);
-        }
-        rows += "}";
+        let bias = if self.bias { " + load_bias(n / 4u)" } else { "" };
+        let rows = format!("if m < SIZE_M && n < SIZE_N {{ store_out((made + m * SIZE_N + n) / 4u, v{bias}); }}");
         let store = if self.bounces() {
             Store::Rows(&rows)
         } else {
@@ -147,9 +143,9 @@ impl Cooperative {
         let name = ["a", "b"][at];
         let along = slot(slots::STRIDES + [1, 2][at]);
         let step = if along_k { "k0 / 4u".into() } else { format!("k0 * {along} / 4u") };
-        let read = format!("{variable} = {name}_in[{name}_from{index} + {step}];");
+        let place = format!("{name}_from{index} + {step}");
         if self.whole {
-            return format!("{read}\n");
+            return format!("{variable} = {name}_in[{place}];\n");
         }
         let vectors = self.tile.vectors(at, along_k);
         let row = self.tile.row(at, along_k, index);
@@ -159,7 +155,7 @@ impl Cooperative {
         } else {
             format!("{first} + (thread % {vectors}u) * 4u < {size} && k0 + {row} < SIZE_K")
         };
-        format!("{variable} = vec4<f16>(); if {inside} {{ {read} }}\n")
+        select_read(variable, &inside, &format!("{name}_in"), &place)
     }
 }
 
