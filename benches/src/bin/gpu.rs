@@ -127,8 +127,8 @@ fn residual(device: &Device, batch: usize, precision: DType) -> Result<impl FnMu
     let (mut optimizer, mut scaler) = (Sgd::new(&net, rule), scaler(precision)?);
     Ok(move || {
         let loss = autocast(precision, || cross_entropy(&net.forward(&x, Mode::Train), &labels));
-        let mut gradients = scaler.scale(&loss).backward();
-        scaler.step(&mut optimizer, &mut net, &mut gradients).unwrap();
+        let gradients = scaler.scale(&loss).backward();
+        scaler.step(&mut optimizer, &mut net, &gradients).unwrap();
         scaler.update().unwrap();
     })
 }
@@ -152,8 +152,8 @@ fn encoder(device: &Device, precision: DType) -> Result<impl FnMut() + use<>, Er
             let hidden = net.layers.iter().fold(x.clone(), |x, layer| layer.forward(&x, Mode::Train));
             cross_entropy(&net.head.forward(&hidden.mean_axis(1), Mode::Train), &labels)
         });
-        let mut gradients = scaler.scale(&loss).backward();
-        scaler.step(&mut optimizer, &mut net, &mut gradients).unwrap();
+        let gradients = scaler.scale(&loss).backward();
+        scaler.step(&mut optimizer, &mut net, &gradients).unwrap();
         scaler.update().unwrap();
     })
 }

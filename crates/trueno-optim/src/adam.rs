@@ -90,6 +90,7 @@ macro_rules! adam_like {
                 parameter: &mut trueno_gpu::Buffer,
                 grad: &trueno_gpu::View<'_>,
                 state: &mut [&mut trueno_gpu::Buffer],
+                factor: Option<&trueno_gpu::Buffer>,
             ) -> Result<()> {
                 let (mean, square, largest) = match state {
                     [mean, square] => (mean, square, None),
@@ -97,7 +98,7 @@ macro_rules! adam_like {
                     _ => unreachable!("there is a buffer per name in state()"),
                 };
                 let state = trueno_gpu::optim::AdamState { mean, square, largest };
-                trueno_gpu::optim::adam(&self.kernel(step), parameter, grad, state, None)
+                trueno_gpu::optim::adam(&self.kernel(step), parameter, grad, state, factor)
             }
         }
 

@@ -28,8 +28,30 @@ pub(crate) fn norm(gradients: &Gradients) -> Result<f64> {
     if gradients.iter().all(on_host) { norm_on_host(gradients) } else { norm_on_device(gradients) }
 }
 
+/// The norm by one kernel for each gradient and one that joins them, if they are all on one GPU and of types that it reads.
+#[cfg(feature = "gpu")]
+fn norm_on_gpu(gradients: &Gradients) -> Result<Option<f64>> {
+    let op = "clip_grad_norm";
+    let gradients: Vec<DynTensor> = gradients.iter().map(DynTensor::detach).collect();
+    let views = gradients.iter().map(|gradient| gradient.gpu_view(op)).collect::<Result<Option<Vec<_>>>>()?;
+    let Some(views) = views else { return Ok(None) };
+    let Some(device) = views.first().map(|view| view.buffer().device()) else { return Ok(None) };
+    let readable = |view: &trueno_gpu::View<'_>| {
+        view.buffer().device() == device && matches!(view.buffer().dtype(), DType::F32 | DType::F16 | DType::BF16)
+    };
+    if !views.iter().all(readable) {
+        return Ok(None);
+    }
+    let joint = trueno_gpu::optim::grad_norm(device, &views, f64::INFINITY)?.norm.download::<f32>(op).wait()?;
+    Ok(joint.first().map(|&norm| f64::from(norm)))
+}
+
 /// The norm of the norms, which is read back.
 fn norm_on_device(gradients: &Gradients) -> Result<f64> {
+    #[cfg(feature = "gpu")]
+    if let Some(norm) = norm_on_gpu(gradients)? {
+        return Ok(norm);
+    }
     let norm = |gradient: &DynTensor| -> Result<DynTensor> {
         let wide = gradient.detach().cast(DType::F32)?;
         wide.reduce(ReduceOp::NormL2, &wide.all_axes(), false, 0.0)

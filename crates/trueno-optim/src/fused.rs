@@ -23,20 +23,23 @@ pub(crate) struct Update<'a, R> {
     pub(crate) state: &'a mut [DynTensor],
 }
 
-/// Moves the parameters, in their memory. They are all moved, or on an error none; but when a GPU fails, those before it are.
-pub(crate) fn step<R: Rule>(updates: &mut [Update<'_, R>]) -> Result<()> {
+/// Moves the parameters, in their memory, along the gradients times `factor`. They are all moved, or on an error none; but when a
+/// GPU fails, those before it are.
+pub(crate) fn step<R: Rule>(updates: &mut [Update<'_, R>], factor: f64) -> Result<()> {
     let mut jobs = Vec::new();
+    #[cfg(feature = "gpu")]
+    let mut factors = Factors { value: factor, on: Vec::new() };
     for update in updates {
         #[cfg(feature = "gpu")]
         if update.parameter.device() != trueno_tensor::Device::Cpu {
-            on_gpu(update)?;
+            on_gpu(update, &mut factors)?;
             continue;
         }
         match update.parameter.dtype() {
-            DType::F32 => cut::<R, f32>(update, &mut jobs)?,
-            DType::F64 => cut::<R, f64>(update, &mut jobs)?,
-            DType::F16 => cut::<R, f16>(update, &mut jobs)?,
-            DType::BF16 => cut::<R, bf16>(update, &mut jobs)?,
+            DType::F32 => cut::<R, f32>(update, factor, &mut jobs)?,
+            DType::F64 => cut::<R, f64>(update, factor, &mut jobs)?,
+            DType::F16 => cut::<R, f16>(update, factor, &mut jobs)?,
+            DType::BF16 => cut::<R, bf16>(update, factor, &mut jobs)?,
             DType::Bool | DType::U8 | DType::I32 | DType::U32 | DType::I64 => unreachable!("integers are no leaves"),
         }
     }
@@ -44,14 +47,38 @@ pub(crate) fn step<R: Rule>(updates: &mut [Update<'_, R>]) -> Result<()> {
     Ok(())
 }
 
+/// What gradients are multiplied by, on every device that has some.
+#[cfg(feature = "gpu")]
+struct Factors {
+    value: f64,
+    on: Vec<trueno_gpu::Buffer>,
+}
+
+#[cfg(feature = "gpu")]
+impl Factors {
+    /// The factor on a device, made there; nothing if it is 1.
+    fn on(&mut self, device: &trueno_gpu::Device) -> Result<Option<&trueno_gpu::Buffer>> {
+        if self.value == 1.0 {
+            return Ok(None);
+        }
+        let known = self.on.iter().position(|factor| factor.device() == device);
+        let at = known.unwrap_or(self.on.len());
+        if at == self.on.len() {
+            self.on.push(trueno_gpu::elementwise::fill(device, DType::F32, 1, self.value)?);
+        }
+        Ok(self.on.get(at))
+    }
+}
+
 /// Records the step of a parameter on a GPU.
 #[cfg(feature = "gpu")]
-fn on_gpu<R: Rule>(update: &mut Update<'_, R>) -> Result<()> {
+fn on_gpu<R: Rule>(update: &mut Update<'_, R>, factors: &mut Factors) -> Result<()> {
     let Update { rule, step, parameter, grad, state } = update;
     let grad = grad.to(&parameter.device())?;
     let Some(grad) = grad.gpu_view(R::NAME)? else { return Ok(()) };
     let mut state = state.iter_mut().map(|state| state.gpu_make_mut(R::NAME)).collect::<Result<Vec<_>>>()?;
-    rule.update_on_gpu(*step, parameter.gpu_make_mut(R::NAME)?, &grad, &mut state)
+    let factor = factors.on(grad.buffer().device())?;
+    rule.update_on_gpu(*step, parameter.gpu_make_mut(R::NAME)?, &grad, &mut state, factor)
 }
 
 /// A chunk of one parameter.
@@ -61,30 +88,44 @@ struct Job<'a> {
 }
 
 /// Adds the chunks of one parameter to the jobs.
-fn cut<'a, R: Rule, T: Steps>(update: &'a mut Update<'_, R>, jobs: &mut Vec<Job<'a>>) -> Result<()> {
+fn cut<'a, R: Rule, T: Steps>(update: &'a mut Update<'_, R>, factor: f64, jobs: &mut Vec<Job<'a>>) -> Result<()> {
     let Update { rule, step, parameter, grad, state } = update;
-    let (rule, step) = (*rule, *step);
+    let (rule, number) = (*rule, *step);
     let grads = grad.as_slice::<T>().expect("a gradient was made contiguous and of its parameter's type");
     let mut states =
         state.iter_mut().map(|state| Ok(state.make_mut::<T>()?.chunks_mut(CHUNK))).collect::<Result<Vec<_>>>()?;
     for (parameter, grad) in parameter.make_mut::<T>()?.chunks_mut(CHUNK).zip(grads.chunks(CHUNK)) {
         let mut state: Vec<&mut [T]> = states.iter_mut().filter_map(Iterator::next).collect();
         let elements = parameter.len();
-        jobs.push(Job { elements, run: Box::new(move || T::update(rule, step, parameter, grad, &mut state)) });
+        let step = Step { rule, number, factor };
+        jobs.push(Job { elements, run: Box::new(move || T::update(&step, parameter, grad, &mut state)) });
     }
     Ok(())
 }
 
+/// How a chunk is moved.
+struct Step<'a, R> {
+    rule: &'a R,
+    number: u64,
+    /// What the gradient is multiplied by.
+    factor: f64,
+}
+
 /// An element type whose parameters can be moved.
 trait Steps: Element {
-    fn update<R: Rule>(rule: &R, step: u64, parameter: &mut [Self], grad: &[Self], state: &mut [&mut [Self]]);
+    fn update<R: Rule>(step: &Step<'_, R>, parameter: &mut [Self], grad: &[Self], state: &mut [&mut [Self]]);
 }
 
 macro_rules! native {
     ($($t:ty),*) => {$(
         impl Steps for $t {
-            fn update<R: Rule>(rule: &R, step: u64, parameter: &mut [$t], grad: &[$t], state: &mut [&mut [$t]]) {
-                rule.update(step, parameter, grad, state);
+            fn update<R: Rule>(step: &Step<'_, R>, parameter: &mut [$t], grad: &[$t], state: &mut [&mut [$t]]) {
+                let Step { rule, number, factor } = *step;
+                if factor == 1.0 {
+                    return rule.update(number, parameter, grad, state);
+                }
+                let scaled: Vec<$t> = grad.iter().map(|g| g * factor as $t).collect();
+                rule.update(number, parameter, &scaled, state);
             }
         }
     )*};
@@ -95,7 +136,8 @@ native!(f32, f64);
 macro_rules! half {
     ($($t:ty),*) => {$(
         impl Steps for $t {
-            fn update<R: Rule>(rule: &R, step: u64, parameter: &mut [$t], grad: &[$t], state: &mut [&mut [$t]]) {
+            fn update<R: Rule>(step: &Step<'_, R>, parameter: &mut [$t], grad: &[$t], state: &mut [&mut [$t]]) {
+                let Step { rule, number, factor } = *step;
                 let mut wide = vec![[f32::ZERO; BLOCK]; 2 + state.len()];
                 for start in (0..parameter.len()).step_by(BLOCK) {
                     let range = start..parameter.len().min(start + BLOCK);
@@ -104,10 +146,13 @@ macro_rules! half {
                     let mut states: Vec<&mut [f32]> = blocks.collect();
                     convert(isa(), &parameter[range.clone()], p);
                     convert(isa(), &grad[range.clone()], g);
+                    if factor != 1.0 {
+                        g.iter_mut().for_each(|g| *g *= factor as f32);
+                    }
                     for (from, to) in state.iter().zip(&mut states) {
                         convert(isa(), &from[range.clone()], to);
                     }
-                    rule.update(step, p, g, &mut states);
+                    rule.update(number, p, g, &mut states);
                     convert(isa(), p, &mut parameter[range.clone()]);
                     for (to, from) in state.iter_mut().zip(&states) {
                         convert(isa(), from, &mut to[range.clone()]);
@@ -218,6 +263,23 @@ mod tests {
         check(&AdamWConfig { amsgrad: true, ..Default::default() });
         check(&SgdConfig { lr: 0.1, weight_decay: 0.01, ..Default::default() });
         check(&SgdConfig { lr: 0.1, momentum: 0.9, nesterov: true, ..Default::default() });
+    }
+
+    #[test]
+    fn a_factor_multiplies_gradients_of_every_type() {
+        let (mut module, gradients) = many();
+        let (mut scaled, eighths) = many();
+        let mut eighths = eighths;
+        eighths.try_map(|gradient| gradient.binary_scalar(trueno_core::table::BinaryOp::Mul, 0.125)).unwrap();
+        let rule = AdamWConfig { eps: 0.1, ..Default::default() };
+        let mut whole = Optimizer::new(&module, rule);
+        whole.try_step_scaled(&mut module, &gradients, 0.125).unwrap();
+        Optimizer::new(&scaled, rule).step(&mut scaled, &eighths);
+        // A power of two rounds nothing but half precision's smallest numbers, which these are not.
+        assert!(bits(&module.0) == bits(&scaled.0));
+        let (mut unscaled, same) = many();
+        Optimizer::new(&unscaled, rule).step(&mut unscaled, &same);
+        assert!(bits(&module.0) != bits(&unscaled.0));
     }
 
     #[test]

@@ -128,6 +128,16 @@ impl<R: Rule> Optimizer<R> {
     /// [`Error::Argument`] naming a parameter that the optimizer does not know, [`Error::ShapePair`] if a gradient does not
     /// fit its parameter, [`Error::Gradient`] if no gradient is by a parameter of `module`; then nothing has changed.
     pub fn try_step<M: Module + ?Sized>(&mut self, module: &mut M, gradients: &Gradients) -> Result<()> {
+        self.try_step_scaled(module, gradients, 1.0)
+    }
+
+    /// As [`Optimizer::try_step`], along the gradients times `factor`.
+    pub(crate) fn try_step_scaled<M: Module + ?Sized>(
+        &mut self,
+        module: &mut M,
+        gradients: &Gradients,
+        factor: f64,
+    ) -> Result<()> {
         self.check_step(module, gradients)?;
         let mut lent = Lent::take(module, gradients)?;
         if lent.taken.is_empty() && !gradients.is_empty() {
@@ -135,13 +145,13 @@ impl<R: Rule> Optimizer<R> {
                           its own)";
             return Err(Error::Gradient { op: R::NAME, reason: reason.into() });
         }
-        self.move_all(&mut lent.taken)?;
+        self.move_all(&mut lent.taken, factor)?;
         lent.moved = true;
         Ok(())
     }
 
     /// One fused step of all parameters; on an error none has moved.
-    fn move_all(&mut self, taken: &mut BTreeMap<String, Taken>) -> Result<()> {
+    fn move_all(&mut self, taken: &mut BTreeMap<String, Taken>, factor: f64) -> Result<()> {
         let Optimizer { groups, entries } = self;
         let mut updates = Vec::with_capacity(taken.len());
         let mut steps = Vec::with_capacity(taken.len());
@@ -158,7 +168,7 @@ impl<R: Rule> Optimizer<R> {
             updates.push(Update { rule, step: *count + 1, parameter, grad: gradient, state });
             steps.push(count);
         }
-        fused::step(&mut updates)?;
+        fused::step(&mut updates, factor)?;
         steps.into_iter().for_each(|count| *count += 1);
         Ok(())
     }

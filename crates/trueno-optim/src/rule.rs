@@ -33,7 +33,7 @@ pub trait Rule: Clone + Send + Sync + 'static {
     /// Parameters in half precision come in `f32`, and are rounded afterwards.
     fn update<T: Real>(&self, step: u64, parameter: &mut [T], grad: &[T], state: &mut [&mut [T]]);
 
-    /// The same step of a whole parameter on a GPU.
+    /// The same step of a whole parameter on a GPU, along the gradient times `factor`, which has one element, if there is one.
     ///
     /// # Errors
     /// [`Error::Device`] from a rule that has no kernel there, and for what the device refuses.
@@ -44,8 +44,9 @@ pub trait Rule: Clone + Send + Sync + 'static {
         parameter: &mut trueno_gpu::Buffer,
         grad: &trueno_gpu::View<'_>,
         state: &mut [&mut trueno_gpu::Buffer],
+        factor: Option<&trueno_gpu::Buffer>,
     ) -> Result<()> {
-        let _ = (step, grad, state);
+        let _ = (step, grad, state, factor);
         let device = parameter.device().info().to_string();
         let reason = "this optimizer has no kernel for GPUs; train on the processor";
         Err(Error::Device { op: Self::NAME, device, reason: reason.into() })

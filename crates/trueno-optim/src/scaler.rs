@@ -55,8 +55,8 @@ impl Default for GradScalerConfig {
 /// let (x, y) = (tensor![[1.0, 2.0], [3.0, -1.0]], tensor![[1.0], [0.0]]);
 /// for _ in 0..3 {
 ///     let loss = autocast(DType::F16, || mse_loss(&net.forward(&x, Mode::Train), &y));
-///     let mut gradients = scaler.scale(&loss).backward();
-///     scaler.step(&mut optimizer, &mut net, &mut gradients)?;
+///     let gradients = scaler.scale(&loss).backward();
+///     scaler.step(&mut optimizer, &mut net, &gradients)?;
 ///     scaler.update()?;
 /// }
 /// # Ok::<(), trueno_core::Error>(())
@@ -134,18 +134,23 @@ impl GradScaler {
         if self.unscaled {
             return Err(wrong("unscale", "these gradients have been unscaled already; step() or update() comes next"));
         }
-        let finite = norm(gradients)?.is_finite();
-        if finite {
+        if self.look(gradients)? {
             let inverse = 1.0 / self.scale;
             gradients.try_map(|gradient| gradient.binary_scalar(BinaryOp::Mul, inverse))?;
         }
-        self.finite = Some(self.finite.unwrap_or(true) && finite);
         self.unscaled = true;
         Ok(())
     }
 
-    /// One step of the optimizer along gradients of a scaled loss, which are unscaled for it; or none, if they are not finite. Says
-    /// whether there was one.
+    /// Whether gradients are finite, which is kept for the end of the iteration.
+    fn look(&mut self, gradients: &Gradients) -> Result<bool> {
+        let finite = norm(gradients)?.is_finite();
+        self.finite = Some(self.finite.unwrap_or(true) && finite);
+        Ok(finite)
+    }
+
+    /// One step of the optimizer along gradients of a scaled loss, which the step itself multiplies by the inverse of the scale where
+    /// [`GradScaler::unscale`] has not; or none, if they are not finite. Says whether there was one. The gradients stay as they are.
     ///
     /// # Errors
     /// As [`Optimizer::try_step`] and [`GradScaler::unscale`].
@@ -153,15 +158,17 @@ impl GradScaler {
         &mut self,
         optimizer: &mut Optimizer<R>,
         module: &mut M,
-        gradients: &mut Gradients,
+        gradients: &Gradients,
     ) -> Result<bool> {
-        if self.config.enabled && !self.unscaled {
-            self.unscale(gradients)?;
+        let scaled = self.config.enabled && !self.unscaled;
+        if scaled {
+            self.look(gradients)?;
         }
         self.unscaled = false;
         let moves = self.finite.unwrap_or(true);
         if moves {
-            optimizer.try_step(module, gradients)?;
+            let factor = if scaled { 1.0 / self.scale } else { 1.0 };
+            optimizer.try_step_scaled(module, gradients, factor)?;
         }
         Ok(moves)
     }

@@ -81,9 +81,10 @@ impl Rule for SgdConfig {
         parameter: &mut trueno_gpu::Buffer,
         grad: &trueno_gpu::View<'_>,
         state: &mut [&mut trueno_gpu::Buffer],
+        factor: Option<&trueno_gpu::Buffer>,
     ) -> Result<()> {
         let velocity = state.first_mut().map(|velocity| &mut **velocity);
-        trueno_gpu::optim::sgd(&self.kernel(step), parameter, grad, velocity, None)
+        trueno_gpu::optim::sgd(&self.kernel(step), parameter, grad, velocity, factor)
     }
 }
 

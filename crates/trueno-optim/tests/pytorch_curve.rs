@@ -54,8 +54,8 @@ fn losses<R: Rule>(
         .map(|(images, labels)| {
             let (images, labels) = (images.to(device).unwrap(), labels.to(device).unwrap());
             let loss = autocast(precision, || cross_entropy(&net.forward(&images, Mode::Train), &labels));
-            let mut gradients = scaler.scale(&loss).backward();
-            assert!(scaler.step(&mut optimizer, &mut net, &mut gradients).unwrap());
+            let gradients = scaler.scale(&loss).backward();
+            assert!(scaler.step(&mut optimizer, &mut net, &gradients).unwrap());
             scaler.update().unwrap();
             f64::from(loss.item())
         })

@@ -28,8 +28,8 @@ impl Toy {
     }
 
     fn step(&mut self, scaler: &mut GradScaler, slope: f32) -> bool {
-        let mut gradients = self.gradients(scaler, slope);
-        let moved = scaler.step(&mut self.optimizer, &mut self.net, &mut gradients).unwrap();
+        let gradients = self.gradients(scaler, slope);
+        let moved = scaler.step(&mut self.optimizer, &mut self.net, &gradients).unwrap();
         scaler.update().unwrap();
         moved
     }
@@ -98,7 +98,7 @@ fn unscaled_gradients_can_be_clipped() {
     scaler.unscale(&mut gradients).unwrap();
     assert_eq!(clip_grad_norm(&mut gradients, 1.0).unwrap(), 4.0);
     assert!(matches!(scaler.unscale(&mut gradients), Err(Error::Argument { op: "unscale", .. })));
-    assert!(scaler.step(&mut toy.optimizer, &mut toy.net, &mut gradients).unwrap());
+    assert!(scaler.step(&mut toy.optimizer, &mut toy.net, &gradients).unwrap());
     scaler.update().unwrap();
     assert!((toy.weight() - 0.5).abs() < 1e-5);
     assert!(matches!(scaler.update(), Err(Error::Argument { op: "update", .. })), "nothing was looked at since");
@@ -161,8 +161,8 @@ fn state_of_the_optimizer_does_not_count_steps_that_were_left_out() {
     let mut optimizer = AdamW::new(&net, AdamWConfig::default());
     let loss = |net: &Linear, slope: f32| -> Tensor<f32, 0> { (&*net.weight * slope).sum() };
     for slope in [f32::NAN, 0.25] {
-        let mut gradients = scaler.scale(&loss(&net, slope)).backward();
-        scaler.step(&mut optimizer, &mut net, &mut gradients).unwrap();
+        let gradients = scaler.scale(&loss(&net, slope)).backward();
+        scaler.step(&mut optimizer, &mut net, &gradients).unwrap();
         scaler.update().unwrap();
     }
     assert_eq!(optimizer.state_dict().unwrap().get("weight.step").unwrap().item::<i64>().unwrap(), 1);

@@ -263,12 +263,12 @@ fn train_narrow(device: &Device, half: DType, steps: usize, mut after: impl FnMu
             (logits, loss)
         });
         assert_eq!((logits.storage_dtype(), loss.storage_dtype()), (half, DType::F32));
-        let mut gradients = scaler.scale(&loss).backward();
+        let gradients = scaler.scale(&loss).backward();
         for gradient in gradients.iter() {
             assert_eq!((gradient.dtype(), gradient.storage_dtype()), (DType::F32, DType::F32));
         }
         assert_eq!(gradients.len(), net.parameters().len());
-        assert!(scaler.step(&mut optimizer, &mut net, &mut gradients).unwrap(), "all gradients are finite");
+        assert!(scaler.step(&mut optimizer, &mut net, &gradients).unwrap(), "all gradients are finite");
         scaler.update().unwrap();
         losses.push(loss.item());
         after();

@@ -116,8 +116,8 @@ impl<N: Network, R: Rule, D: Dataset<Item = Image> + 'static> Training<N, R, D> 
                 let loss = cross_entropy_with(&logits, &labels, &smoothed);
                 (logits, loss)
             });
-            let mut gradients = self.scaler.scale(&loss).backward();
-            self.scaler.step(&mut self.optimizer, &mut self.net, &mut gradients)?;
+            let gradients = self.scaler.scale(&loss).backward();
+            self.scaler.step(&mut self.optimizer, &mut self.net, &gradients)?;
             self.scaler.update()?;
             unread.push((loss.detach(), correct(&logits, &labels)));
             let stopped = self.stop.load(Ordering::Relaxed);
