@@ -36,14 +36,17 @@ fn norm_on_gpu(gradients: &Gradients) -> Result<Option<f64>> {
     let views = gradients.iter().map(|gradient| gradient.gpu_view(op)).collect::<Result<Option<Vec<_>>>>()?;
     let Some(views) = views else { return Ok(None) };
     let Some(device) = views.first().map(|view| view.buffer().device()) else { return Ok(None) };
-    let readable = |view: &trueno_gpu::View<'_>| {
-        view.buffer().device() == device && matches!(view.buffer().dtype(), DType::F32 | DType::F16 | DType::BF16)
-    };
-    if !views.iter().all(readable) {
+    let is_double = |view: &trueno_gpu::View<'_>| view.buffer().dtype() == DType::F64;
+    let doubles = views.iter().filter(|view| is_double(view)).count();
+    let here = views.iter().all(|view| view.buffer().device() == device);
+    if !here || (doubles > 0 && doubles < views.len()) {
         return Ok(None);
     }
-    let joint = trueno_gpu::optim::grad_norm(device, &views, f64::INFINITY)?.norm.download::<f32>(op).wait()?;
-    Ok(joint.first().map(|&norm| f64::from(norm)))
+    let joint = trueno_gpu::optim::grad_norm(device, &views, f64::INFINITY)?.norm;
+    if doubles > 0 {
+        return Ok(joint.download::<f64>(op).wait()?.first().copied());
+    }
+    Ok(joint.download::<f32>(op).wait()?.first().map(|&norm| f64::from(norm)))
 }
 
 /// The norm of the norms, which is read back.
@@ -52,13 +55,15 @@ fn norm_on_device(gradients: &Gradients) -> Result<f64> {
     if let Some(norm) = norm_on_gpu(gradients)? {
         return Ok(norm);
     }
+    let double = gradients.iter().any(|gradient| gradient.dtype() == DType::F64);
+    let dtype = if double { DType::F64 } else { DType::F32 };
     let norm = |gradient: &DynTensor| -> Result<DynTensor> {
-        let wide = gradient.detach().cast(DType::F32)?;
+        let wide = gradient.detach().cast(dtype)?;
         wide.reduce(ReduceOp::NormL2, &wide.all_axes(), false, 0.0)
     };
     let norms = gradients.iter().map(norm).collect::<Result<Vec<_>>>()?;
     let joint = norm(&DynTensor::stack(&norms.iter().collect::<Vec<_>>(), 0)?)?;
-    joint.item::<f32>().map(f64::from)
+    joint.cast(DType::F64)?.item::<f64>()
 }
 
 /// The norm in one pass over them. Squares of a block are added in the gradient's

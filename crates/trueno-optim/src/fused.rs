@@ -56,15 +56,16 @@ struct Factors {
 
 #[cfg(feature = "gpu")]
 impl Factors {
-    /// The factor on a device, made there; nothing if it is 1.
-    fn on(&mut self, device: &trueno_gpu::Device) -> Result<Option<&trueno_gpu::Buffer>> {
+    /// The factor on a device, made there, in the type that gradients of `dtype` are multiplied in; nothing if it is 1.
+    fn on(&mut self, device: &trueno_gpu::Device, dtype: DType) -> Result<Option<&trueno_gpu::Buffer>> {
         if self.value == 1.0 {
             return Ok(None);
         }
-        let known = self.on.iter().position(|factor| factor.device() == device);
+        let dtype = if dtype == DType::F64 { DType::F64 } else { DType::F32 };
+        let known = self.on.iter().position(|factor| factor.device() == device && factor.dtype() == dtype);
         let at = known.unwrap_or(self.on.len());
         if at == self.on.len() {
-            self.on.push(trueno_gpu::elementwise::fill(device, DType::F32, 1, self.value)?);
+            self.on.push(trueno_gpu::elementwise::fill(device, dtype, 1, self.value)?);
         }
         Ok(self.on.get(at))
     }
@@ -77,7 +78,7 @@ fn on_gpu<R: Rule>(update: &mut Update<'_, R>, factors: &mut Factors) -> Result<
     let grad = grad.to(&parameter.device())?;
     let Some(grad) = grad.gpu_view(R::NAME)? else { return Ok(()) };
     let mut state = state.iter_mut().map(|state| state.gpu_make_mut(R::NAME)).collect::<Result<Vec<_>>>()?;
-    let factor = factors.on(grad.buffer().device())?;
+    let factor = factors.on(grad.buffer().device(), grad.buffer().dtype())?;
     rule.update_on_gpu(*step, parameter.gpu_make_mut(R::NAME)?, &grad, &mut state, factor)
 }
 
@@ -280,6 +281,38 @@ mod tests {
         let (mut unscaled, same) = many();
         Optimizer::new(&unscaled, rule).step(&mut unscaled, &same);
         assert!(bits(&module.0) != bits(&unscaled.0));
+    }
+
+    /// Clipped by their norm, scaled, and stepped along on a GPU, where it computes in `f64`.
+    #[cfg(feature = "gpu")]
+    #[test]
+    fn doubles_on_a_gpu_step_as_on_the_processor() {
+        use trueno_tensor::Device;
+        let device = match Device::gpu(0) {
+            Ok(Device::Gpu(gpu)) if gpu.capabilities().f64 => Device::Gpu(gpu),
+            other => return println!("nothing is compared: {other:?}"),
+        };
+        let run = |device: &Device| {
+            let rng = &mut Rng::seed(6);
+            let mut random = |size: usize| random(DType::F64, [size], rng).to(device).unwrap();
+            let mut module = Many([5, 300].map(|size| random(size).requires_grad()).to_vec());
+            let mut gradients = Gradients::default();
+            for value in &module.0 {
+                gradients.insert(value, &random(value.size()));
+            }
+            let norm = crate::clip_grad_norm(&mut gradients, 2.0).unwrap();
+            let mut optimizer = AdamW::new(&module, AdamWConfig { amsgrad: true, ..Default::default() });
+            for _ in 0..3 {
+                optimizer.try_step_scaled(&mut module, &gradients, 0.3).unwrap();
+            }
+            let values: Vec<f64> = module.0.iter().flat_map(|value| value.to_vec::<f64>().unwrap()).collect();
+            (norm, values)
+        };
+        let (there, here) = (run(&device), run(&Device::Cpu));
+        assert!((there.0 - here.0).abs() <= 1e-13 * here.0, "{} {}", there.0, here.0);
+        for (there, here) in there.1.iter().zip(&here.1) {
+            assert!((there - here).abs() <= 1e-13 * here.abs().max(1.0), "{there} {here}");
+        }
     }
 
     #[test]

@@ -150,8 +150,14 @@ fn unary_rows_of_doubles_are_the_processors() {
         let g = doubles(2, x.len(), [-2.0, 2.0]);
         let mut want = vec![0.0; x.len()];
         cpu::unary_grad(scalar(), op, parameters, Operand::Slice(saved), Operand::Slice(&g), &mut want);
-        let got = read(unary_grad(op, parameters, &all(&upload(device, saved)), &all(&upload(device, &g))));
-        assert_near(op.name(), &got, &want, GRADIENT, &|at| vec![saved[at], g[at]]);
+        let got: Vec<f64> = read(unary_grad(op, parameters, &all(&upload(device, saved)), &all(&upload(device, &g))));
+        if op.info().cancels.in_gradient() {
+            // Of what cancels, devices that fuse keep more: errors are relative to what there was before.
+            let far = |(got, want): (&f64, &f64)| (got - want).abs() > GRADIENT * want.abs().max(2.0);
+            assert!(!got.iter().zip(&want).any(far), "{}: {got:?}, not {want:?}", op.name());
+        } else {
+            assert_near(op.name(), &got, &want, GRADIENT, &|at| vec![saved[at], g[at]]);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Steps of optimizers: parameter and state are changed in place, in one pass; and the norm of all gradients.
 //!
-//! Parameters and states are `f32`. Gradients may be of half precision, and are multiplied by a factor that is already on the
+//! Parameters and states are `f32`, or `f64` where the gradients are. Gradients may be of half precision, and are multiplied by a factor that is already on the
 //! device, so that neither the scaling of losses nor clipping brings a number back to the host.
 
 mod program;
@@ -19,6 +19,7 @@ use crate::dense::Dense;
 use crate::device::Device;
 use crate::memory::{Buffer, View};
 use crate::record::{self, Immediates, Launch};
+use crate::storage;
 use crate::walk::index;
 
 /// Threads of a workgroup.
@@ -39,8 +40,8 @@ pub struct AdamState<'a> {
 /// gradient.
 ///
 /// # Errors
-/// [`Error::Argument`] for states of another length or none; [`Error::DType`] for a parameter that is not `f32`; and what the
-/// device refuses.
+/// [`Error::Argument`] for states of another length or none; [`Error::DType`] for a parameter that is not `f32` (`f64` with gradients
+/// of those); and what the device refuses.
 pub fn sgd(
     step: &SgdStep,
     parameter: &mut Buffer,
@@ -113,15 +114,20 @@ pub struct GradNorm {
 /// The joint norm of gradients, and the factor that limits it to `max_norm` (PyTorch's `clip_grad_norm_`). Nothing is brought back.
 ///
 /// # Errors
-/// [`Error::DType`] for gradients that are no floats of at most 32 bits; and what the device refuses.
+/// [`Error::DType`] for gradients that are no floats, or `float64` beside others; and what the device refuses.
 pub fn grad_norm(device: &Device, gradients: &[View<'_>], max_norm: f64) -> Result<GradNorm> {
     let op = "clip_grad_norm";
     let parts = |gradient: &View<'_>| gradient.layout().size().div_ceil(4 * SPAN);
     let total = gradients.iter().map(parts).sum();
-    let partial = Buffer::new(device, op, DType::F32, total)?;
+    let sums = gradients.first().map_or(DType::F32, |gradient| storage::sums(gradient.buffer().dtype()));
+    let partial = Buffer::new(device, op, sums, total)?;
     let mut first = 0;
     for gradient in gradients {
-        float(op, gradient.buffer().dtype())?;
+        let got = storage::float(op, gradient.buffer())?;
+        if storage::sums(got) != sums {
+            let expected = format!("another gradient is summed in {sums}; cast one of them").into();
+            return Err(Error::DType { op, got, expected });
+        }
         if parts(gradient) == 0 {
             continue;
         }
@@ -137,25 +143,17 @@ pub fn grad_norm(device: &Device, gradients: &[View<'_>], max_norm: f64) -> Resu
         Launch { op, program, reads: &[g.buffer()], writes: &[&partial], immediates, groups }.record(device)?;
         first += parts(gradient);
     }
-    let [norm, factor] = [Buffer::new(device, op, DType::F32, 1)?, Buffer::new(device, op, DType::F32, 1)?];
+    let [norm, factor] = [Buffer::new(device, op, sums, 1)?, Buffer::new(device, op, sums, 1)?];
     let mut immediates = Immediates::default();
     immediates[slots::COUNT] = index(op, total)?;
-    immediates[slots::CONSTANTS] = (max_norm as f32).to_bits();
-    let (program, groups) = (record::Program::Optim(Program::Norm), [1, 1, 1]);
+    storage::put_number(&mut immediates, slots::CONSTANTS, sums, max_norm);
+    let (program, groups) = (record::Program::Optim(Program::Norm { dtype: sums }), [1, 1, 1]);
     Launch { op, program, reads: &[&partial], writes: &[&norm, &factor], immediates, groups }.record(device)?;
     Ok(GradNorm { norm, factor })
 }
 
 fn missing(op: &'static str, reason: &'static str) -> Error {
     Error::Argument { op, reason: reason.into() }
-}
-
-fn float(op: &'static str, got: DType) -> Result<()> {
-    if matches!(got, DType::F32 | DType::F16 | DType::BF16) {
-        return Ok(());
-    }
-    let expected = "on a GPU it takes gradients of float32, float16 and bfloat16".into();
-    Err(Error::DType { op, got, expected })
 }
 
 /// Records a step over states of one length, the parameter first.
@@ -167,18 +165,18 @@ fn run(
     factor: Option<&Buffer>,
     constants: &[f64],
 ) -> Result<()> {
-    float(op, grad.buffer().dtype())?;
+    let wide = storage::sums(storage::float(op, grad.buffer())?);
     let len = grad.layout().size();
-    if let Some(state) = states.iter().find(|state| state.dtype() != DType::F32) {
-        let expected = "on a GPU parameters and states are float32".into();
+    if let Some(state) = states.iter().find(|state| state.dtype() != wide) {
+        let expected = format!("on a GPU parameters and states are {wide} for these gradients").into();
         return Err(Error::DType { op, got: state.dtype(), expected });
     }
     if let Some(state) = states.iter().find(|state| state.len() != len) {
         let reason = format!("{len} gradients do not fit a parameter or state of {} elements", state.len()).into();
         return Err(Error::Argument { op, reason });
     }
-    if factor.is_some_and(|factor| factor.dtype() != DType::F32 || factor.len() != 1) {
-        return Err(missing(op, "the factor is one float32"));
+    if factor.is_some_and(|factor| factor.dtype() != wide || factor.len() != 1) {
+        return Err(Error::Argument { op, reason: format!("the factor is one {wide}").into() });
     }
     if len == 0 {
         return Ok(());
@@ -189,9 +187,8 @@ fn run(
     let mut immediates = Immediates::default();
     immediates[slots::VECTORS] = index(op, vectors)?;
     immediates[slots::FROM_G] = index(op, grad.from() / 4)?;
-    for (word, &constant) in immediates[slots::CONSTANTS..].iter_mut().zip(constants) {
-        *word = (constant as f32).to_bits();
-    }
+    let words = constants.iter().flat_map(|&constant| storage::words(storage::scalar(wide), constant));
+    immediates[slots::CONSTANTS..].iter_mut().zip(words).for_each(|(slot, word)| *slot = word);
     let reads: Vec<&Buffer> = std::iter::once(grad.buffer()).chain(factor).collect();
     let groups = record::grid(device, vectors.div_ceil(THREADS));
     let program = record::Program::Optim(program);

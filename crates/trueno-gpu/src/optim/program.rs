@@ -1,10 +1,9 @@
 //! The text of steps and norms.
 
 use trueno_core::DType;
-use trueno_core::math::wgsl::PRELUDE;
 
 use crate::record::Shader;
-use crate::storage;
+use crate::storage::{self, Format};
 use crate::walk::{IMMEDIATES, slot};
 
 /// A step, or a part of a norm.
@@ -31,7 +30,10 @@ pub(crate) enum Program {
         grad: DType,
     },
     /// The norm of all, and the factor that limits it.
-    Norm,
+    Norm {
+        /// Of the sums.
+        dtype: DType,
+    },
 }
 
 /// The places of scalars among the immediates.
@@ -68,7 +70,7 @@ impl Program {
                 step(grad, scaled, states, &keep_lines(include_str!("adam.wgsl"), "amsgrad ", amsgrad), &ADAM)
             }
             Self::Squares { grad } => squares(grad),
-            Self::Norm => norm(),
+            Self::Norm { dtype } => norm(dtype),
         }
     }
 }
@@ -84,30 +86,29 @@ fn keep_lines(text: &str, word: &str, keep: bool) -> String {
 
 /// A kernel that reads a gradient and changes states in place.
 fn step(grad: DType, scaled: bool, states: &[&str], body: &str, constants: &[&str]) -> Shader {
-    let mut text = format!("{IMMEDIATES}{PRELUDE}{}", storage::PACKING);
-    text += &storage::reader(0, "grad", grad, true);
+    let mut text = head(grad);
     if scaled {
-        text += "@group(0) @binding(1) var<storage, read> factor: array<f32>;\n";
+        text += "@group(0) @binding(1) var<storage, read> factor: array<Real>;\n";
     }
     let reads = 1 + u32::from(scaled);
     for (binding, state) in (reads..).zip(states) {
-        text += &format!("@group(0) @binding({binding}) var<storage, read_write> {state}: array<vec4<f32>>;\n");
+        text += &format!("@group(0) @binding({binding}) var<storage, read_write> {state}: array<vec4<Real>>;\n");
     }
     let mut main = include_str!("main.wgsl")
         .replace("BODY", body)
         .replace("FACTOR", if scaled { "factor[0]" } else { "1.0" })
         .replace("VECTORS", &slot(slots::VECTORS))
         .replace("FROM_G", &slot(slots::FROM_G));
+    let scalar = storage::scalar(grad);
     for (at, name) in constants.iter().enumerate() {
-        main = main.replace(name, &format!("bitcast<f32>({})", slot(slots::CONSTANTS + at)));
+        let first = slots::CONSTANTS + at * storage::words_of_scalar(scalar);
+        main = main.replace(name, &storage::number(scalar, first));
     }
     Shader { text: text + &main, reads, writes: states.len() as u32 }
 }
 
 fn squares(grad: DType) -> Shader {
-    let mut text = format!("{IMMEDIATES}{PRELUDE}{}", storage::PACKING);
-    text += &storage::reader(0, "grad", grad, true);
-    text += "@group(0) @binding(1) var<storage, read_write> partial: array<f32>;\n";
+    let mut text = head(grad) + "@group(0) @binding(1) var<storage, read_write> partial: array<Real>;\n";
     text += &include_str!("squares.wgsl")
         .replace("SPAN", &format!("{SPAN}u"))
         .replace("VECTORS", &slot(slots::VECTORS))
@@ -117,14 +118,20 @@ fn squares(grad: DType) -> Shader {
     Shader { text, reads: 1, writes: 1 }
 }
 
-fn norm() -> Shader {
-    let mut text = format!("{IMMEDIATES}{PRELUDE}");
-    text += "@group(0) @binding(0) var<storage, read> partial: array<f32>;\n\
-             @group(0) @binding(1) var<storage, read_write> norm: array<f32>;\n\
-             @group(0) @binding(2) var<storage, read_write> factor: array<f32>;\n";
+/// What a kernel begins with that reads a gradient.
+fn head(grad: DType) -> String {
+    let reader = storage::reader(0, "grad", Format::computed(grad), true);
+    format!("{IMMEDIATES}{}{}{reader}", storage::reals(grad, ""), storage::PACKING)
+}
+
+fn norm(dtype: DType) -> Shader {
+    let mut text = format!("{IMMEDIATES}{}", storage::reals(dtype, ""));
+    text += "@group(0) @binding(0) var<storage, read> partial: array<Real>;\n\
+             @group(0) @binding(1) var<storage, read_write> norm: array<Real>;\n\
+             @group(0) @binding(2) var<storage, read_write> factor: array<Real>;\n";
     text += &include_str!("norm.wgsl")
         .replace("COUNT", &slot(slots::COUNT))
-        .replace("MAX_NORM", &format!("bitcast<f32>({})", slot(slots::CONSTANTS)));
+        .replace("MAX_NORM", &storage::number(storage::scalar(dtype), slots::CONSTANTS));
     Shader { text, reads: 1, writes: 2 }
 }
 
@@ -132,13 +139,14 @@ fn norm() -> Shader {
 #[cfg(test)]
 pub(crate) fn every_program() -> impl Iterator<Item = Program> {
     let flags = [false, true];
-    let grads = [DType::F32, DType::F16, DType::BF16];
-    let sgd = flags.into_iter().flat_map(move |scaled| {
-        [(false, false, false), (true, true, false), (true, false, false), (true, false, true)]
-            .map(|(moving, first, nesterov)| Program::Sgd { grad: DType::F32, scaled, moving, first, nesterov })
+    let grads = [DType::F32, DType::F16, DType::BF16, DType::F64];
+    let kinds = [(false, false, false), (true, true, false), (true, false, false), (true, false, true)];
+    let sgd = flags.into_iter().zip([DType::F32, DType::F64]).flat_map(move |(scaled, grad)| {
+        kinds.map(|(moving, first, nesterov)| Program::Sgd { grad, scaled, moving, first, nesterov })
     });
     let adam = grads.into_iter().flat_map(move |grad| {
         flags.into_iter().flat_map(move |scaled| flags.map(|amsgrad| Program::Adam { grad, scaled, amsgrad }))
     });
-    sgd.chain(adam).chain(grads.map(|grad| Program::Squares { grad })).chain([Program::Norm])
+    let norms = [DType::F32, DType::F64].map(|dtype| Program::Norm { dtype });
+    sgd.chain(adam).chain(grads.map(|grad| Program::Squares { grad })).chain(norms)
 }

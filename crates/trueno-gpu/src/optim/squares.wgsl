@@ -1,6 +1,6 @@
 // A workgroup adds up the squares of SPAN vectors, in a fixed tree.
 
-var<workgroup> sums: array<f32, 256>;
+var<workgroup> sums: array<Real, 256>;
 
 fn inside(i: u32) -> vec4<bool> { return vec4(i * 4u) + vec4(0u, 1u, 2u, 3u) < vec4(COUNT); }
 
@@ -12,9 +12,9 @@ fn main(
 ) {
     let own = group.y * groups.x + group.x;
     let to = min((own + 1u) * SPAN, VECTORS);
-    var sum = vec4(0.0);
+    var sum = vec4<Real>(0.0);
     for (var i = own * SPAN + thread; i < to; i += 256u) {
-        let g = select(vec4(0.0), load_grad(FROM_G + i), inside(i));
+        let g = select(vec4<Real>(0.0), load_grad(FROM_G + i), inside(i));
         sum += g * g;
     }
     sums[thread] = (sum.x + sum.y) + (sum.z + sum.w);

@@ -2,7 +2,7 @@ use trueno_core::{Layout, bf16};
 use trueno_kernels::{Isa, optim as cpu};
 
 use super::*;
-use crate::testing::{all, assert_close, device, gather, samples, upload};
+use crate::testing::{self, all, assert_close, device, gather, samples, upload};
 
 fn values(buffer: &Buffer) -> Vec<f32> {
     buffer.download("test").wait().unwrap()
@@ -118,4 +118,51 @@ fn what_does_not_fit_is_an_error() {
     let mut whole = Buffer::from_slice(device, "test", &[1_i32; 4]).unwrap();
     refused(sgd(&step, &mut whole, &all(&g), Some(&mut v), None), "float32");
     refused(sgd(&step, &mut v, &all(&whole), Some(&mut p), None), "int32");
+}
+
+#[test]
+fn steps_and_norms_of_doubles_are_the_processors() {
+    let Some(device) = testing::wide() else { return };
+    let near = |name: &str, buffer: &Buffer, want: &[f64]| {
+        let got: Vec<f64> = buffer.download("test").wait().unwrap();
+        let far = |(got, want): (&f64, &f64)| (got - want).abs() > 1e-14 * want.abs().max(1.0);
+        assert!(got.len() == want.len() && !got.iter().zip(want).any(far), "{name}: {got:?}, not {want:?}");
+    };
+    let double =
+        |stream, range| wide(&samples(stream, 37, range)).iter().map(|x| x * 1.000_000_001).collect::<Vec<_>>();
+    let there = |x: &[f64]| Buffer::from_slice(device, "test", x).unwrap();
+    let [p, g, m] = [1, 2, 3].map(|stream| double(stream, [-2.0, 2.0]));
+    let [v, most] = [4, 5].map(|stream| double(stream, [1e-4, 4.0]));
+    let step = SgdStep { lr: 0.1, momentum: 0.9, dampening: 0.2, weight_decay: 0.01, nesterov: true, first: false };
+    let (mut want_p, mut want_v) = (p.clone(), m.clone());
+    cpu::sgd(Isa::best(), step, &mut want_p, &g.iter().map(|g| g * 0.3).collect::<Vec<_>>(), &mut want_v);
+    let (mut dp, mut dv) = (there(&p), there(&m));
+    sgd(&step, &mut dp, &all(&there(&g)), Some(&mut dv), Some(&there(&[0.3]))).unwrap();
+    near("parameter", &dp, &want_p);
+    near("velocity", &dv, &want_v);
+
+    let (beta1, beta2) = (0.9, 0.99);
+    let step =
+        AdamStep { lr: 0.01, beta1, beta2, eps: 1e-8, weight_decay: 0.1, decoupled: true, step: 3, amsgrad: true };
+    let mut want = [p.clone(), m.clone(), v.clone(), most.clone()];
+    let [want_p, want_m, want_v, want_most] = &mut want;
+    let state = cpu::AdamState { mean: want_m, square: want_v, largest: want_most };
+    cpu::adam(Isa::best(), step, want_p, &g, state);
+    let [mut dp, mut dm, mut dv, mut dl] = [&p, &m, &v, &most].map(|x| there(x));
+    let state = AdamState { mean: &mut dm, square: &mut dv, largest: Some(&mut dl) };
+    adam(&step, &mut dp, &all(&there(&g)), state, None).unwrap();
+    for (name, got, want) in [("p", &dp, &want[0]), ("m", &dm, &want[1]), ("v", &dv, &want[2]), ("l", &dl, &want[3])] {
+        near(name, got, want);
+    }
+
+    let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
+    let got = grad_norm(device, &[all(&there(&g))], 1.0).unwrap();
+    near("norm", &got.norm, &[norm]);
+    near("factor", &got.factor, &[1.0 / (norm + 1e-6)]);
+    let single = upload(device, &[1.0; 3]);
+    assert!(matches!(grad_norm(device, &[all(&there(&g)), all(&single)], 1.0), Err(Error::DType { .. })));
+    assert!(matches!(
+        adam(&step, &mut dp, &all(&single), AdamState { mean: &mut dm, square: &mut dv, largest: Some(&mut dl) }, None),
+        Err(Error::DType { .. })
+    ));
 }

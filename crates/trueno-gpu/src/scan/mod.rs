@@ -33,7 +33,8 @@ mod slots {
 /// Running sums along an axis, row-major; those of integers and truth values are `int64`, as in NumPy.
 ///
 /// # Errors
-/// [`Error::Axis`]; [`Error::DType`] for `float64` on a device that does not compute in it; and what the device refuses.
+/// [`Error::Axis`](trueno_core::Error::Axis); [`Error::DType`](trueno_core::Error::DType) for `float64` on a device that does not compute
+/// in it; and what the device refuses.
 pub fn cumsum(x: &View<'_>, axis: usize) -> Result<Buffer> {
     let op = "cumsum";
     let dtype = x.buffer().dtype();
