@@ -46,9 +46,11 @@ mod storage;
 #[cfg(test)]
 mod testing;
 mod tile;
+mod tuning;
 mod units;
 mod walk;
 
 pub use device::{Capabilities, Device, DeviceInfo, DeviceKind, Options, Selector, Stats};
 pub use memory::{Buffer, Readback, View};
 pub use record::Timing;
+pub use tuning::TileRate;

@@ -17,15 +17,22 @@ pub(crate) struct Tile {
     pub slice: usize,
 }
 
-/// A tile, and how fast kernels of it are.
+/// How fast kernels of a tile are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Speed {
+    /// Operations of a full device in a picosecond.
+    pub full: f64,
+    /// The same where each unit has only one workgroup.
+    pub alone: f64,
+    /// Workgroups that a unit begins together once it is full, so that it is the rounds of so many that count.
+    pub together: f64,
+}
+
+/// A tile, and how fast it is.
 struct Rated {
     tile: Tile,
-    /// Operations of a full device in a picosecond.
-    rate: f64,
-    /// The same where each unit has only one workgroup.
-    alone: f64,
-    /// Workgroups that a unit begins together once it is full, so that it is the rounds of so many that count.
-    together: f64,
+    /// Where it was first measured.
+    speed: Speed,
     /// Kernels besides products of matrices that were measured to gain from it.
     gathers: &'static [Kernel],
 }
@@ -42,12 +49,16 @@ pub(crate) enum Kernel {
 }
 
 const fn rated(threads: [usize; 2], blocks: [usize; 2], speed: [f64; 3], gathers: &'static [Kernel]) -> Rated {
-    let [rate, alone, together] = speed;
-    Rated { tile: Tile { threads, blocks, slice: 8 }, rate, alone, together, gathers }
+    let [full, alone, together] = speed;
+    Rated { tile: Tile { threads, blocks, slice: 8 }, speed: Speed { full, alone, together }, gathers }
 }
 
-/// Tiles as they were measured in products of `f32` on an H200 (2026-11-29), the largest first.
-const RATED: [Rated; 7] = [
+/// How many tiles there are.
+pub(crate) const COUNT: usize = 7;
+
+/// Tiles as they were measured in products of `f32` on an H200 (2026-11-29), the largest first. A device that was
+/// [tuned](Device::tune) has speeds of its own.
+const RATED: [Rated; COUNT] = [
     rated([16, 16], [2, 4], [44.0, 41.5, 1.0], &[]),
     rated([8, 16], [2, 4], [43.5, 38.0, 2.0], &[]),
     rated([16, 16], [2, 2], [39.7, 38.0, 1.0], &[Kernel::Images, Kernel::Weights]),
@@ -58,15 +69,25 @@ const RATED: [Rated; 7] = [
 ];
 
 /// Every tile.
-#[cfg(test)]
-pub(crate) const TILES: [Tile; 7] = {
-    let mut tiles = [RATED[0].tile; 7];
+pub(crate) const TILES: [Tile; COUNT] = {
+    let mut tiles = [RATED[0].tile; COUNT];
     let mut at = 0;
-    while at < tiles.len() {
+    while at < COUNT {
         tiles[at] = RATED[at].tile;
         at += 1;
     }
     tiles
+};
+
+/// Their speeds where nothing else is known.
+pub(crate) const SPEEDS: [Speed; COUNT] = {
+    let mut speeds = [RATED[0].speed; COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        speeds[at] = RATED[at].speed;
+        at += 1;
+    }
+    speeds
 };
 
 /// What a product is chosen a tile by.
@@ -84,29 +105,31 @@ pub(crate) struct Product {
 impl Product {
     /// The tile, and the number of parts of the sums, with which a device should have it soonest.
     pub fn plan(&self, device: &Device) -> (Tile, usize) {
-        self.plan_for(units(device.info().kind))
+        self.plan_for(units(device.info().kind), &device.rates().tiles)
     }
 
-    fn plan_for(&self, units: f64) -> (Tile, usize) {
+    fn plan_for(&self, units: f64, speeds: &[Speed; COUNT]) -> (Tile, usize) {
         let [least, most] = self.parts;
-        let suits = |rated: &&Rated| self.kernel == Kernel::Matrices || rated.gathers.contains(&self.kernel);
+        let suits =
+            |(rated, _): &(&Rated, &Speed)| self.kernel == Kernel::Matrices || rated.gathers.contains(&self.kernel);
         let parts = PARTS.into_iter().filter(|&parts| parts == 1 || parts <= most).map(|parts| parts.max(least));
-        let plans = RATED.iter().filter(suits).flat_map(|rated| parts.clone().map(move |parts| (rated, parts)));
-        let best = plans.map(|(rated, parts)| (self.time(rated, parts, units), rated, parts));
+        let tiles = RATED.iter().zip(speeds).filter(suits);
+        let plans = tiles.flat_map(|(rated, speed)| parts.clone().map(move |parts| (rated.tile, speed, parts)));
+        let best = plans.map(|(tile, speed, parts)| (self.time(tile, speed, parts, units), tile, parts));
         let best = best.min_by(|a, b| a.0.total_cmp(&b.0));
-        best.map_or((RATED[2].tile, 1), |(_, rated, parts)| (rated.tile, parts))
+        best.map_or((RATED[2].tile, 1), |(_, tile, parts)| (tile, parts))
     }
 
     /// The picoseconds that a plan takes where the rates are true: workgroups go over the units in rounds, and the last round
     /// takes as long as the others. Parts are written, and then read by a kernel of their own.
-    fn time(&self, rated: &Rated, parts: usize, units: f64) -> f64 {
+    fn time(&self, tile: Tile, speed: &Speed, parts: usize, units: f64) -> f64 {
         let [rows, columns, length] = self.size;
-        let [tile_m, tile_n] = rated.tile.size();
+        let [tile_m, tile_n] = tile.size();
         let groups = (rows.div_ceil(tile_m) * columns.div_ceil(tile_n) * self.layers * parts) as f64;
         let rounds = (groups / units).ceil();
-        let rate = if rounds > 1.0 { rated.rate } else { rated.alone };
-        let rounds =
-            if rounds > rated.together { (groups / units / rated.together).ceil() * rated.together } else { rounds };
+        let rate = if rounds > 1.0 { speed.full } else { speed.alone };
+        let together = speed.together;
+        let rounds = if rounds > together { (groups / units / together).ceil() * together } else { rounds };
         let product = rounds * units * (2 * tile_m * tile_n * length.div_ceil(parts)) as f64 / rate;
         let joined = (8 * rows * columns * self.layers * parts) as f64;
         product + if parts > 1 { JOIN + joined * PER_BYTE } else { 0.0 }
@@ -122,7 +145,7 @@ const PER_BYTE: f64 = 0.25;
 
 /// Processors of a device that have workgroups of their own. Drivers do not tell; a guess too high makes tiles smaller than they
 /// need be, which costs less than idle units do.
-fn units(kind: DeviceKind) -> f64 {
+pub(crate) fn units(kind: DeviceKind) -> f64 {
     match kind {
         DeviceKind::Discrete | DeviceKind::Virtual | DeviceKind::Other => 132.0,
         DeviceKind::Integrated => 16.0,
@@ -412,7 +435,8 @@ mod tests {
     #[test]
     fn plans_are_those_that_were_measured_to_be_fast() {
         let plan = |size, most| {
-            let (tile, parts) = Product { kernel: Kernel::Matrices, size, layers: 1, parts: [1, most] }.plan_for(132.0);
+            let (tile, parts) =
+                Product { kernel: Kernel::Matrices, size, layers: 1, parts: [1, most] }.plan_for(132.0, &SPEEDS);
             (tile.size(), parts)
         };
         assert_eq!(plan([4096, 4096, 4096], 64), ([128, 256], 1));
@@ -428,7 +452,7 @@ mod tests {
     fn a_plan_keeps_within_the_parts_that_are_asked_for() {
         for parts in [[1, 0], [1, 1], [3, 3], [300, 400]] {
             let product = Product { kernel: Kernel::Weights, size: [64, 64, 100_000], layers: 1, parts };
-            let (_, got) = product.plan_for(132.0);
+            let (_, got) = product.plan_for(132.0, &SPEEDS);
             assert!(got >= parts[0] && got <= parts[1].max(1), "{parts:?}: {got}");
         }
     }

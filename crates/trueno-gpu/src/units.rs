@@ -25,21 +25,21 @@ pub(crate) struct Tile {
     pub stages: usize,
 }
 
-/// A tile, and how fast kernels of it are.
-struct Rated {
-    tile: Tile,
-    /// Operations in a picosecond of a device whose units have a workgroup each: of products of matrices, of convolutions with
-    /// their gradients by the input, and of gradients by the weight.
-    rates: [f64; 3],
+/// Operations in a picosecond of a device whose units have a workgroup each: of products of matrices, of convolutions with their
+/// gradients by the input, and of gradients by the weight.
+pub(crate) type Rates = [f64; 3];
+
+const fn rated(fragments: [usize; 2], subgroups: [usize; 2], stages: usize, rates: Rates) -> (Tile, Rates) {
+    (Tile { fragments, subgroups, slice: 32, stages }, rates)
 }
 
-const fn rated(fragments: [usize; 2], subgroups: [usize; 2], stages: usize, rates: [f64; 3]) -> Rated {
-    Rated { tile: Tile { fragments, subgroups, slice: 32, stages }, rates }
-}
+/// How many tiles there are.
+pub(crate) const COUNT: usize = 4;
 
 /// Tiles as they were measured on an H200 (2026-11-29), the largest first. Fragments are loaded from workgroup memory more slowly
-/// than they are multiplied, so that subgroups of many fragments are fast; but small results need many subgroups.
-const RATED: [Rated; 4] = [
+/// than they are multiplied, so that subgroups of many fragments are fast; but small results need many subgroups. A device that
+/// was [tuned](Device::tune) has rates of its own.
+const RATED: [(Tile, Rates); COUNT] = [
     rated([4, 4], [2, 4], 1, [247.0, 97.0, 48.0]),
     rated([2, 4], [2, 4], 1, [124.0, 74.0, 40.0]),
     rated([2, 2], [2, 4], 2, [90.0, 68.0, 38.0]),
@@ -47,8 +47,10 @@ const RATED: [Rated; 4] = [
 ];
 
 /// Every tile.
-#[cfg(test)]
-pub(crate) const TILES: [Tile; 4] = [RATED[0].tile, RATED[1].tile, RATED[2].tile, RATED[3].tile];
+pub(crate) const TILES: [Tile; COUNT] = [RATED[0].0, RATED[1].0, RATED[2].0, RATED[3].0];
+
+/// Their rates where nothing else is known.
+pub(crate) const RATES: [Rates; COUNT] = [RATED[0].1, RATED[1].1, RATED[2].1, RATED[3].1];
 
 /// The tile with which a result of so many rows and columns, and so many layers of it, should be there soonest; nothing if the
 /// device has no matrix units.
@@ -59,23 +61,22 @@ pub(crate) fn choose(
     size: [usize; 2],
     layers: usize,
 ) -> Option<Tile> {
-    let fitting = RATED.iter().filter(|rated| rated.tile.fits(device, along_k));
-    fitting.min_by(|a, b| a.time(kernel, size, layers).total_cmp(&b.time(kernel, size, layers))).map(|best| best.tile)
+    let rates = device.rates();
+    let fitting = TILES.iter().zip(&rates.units).filter(|(tile, _)| tile.fits(device, along_k));
+    let times = fitting.map(|(tile, rates)| (*tile, time(tile, rates[kernel as usize], size, layers)));
+    times.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(tile, _)| tile)
 }
 
-impl Rated {
-    /// Picoseconds for each step along K where the rates are true: workgroups go over the units in rounds, and the last round takes
-    /// as long as the others.
-    fn time(&self, kernel: Kernel, [rows, columns]: [usize; 2], layers: usize) -> f64 {
-        let [tile_m, tile_n] = self.tile.size();
-        let groups = rows.div_ceil(tile_m) * columns.div_ceil(tile_n) * layers;
-        let rate = self.rates[kernel as usize];
-        (groups as f64 / UNITS).ceil() * UNITS * (2 * tile_m * tile_n) as f64 / rate
-    }
+/// Picoseconds for each step along K where the rate is true: workgroups go over the units in rounds, and the last round takes as
+/// long as the others.
+fn time(tile: &Tile, rate: f64, [rows, columns]: [usize; 2], layers: usize) -> f64 {
+    let [tile_m, tile_n] = tile.size();
+    let groups = rows.div_ceil(tile_m) * columns.div_ceil(tile_n) * layers;
+    (groups as f64 / UNITS).ceil() * UNITS * (2 * tile_m * tile_n) as f64 / rate
 }
 
 /// Processors of the devices that have matrix units.
-const UNITS: f64 = 132.0;
+pub(crate) const UNITS: f64 = 132.0;
 
 /// What differs between kernels on matrix units.
 pub(crate) struct Parts<'a> {
@@ -167,7 +168,7 @@ impl Tile {
     }
 
     /// Whether a device can run it.
-    fn fits(&self, device: &Device, along_k: [bool; 2]) -> bool {
+    pub fn fits(&self, device: &Device, along_k: [bool; 2]) -> bool {
         let capabilities = device.capabilities();
         capabilities.cooperative_f16
             && capabilities.subgroup_min == 32
@@ -383,8 +384,8 @@ mod tests {
     #[test]
     fn tiles_are_those_that_were_measured_to_be_fast() {
         let fastest = |kernel, size| {
-            let time = |rated: &&Rated| rated.time(kernel, size, 1);
-            RATED.iter().min_by(|a, b| time(a).total_cmp(&time(b))).map(|best| best.tile.size())
+            let time = |at: usize| time(&TILES[at], RATES[at][kernel as usize], size, 1);
+            (0..COUNT).min_by(|&a, &b| time(a).total_cmp(&time(b))).map(|at| TILES[at].size())
         };
         assert_eq!(fastest(Kernel::Matrices, [4096, 4096]), Some([128, 256]));
         assert_eq!(fastest(Kernel::Matrices, [1024, 1024]), Some([64, 128]));

@@ -105,14 +105,14 @@ impl PipelineCache {
 }
 
 /// What a file holds, if it is whole.
-fn content(bytes: &[u8]) -> Option<&[u8]> {
+pub(crate) fn content(bytes: &[u8]) -> Option<&[u8]> {
     let rest = bytes.strip_prefix(MAGIC)?;
     let (sum, data) = rest.split_first_chunk::<8>()?;
     (u64::from_le_bytes(*sum) == checksum(data)).then_some(data)
 }
 
 /// Replaces a file by one that holds `data`: whoever reads it meanwhile has the old one or the new one.
-fn replace(file: &Path, data: &[u8]) -> std::io::Result<()> {
+pub(crate) fn replace(file: &Path, data: &[u8]) -> std::io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(directory)?;
     // Of this process alone, so that two that end at once do not write into one file.

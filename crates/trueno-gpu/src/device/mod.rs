@@ -25,8 +25,9 @@ use trueno_core::{Error, Result};
 
 use crate::memory::{Constants, Pool, Staging};
 use crate::record::{Fault, Pipelines, Profiler, Recorder, Timing};
+use crate::tuning::Tuning;
 
-pub(crate) use cache::PipelineCache;
+pub(crate) use cache::{PipelineCache, content, replace};
 
 /// What sort of processor a device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,6 +114,7 @@ pub(crate) struct Shared {
     pub pipelines: Pipelines,
     pub fault: Fault,
     pub cache: Option<PipelineCache>,
+    pub tuning: Mutex<Tuning>,
     /// With [`Options::profile`], where the device has a clock.
     pub profiler: Option<Mutex<Profiler>>,
     recorder: Mutex<Recorder>,

@@ -10,6 +10,7 @@ use super::cache::{self, PipelineCache};
 use super::{Capabilities, Counters, Device, DeviceInfo, DeviceKind, Failure, Selector, Shared};
 use crate::memory::{Constants, Pool, Staging};
 use crate::record::{Fault, IMMEDIATE_BYTES, Pipelines, Profiler, Recorder};
+use crate::tuning::Tuning;
 
 /// How a device is opened.
 #[derive(Clone, Debug)]
@@ -20,7 +21,7 @@ pub struct Options {
     pub cooperative: bool,
     /// Whether shaders compute in 64 bits where the adapter can.
     pub wide: bool,
-    /// The directory that keeps compiled pipelines from one run of a program to the next, where the driver can give them; without
+    /// The directory that keeps what [`Device::tune`] has measured, and compiled pipelines from one run of a program to the next, where the driver can give them; without
     /// one they are compiled in every run. `TRUENO_CACHE` names another than `trueno` in the user's cache directory, and
     /// `TRUENO_CACHE=0` turns it off.
     pub cache: Option<PathBuf>,
@@ -88,6 +89,7 @@ impl Device {
         let (raw, queue) = adapter.request_device(&descriptor).await.map_err(|error| refused(error.to_string()))?;
         let cache = options.cache.as_deref().filter(|_| features.contains(Features::PIPELINE_CACHE));
         let cache = cache.and_then(|directory| PipelineCache::open(&raw, &adapter.get_info(), directory));
+        let tuning = Tuning::open(&adapter.get_info(), options.cache.as_deref());
         let profiler = features.contains(CLOCK).then(|| Profiler::new(&raw)).flatten();
         let capabilities = Capabilities {
             f16: features.contains(Features::SHADER_F16),
@@ -108,6 +110,7 @@ impl Device {
             pipelines: Pipelines::new(),
             fault: Fault::new(&raw).ok_or_else(|| refused("it has no memory left".into()))?,
             cache,
+            tuning: Mutex::new(tuning),
             profiler: profiler.map(Mutex::new),
             recorder: Mutex::new(Recorder::default()),
             pool: Mutex::new(Pool::new(options.memory_limit.unwrap_or(u64::MAX))),

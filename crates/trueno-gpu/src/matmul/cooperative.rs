@@ -26,6 +26,13 @@ pub(crate) struct Cooperative {
     pub bias: bool,
 }
 
+impl Job<'_> {
+    /// Whether each operand's vectors lie along K, where it is read in vectors.
+    fn along_k(&self) -> [bool; 2] {
+        [0, 1].map(|at| self.reading(at, VECTOR) == Reading::AlongK)
+    }
+}
+
 impl Cooperative {
     /// The kernel for a product, if the device has matrix units and the operands are read in vectors.
     pub(super) fn fits(job: &Job<'_>, epilogue: &Epilogue<'_>) -> Option<Self> {
@@ -35,15 +42,20 @@ impl Cooperative {
         if job.operands[0].buffer().dtype() != DType::F16 || !readable || job.k == 0 {
             return None;
         }
-        let along_k = reading.map(|reading| reading == Reading::AlongK);
+        let along_k = job.along_k();
         let tile = choose(device, Kernel::Matrices, along_k, [job.m, job.n], job.batch())?;
+        // A few tiles of a long product are left to kernels that cut K.
+        let [tile_m, tile_n] = tile.size();
+        let tiles = job.m.div_ceil(tile_m) * job.n.div_ceil(tile_n) * job.batch();
+        (tiles >= 16 || job.k < 2048).then(|| Self::by(job, epilogue, tile))
+    }
+
+    /// The kernel of a tile, for operands that it can read.
+    pub(super) fn by(job: &Job<'_>, epilogue: &Epilogue<'_>, tile: Tile) -> Self {
         let [tile_m, tile_n] = tile.size();
         let whole = job.m.is_multiple_of(tile_m) && job.n.is_multiple_of(tile_n) && job.k.is_multiple_of(tile.slice);
-        // A few tiles of a long product are left to kernels that cut K.
-        let tiles = job.m.div_ceil(tile_m) * job.n.div_ceil(tile_n) * job.batch();
-        let bias = epilogue.bias.is_some();
-        let program = Self { along_k, tile, batch_rank: job.sizes.len(), result: job.result, whole, bias };
-        (tiles >= 16 || job.k < 2048).then_some(program)
+        let (along_k, bias) = (job.along_k(), epilogue.bias.is_some());
+        Self { along_k, tile, batch_rank: job.sizes.len(), result: job.result, whole, bias }
     }
 
     /// Whether results pass through workgroup memory.
