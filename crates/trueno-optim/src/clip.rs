@@ -29,7 +29,7 @@ pub(crate) fn norm(gradients: &Gradients) -> Result<f64> {
 }
 
 /// The norm by one kernel for each gradient and one that joins them, if they are all on one GPU and of types that it reads.
-#[cfg(feature = "gpu")]
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 fn norm_on_gpu(gradients: &Gradients) -> Result<Option<f64>> {
     let op = "clip_grad_norm";
     let gradients: Vec<DynTensor> = gradients.iter().map(DynTensor::detach).collect();
@@ -51,7 +51,7 @@ fn norm_on_gpu(gradients: &Gradients) -> Result<Option<f64>> {
 
 /// The norm of the norms, which is read back.
 fn norm_on_device(gradients: &Gradients) -> Result<f64> {
-    #[cfg(feature = "gpu")]
+    #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
     if let Some(norm) = norm_on_gpu(gradients)? {
         return Ok(norm);
     }

@@ -27,7 +27,9 @@ use crate::memory::{Constants, Pool, Staging};
 use crate::record::{Fault, Pipelines, Profiler, Recorder, Timing};
 use crate::tuning::Tuning;
 
-pub(crate) use cache::{PipelineCache, content, replace};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use cache::replace;
+pub(crate) use cache::{PipelineCache, content};
 
 /// What sort of processor a device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

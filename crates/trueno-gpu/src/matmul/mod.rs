@@ -21,6 +21,7 @@ use crate::storage;
 #[cfg(test)]
 use crate::tile::TILES;
 use crate::tile::{Kernel, Product, Reading, Tile};
+#[cfg(not(target_arch = "wasm32"))]
 use crate::units;
 
 /// A kernel of this family.
@@ -119,12 +120,14 @@ pub fn matmul(a: &View<'_>, b: &View<'_>, result: DType, epilogue: Epilogue<'_>)
 const OP: &str = "matmul";
 
 /// The product of two matrices of `f32` by a tile, whatever other would be planned.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn matmul_by(a: &View<'_>, b: &View<'_>, tile: Tile) -> Result<Buffer> {
     let job = Job::new(a, b, DType::F32, None)?;
     job.tiled(tile, [1, job.k], DType::F32, Epilogue::default())
 }
 
 /// The product of two matrices of `f16` by a tile of matrix units, which must fit the device and read the operands.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn matmul_by_units(a: &View<'_>, b: &View<'_>, tile: units::Tile) -> Result<Buffer> {
     let job = Job::new(a, b, DType::F32, None)?;
     Cooperative::by(&job, &Epilogue::default(), tile).run(&job, &Epilogue::default())

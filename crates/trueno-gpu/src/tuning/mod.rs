@@ -66,6 +66,7 @@ impl Rates {
 #[derive(Debug, Default)]
 pub(crate) struct Tuning {
     rates: Arc<Rates>,
+    #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "browsers have no files"))]
     file: Option<PathBuf>,
 }
 

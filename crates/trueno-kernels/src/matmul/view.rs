@@ -277,11 +277,9 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "reaches outside its 4 elements")]
     fn huge_strides_do_not_wrap_around() {
-        let caught = std::panic::catch_unwind(|| {
-            MatRef::new(&[0.0; 4], 0, [usize::MAX / 2, 2], [isize::MAX, 1]);
-        });
-        assert!(caught.is_err());
+        MatRef::new(&[0.0; 4], 0, [usize::MAX / 2, 2], [isize::MAX, 1]);
     }
 
     #[test]

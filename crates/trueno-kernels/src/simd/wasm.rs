@@ -4,7 +4,7 @@
 
 use core::arch::wasm32::*;
 
-use super::words::{compare, derived, forward, forward_bits, memory, vector_mask};
+use super::words::{compare, derived, forward, memory, vector_mask};
 use super::{OneKey, RealVector, Sealed, Simd};
 use crate::Level;
 

@@ -45,7 +45,8 @@ macro_rules! forward {
     )*};
 }
 
-/// Methods that are one integer intrinsic on the bits of the operands.
+/// Methods that are one integer intrinsic on the bits of the operands, where integers have registers of another type.
+#[cfg(not(target_arch = "wasm32"))]
 macro_rules! forward_bits {
     ($to:ident, $from:ident: $($method:ident($($arg:ident),*) = $intrinsic:expr;)*) => {$(
         #[inline(always)]
@@ -117,4 +118,7 @@ macro_rules! memory {
     };
 }
 
-pub(super) use {compare, derived, forward, forward_bits, memory, vector_mask};
+pub(super) use {compare, derived, forward, memory, vector_mask};
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use forward_bits;
