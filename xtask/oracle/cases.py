@@ -361,11 +361,11 @@ def slice_scatter(x):
 
 
 def cast(x):
-    types = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool, "uint8": torch.uint8}
+    types = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool, "uint8": torch.uint8, "int8": torch.int8}
     # Whole and halves, so that rounding and truth are seen.
     halves = lambda *shape: (x(*shape) * 4).round() / 2
     cases = [({"dtype": "float32"}, [x(*shape)], lambda x: x.float().double()) for shape in [(5,), (), (0, 2)]]
-    for name in ["int64", "bool", "uint8"]:
+    for name in ["int64", "bool", "uint8", "int8"]:
         value = halves(3, 3).abs() if name == "uint8" else halves(3, 3)
         back = torch.bool if name == "bool" else torch.int64
         cases.append(({"dtype": name}, [value], lambda x, t=types[name], b=back: x.detach().to(t).to(b)))

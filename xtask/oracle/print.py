@@ -13,7 +13,7 @@ import numpy as np
 
 NAN, INF = float("nan"), float("inf")
 FLOATS = ("float32", "float64")
-INTEGERS = ("uint8", "int32", "int64")
+INTEGERS = ("uint8", "int8", "int32", "int64")
 DEFAULT_PRECISION = 4
 
 
@@ -92,6 +92,7 @@ def cases():
     yield case("float32", [2], [0.1, 1e-9], 10)
     for dtype in INTEGERS:
         yield from integer_cases(dtype)
+    yield case("int8", [4], [-128, -1, 0, 127])
     yield case("int64", [2], [-1, 1000000])
     yield case("int64", [2], np.array([-(2**63), 2**63 - 1]))
     for shape, elements in ([2], [True, False]), ([], [True]), ([2, 2], [True, False] * 2), ([0], []), ([30], [False] * 30):

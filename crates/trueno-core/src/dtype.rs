@@ -12,6 +12,8 @@ pub enum DType {
     Bool,
     /// Unsigned 8-bit integer.
     U8,
+    /// Signed 8-bit integer: what weights and activations are quantised to.
+    I8,
     /// Signed 32-bit integer.
     I32,
     /// Unsigned 32-bit integer.
@@ -30,13 +32,23 @@ pub enum DType {
 
 impl DType {
     /// Every data type, in declaration order.
-    pub const ALL: [DType; 9] =
-        [DType::Bool, DType::U8, DType::I32, DType::U32, DType::I64, DType::F16, DType::BF16, DType::F32, DType::F64];
+    pub const ALL: [DType; 10] = [
+        DType::Bool,
+        DType::U8,
+        DType::I8,
+        DType::I32,
+        DType::U32,
+        DType::I64,
+        DType::F16,
+        DType::BF16,
+        DType::F32,
+        DType::F64,
+    ];
 
     /// Bytes per element.
     pub const fn size(self) -> usize {
         match self {
-            DType::Bool | DType::U8 => 1,
+            DType::Bool | DType::U8 | DType::I8 => 1,
             DType::F16 | DType::BF16 => 2,
             DType::I32 | DType::U32 | DType::F32 => 4,
             DType::I64 | DType::F64 => 8,
@@ -53,6 +65,7 @@ impl DType {
         match self {
             DType::Bool => "bool",
             DType::U8 => "uint8",
+            DType::I8 => "int8",
             DType::I32 => "int32",
             DType::U32 => "uint32",
             DType::I64 => "int64",
@@ -122,6 +135,7 @@ macro_rules! element {
 element! {
     bool => Bool, i64,  |v: bool| v as u8 as f64, |v: f64| v != 0.0;
     u8   => U8,   i64,  |v: u8| v as f64,         |v: f64| v as u8, Number;
+    i8   => I8,   i64,  |v: i8| v as f64,         |v: f64| v as i8, Number;
     i32  => I32,  i64,  |v: i32| v as f64,        |v: f64| v as i32, Number;
     u32  => U32,  i64,  |v: u32| v as f64,        |v: f64| v as u32, Number;
     i64  => I64,  i64,  |v: i64| v as f64,        |v: f64| v as i64, Number;
@@ -146,110 +160,27 @@ element! {
 #[macro_export]
 macro_rules! dispatch_dtype {
     ($dtype:expr, all $t:ident => $body:expr) => {
-        match $dtype {
-            $crate::DType::Bool => {
-                type $t = bool;
-                $body
-            }
-            $crate::DType::U8 => {
-                type $t = u8;
-                $body
-            }
-            $crate::DType::I32 => {
-                type $t = i32;
-                $body
-            }
-            $crate::DType::U32 => {
-                type $t = u32;
-                $body
-            }
-            $crate::DType::I64 => {
-                type $t = i64;
-                $body
-            }
-            $crate::DType::F16 => {
-                type $t = $crate::f16;
-                $body
-            }
-            $crate::DType::BF16 => {
-                type $t = $crate::bf16;
-                $body
-            }
-            $crate::DType::F32 => {
-                type $t = f32;
-                $body
-            }
-            $crate::DType::F64 => {
-                type $t = f64;
-                $body
-            }
-        }
+        $crate::dispatch_dtype!(@match $dtype, $t => $body;
+            Bool bool, U8 u8, I8 i8, I32 i32, U32 u32, I64 i64, F16 $crate::f16, BF16 $crate::bf16, F32 f32, F64 f64;)
     };
     ($dtype:expr, float $t:ident => $body:expr, else $other:expr) => {
-        match $dtype {
-            $crate::DType::F16 => {
-                type $t = $crate::f16;
-                $body
-            }
-            $crate::DType::BF16 => {
-                type $t = $crate::bf16;
-                $body
-            }
-            $crate::DType::F32 => {
-                type $t = f32;
-                $body
-            }
-            $crate::DType::F64 => {
-                type $t = f64;
-                $body
-            }
-            $crate::DType::Bool | $crate::DType::U8 | $crate::DType::I32 | $crate::DType::U32 | $crate::DType::I64 => {
-                $other
-            }
-        }
+        $crate::dispatch_dtype!(@match $dtype, $t => $body; F16 $crate::f16, BF16 $crate::bf16, F32 f32, F64 f64;
+            Bool U8 I8 I32 U32 I64 => $other)
     };
     ($dtype:expr, real $t:ident => $body:expr, else $other:expr) => {
-        match $dtype {
-            $crate::DType::F32 => {
-                type $t = f32;
-                $body
-            }
-            $crate::DType::F64 => {
-                type $t = f64;
-                $body
-            }
-            $crate::DType::Bool
-            | $crate::DType::U8
-            | $crate::DType::I32
-            | $crate::DType::U32
-            | $crate::DType::I64
-            | $crate::DType::F16
-            | $crate::DType::BF16 => $other,
-        }
+        $crate::dispatch_dtype!(@match $dtype, $t => $body; F32 f32, F64 f64; Bool U8 I8 I32 U32 I64 F16 BF16 => $other)
     };
     ($dtype:expr, int $t:ident => $body:expr, else $other:expr) => {
+        $crate::dispatch_dtype!(@match $dtype, $t => $body; U8 u8, I8 i8, I32 i32, U32 u32, I64 i64;
+            Bool F16 BF16 F32 F64 => $other)
+    };
+    (@match $dtype:expr, $t:ident => $body:expr; $($tag:ident $element:ty),+; $($($outside:ident)+ => $other:expr)?) => {
         match $dtype {
-            $crate::DType::U8 => {
-                type $t = u8;
+            $($crate::DType::$tag => {
+                type $t = $element;
                 $body
-            }
-            $crate::DType::I32 => {
-                type $t = i32;
-                $body
-            }
-            $crate::DType::U32 => {
-                type $t = u32;
-                $body
-            }
-            $crate::DType::I64 => {
-                type $t = i64;
-                $body
-            }
-            $crate::DType::Bool
-            | $crate::DType::F16
-            | $crate::DType::BF16
-            | $crate::DType::F32
-            | $crate::DType::F64 => $other,
+            })+
+            $($($crate::DType::$outside)|+ => $other,)?
         }
     };
 }
@@ -275,6 +206,7 @@ mod tests {
             assert_eq!(one, 1.0, "{dtype}");
         }
         assert_eq!(u8::from_f64(-3.0), 0);
+        assert_eq!([-200.0, -128.9, 127.9, 300.0].map(i8::from_f64), [-128, -128, 127, 127]);
         assert_eq!(i32::from_f64(2.9), 2);
         assert!(f32::from_f64(f64::NAN).is_nan());
     }

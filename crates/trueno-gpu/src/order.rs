@@ -16,6 +16,8 @@ pub(crate) fn key(dtype: DType, zeros_equal: bool) -> String {
             )
         }
         DType::I32 => "fn key(x: i32) -> u32 { return bitcast<u32>(x) ^ 0x80000000u; }\n".into(),
+        // As narrow as the type, so that a sort by digits needs no more of them.
+        DType::I8 => "fn key(x: i32) -> u32 { return bitcast<u32>(x + 128); }\n".into(),
         DType::U32 | DType::U8 | DType::Bool => "fn key(x: u32) -> u32 { return x; }\n".into(),
         DType::I64 | DType::F64 => pair_key(dtype, zeros_equal),
     }

@@ -18,7 +18,7 @@ use crate::walk::slot;
 pub(crate) fn scalar(dtype: DType) -> Scalar {
     match dtype {
         DType::F32 | DType::F16 | DType::BF16 => Scalar::F32,
-        DType::I32 => Scalar::I32,
+        DType::I32 | DType::I8 => Scalar::I32,
         DType::U32 | DType::U8 | DType::Bool => Scalar::U32,
         DType::I64 => Scalar::I64,
         DType::F64 => Scalar::F64,
@@ -123,7 +123,7 @@ fn vector_type(format: Format) -> &'static str {
         DType::I32 => "vec4<i32>",
         DType::U32 => "vec4<u32>",
         DType::F16 | DType::BF16 => "vec2<u32>",
-        DType::Bool | DType::U8 => "u32",
+        DType::Bool | DType::U8 | DType::I8 => "u32",
         DType::F64 | DType::I64 => "Pairs",
     }
 }
@@ -135,7 +135,7 @@ fn word_type(format: Format) -> &'static str {
         DType::I64 if format.numbers => "i64",
         DType::F32 => "f32",
         DType::I32 => "i32",
-        DType::U32 | DType::F16 | DType::BF16 | DType::Bool | DType::U8 => "u32",
+        DType::U32 | DType::F16 | DType::BF16 | DType::Bool | DType::U8 | DType::I8 => "u32",
         DType::F64 | DType::I64 => "vec2<u32>",
     }
 }
@@ -152,7 +152,7 @@ pub(crate) fn element_type(format: impl Into<Format>) -> &'static str {
         DType::F64 if format.numbers => "f64",
         DType::I64 if format.numbers => "i64",
         DType::F32 | DType::F16 | DType::BF16 => "f32",
-        DType::I32 => "i32",
+        DType::I32 | DType::I8 => "i32",
         DType::U32 | DType::U8 | DType::Bool => "u32",
         DType::F64 | DType::I64 => "vec2<u32>",
     }
@@ -182,6 +182,7 @@ pub(crate) fn reader(binding: u32, name: &str, format: impl Into<Format>, vector
         let body = match format.dtype {
             DType::F16 => format!("let w = {name}[i]; return vec4(unpack2x16float(w.x), unpack2x16float(w.y));"),
             DType::BF16 => format!("return unpack_bf16({name}[i]);"),
+            DType::I8 => format!("return bitcast<vec4<i32>>(vec4({name}[i]) << vec4(24u, 16u, 8u, 0u)) >> vec4(24u);"),
             DType::Bool | DType::U8 => format!("return (vec4({name}[i]) >> vec4(0u, 8u, 16u, 24u)) & vec4(255u);"),
             DType::F32 | DType::I32 | DType::U32 | DType::F64 | DType::I64 => format!("return {name}[i];"),
         };
@@ -190,6 +191,7 @@ pub(crate) fn reader(binding: u32, name: &str, format: impl Into<Format>, vector
         let body = match format.dtype {
             DType::F16 => format!("let w = unpack2x16float({name}[i >> 1u]); return select(w.x, w.y, (i & 1u) != 0u);"),
             DType::BF16 => format!("return bitcast<f32>(({name}[i >> 1u] >> ((i & 1u) * 16u)) << 16u);"),
+            DType::I8 => format!("return extractBits(bitcast<i32>({name}[i >> 2u]), (i & 3u) * 8u, 8u);"),
             DType::Bool | DType::U8 => format!("return ({name}[i >> 2u] >> ((i & 3u) * 8u)) & 255u;"),
             DType::F32 | DType::I32 | DType::U32 | DType::F64 | DType::I64 => format!("return {name}[i];"),
         };
@@ -208,6 +210,7 @@ pub(crate) fn writer(binding: u32, name: &str, format: impl Into<Format>) -> Str
         DType::F16 => "vec2(pack_f16(v.x) | (pack_f16(v.y) << 16u), pack_f16(v.z) | (pack_f16(v.w) << 16u))",
         DType::BF16 => "vec2(pack_bf16(v.x) | (pack_bf16(v.y) << 16u), pack_bf16(v.z) | (pack_bf16(v.w) << 16u))",
         DType::Bool => "dot(vec4<u32>(v != vec4(0u)), vec4(1u, 1u << 8u, 1u << 16u, 1u << 24u))",
+        DType::I8 => "dot(bitcast<vec4<u32>>(v) & vec4(255u), vec4(1u, 1u << 8u, 1u << 16u, 1u << 24u))",
         DType::U8 => "dot(v & vec4(255u), vec4(1u, 1u << 8u, 1u << 16u, 1u << 24u))",
         DType::F32 | DType::I32 | DType::U32 | DType::F64 | DType::I64 => "v",
     };

@@ -40,7 +40,9 @@ pub(crate) fn step<R: Rule>(updates: &mut [Update<'_, R>], factor: f64) -> Resul
             DType::F64 => cut::<R, f64>(update, factor, &mut jobs)?,
             DType::F16 => cut::<R, f16>(update, factor, &mut jobs)?,
             DType::BF16 => cut::<R, bf16>(update, factor, &mut jobs)?,
-            DType::Bool | DType::U8 | DType::I32 | DType::U32 | DType::I64 => unreachable!("integers are no leaves"),
+            DType::Bool | DType::U8 | DType::I8 | DType::I32 | DType::U32 | DType::I64 => {
+                unreachable!("integers are no leaves")
+            }
         }
     }
     for_each_job(jobs, |job| job.elements * COST, |job| (job.run)());

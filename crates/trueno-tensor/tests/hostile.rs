@@ -152,7 +152,8 @@ fn order() -> impl Strategy<Value = Op> {
 
 /// Small numbers of any type, in memory of any order.
 fn operand() -> impl Strategy<Value = DynTensor> {
-    let dtypes = vec![DType::F32, DType::F32, DType::F64, DType::I64, DType::I64, DType::Bool, DType::F16, DType::U8];
+    let dtypes =
+        vec![DType::F32, DType::F32, DType::F64, DType::I64, DType::I64, DType::Bool, DType::F16, DType::U8, DType::I8];
     let shape = proptest::collection::vec(0_usize..5, 0..5);
     (shape, select(dtypes), any::<bool>(), -3_i64..3).prop_map(|(shape, dtype, transposed, first)| {
         let count: usize = shape.iter().product();

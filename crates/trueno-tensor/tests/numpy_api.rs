@@ -236,6 +236,28 @@ fn integer_arithmetic_wraps_and_the_quotient_asks_for_floats() {
 }
 
 #[test]
+fn signed_bytes_are_those_of_numpy() {
+    let x = tensor![[-128_i8, 127], [5, -6]];
+    assert_eq!(
+        (x.sum().item(), x.sum_axis(0), x.prod_axis(1)),
+        (-2_i64, tensor![-123_i64, 121], tensor![-16_256_i64, -30])
+    );
+    assert_eq!((&x + 1_i8, &x - 1_i8), (tensor![[-127_i8, -128], [6, -5]], tensor![[127_i8, 126], [4, -7]]));
+    assert_eq!((x.abs(), -&x), (tensor![[-128_i8, 127], [5, 6]], tensor![[-128_i8, -127], [-5, 6]]));
+    assert_eq!(x.matmul(&x), tensor![[123_i8, -122], [98, -97]]);
+    assert_eq!((x.max_axis(0), x.argmin().item()), (tensor![5_i8, 127], 0));
+    assert_eq!(x.sort(-1), tensor![[-128_i8, 127], [-6, 5]]);
+    assert_eq!(x.lt(0), tensor![[true, false], [false, true]]);
+    assert_eq!(
+        (x.cast::<u8>(), x.cast::<bool>()),
+        (tensor![[128_u8, 127], [5, 250]], tensor![[true, true], [true, true]])
+    );
+    assert_eq!(tensor![200_u8, 1].cast::<i8>(), tensor![-56_i8, 1]);
+    assert_eq!(tensor![-300.0, 1.9, f32::NAN].cast::<i8>(), tensor![-128_i8, 1, 0]);
+    assert_eq!(format!("{x} {:?}", x.as_dyn().dtype()), "[[-128  127]\n [   5   -6]] I8");
+}
+
+#[test]
 fn comparisons_and_logic_take_every_type() {
     let x = tensor![1.0, f32::NAN, 3.0];
     assert_eq!(x.eq(&x), tensor![true, false, true]);

@@ -51,6 +51,7 @@ fn everything_prints_as_numpy_prints_it() {
             "float32" => printed(case, |word| word.parse::<f64>().unwrap() as f32),
             "float64" => printed(case, |word| word.parse::<f64>().unwrap()),
             "uint8" => printed(case, |word| word.parse::<u8>().unwrap()),
+            "int8" => printed(case, |word| word.parse::<i8>().unwrap()),
             "int32" => printed(case, |word| word.parse::<i32>().unwrap()),
             "int64" => printed(case, |word| word.parse::<i64>().unwrap()),
             "bool" => printed(case, |word| word == "true"),

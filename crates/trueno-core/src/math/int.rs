@@ -45,6 +45,7 @@ macro_rules! int {
 
 int! {
     u8, |v| v;
+    i8, i8::wrapping_abs;
     i32, i32::wrapping_abs;
     u32, |v| v;
     i64, i64::wrapping_abs;

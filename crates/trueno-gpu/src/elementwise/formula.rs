@@ -271,7 +271,7 @@ fn cast(from: DType, to: DType) -> String {
     let is_float = |dtype: DType| dtype.is_float();
     let source = if is_float(from) {
         "f32"
-    } else if from == DType::I32 {
+    } else if matches!(from, DType::I32 | DType::I8) {
         "i32"
     } else {
         "u32"
@@ -285,13 +285,14 @@ fn cast(from: DType, to: DType) -> String {
             "if is_nan(x0) { return 0; }\n\
              return select(i32(clamp(x0, -2147483648.0, 2147483520.0)), 2147483647, x0 >= 2147483648.0);",
         ),
+        DType::I8 if is_float(from) => ("i32", "if is_nan(x0) { return 0; }\nreturn i32(clamp(x0, -128.0, 127.0));"),
         DType::U8 if is_float(from) => ("u32", "if is_nan(x0) { return 0u; }\nreturn u32(clamp(x0, 0.0, 255.0));"),
         _ if is_float(from) => (
             "u32",
             "if is_nan(x0) { return 0u; }\n\
              return select(u32(clamp(x0, 0.0, 4294967040.0)), 4294967295u, x0 >= 4294967296.0);",
         ),
-        DType::I32 => ("i32", "return bitcast<i32>(x0);"),
+        DType::I32 | DType::I8 => ("i32", "return bitcast<i32>(x0);"),
         _ => ("u32", "return bitcast<u32>(x0);"),
     };
     let body = if source == "u32" { body.replace("x0 != 0)", "x0 != 0u)") } else { body.into() };
@@ -307,19 +308,20 @@ fn cast_pairs(from: DType, to: DType) -> String {
         (DType::I64, DType::F32) => "integer_to_f32(x0, false)",
         // Rounded to odd first, so that the rounding to 16 bits is the only one.
         (DType::I64, DType::F16 | DType::BF16) => "integer_to_f32(x0, true)",
-        (DType::I64, DType::I32) => "bitcast<i32>(x0.x)",
+        (DType::I64, DType::I32 | DType::I8) => "bitcast<i32>(x0.x)",
         (DType::I64, DType::U32 | DType::U8) => "x0.x",
         (DType::I64, DType::Bool) => "u32((x0.x | x0.y) != 0u)",
         (DType::F64, DType::F32) => "double_to_f32(x0, false)",
         (DType::F64, DType::F16 | DType::BF16) => "double_to_f32(x0, true)",
         (DType::F64, DType::I32) => "i32_of_double(x0)",
         (DType::F64, DType::U32) => "u32_of_double(x0)",
+        (DType::F64, DType::I8) => "clamp(i32_of_double(x0), -128, 127)",
         (DType::F64, DType::U8) => "min(u32_of_double(x0), 255u)",
         (DType::F64, DType::Bool) => "u32((x0.x | (x0.y & 0x7fffffffu)) != 0u)",
         (DType::F32 | DType::F16 | DType::BF16, DType::I64) => "integer_of_f32(x0)",
         (DType::F32 | DType::F16 | DType::BF16, _) => "double_of_f32(x0)",
-        (DType::I32, DType::I64) => "integer_of_i32(x0)",
-        (DType::I32, _) => "integer_to_double(integer_of_i32(x0))",
+        (DType::I32 | DType::I8, DType::I64) => "integer_of_i32(x0)",
+        (DType::I32 | DType::I8, _) => "integer_to_double(integer_of_i32(x0))",
         (DType::U32 | DType::U8 | DType::Bool, DType::I64) => "vec2(x0, 0u)",
         (DType::U32 | DType::U8 | DType::Bool, _) => "integer_to_double(vec2(x0, 0u))",
     };

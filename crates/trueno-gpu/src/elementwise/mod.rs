@@ -222,6 +222,7 @@ pub(crate) fn words_of(dtype: DType, value: f64) -> [u32; 2] {
     let value = match dtype {
         DType::Bool => f64::from(u8::from(value != 0.0)),
         DType::U8 => f64::from(value as u8),
+        DType::I8 => f64::from(value as i8),
         DType::F32 | DType::F16 | DType::BF16 | DType::I32 | DType::U32 | DType::I64 | DType::F64 => value,
     };
     let words = storage::words(storage::scalar(dtype), value);
@@ -242,7 +243,7 @@ fn arithmetic(op: &'static str, dtype: DType, integers: bool) -> Result<()> {
         DType::F32 | DType::F16 | DType::BF16 | DType::F64 => return Ok(()),
         DType::I32 | DType::U32 | DType::I64 if integers => return Ok(()),
         DType::I32 | DType::U32 | DType::I64 => "it takes floats; cast it first",
-        DType::Bool | DType::U8 => "on a GPU it takes floats and integers of 32 or 64 bits; cast it first",
+        DType::Bool | DType::U8 | DType::I8 => "on a GPU it takes floats and integers of 32 or 64 bits; cast it first",
     };
     Err(Error::DType { op, got: dtype, expected: expected.into() })
 }

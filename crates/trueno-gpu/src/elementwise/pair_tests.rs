@@ -71,6 +71,7 @@ fn casts_of_integers_agree_with_the_processor() {
     both::<i64, i32>(device, &x);
     both::<i64, u32>(device, &x);
     both::<i64, u8>(device, &x);
+    both::<i64, i8>(device, &x);
     both::<i64, bool>(device, &x);
     both::<i64, f32>(device, &x);
     both::<i64, f64>(device, &x);
@@ -80,6 +81,8 @@ fn casts_of_integers_agree_with_the_processor() {
     both::<u32, i64>(device, &[0, 1, u32::MAX]);
     both::<bool, i64>(device, &[true, false, true]);
     both::<u8, f64>(device, &[0, 1, 255]);
+    both::<i8, f64>(device, &[0, 1, -1, 127, -128]);
+    both::<i8, i64>(device, &[0, 1, -1, 127, -128]);
     both::<i32, f64>(device, &[0, 1, -1, i32::MIN, i32::MAX]);
 }
 
@@ -99,6 +102,7 @@ fn casts_of_doubles_agree_with_the_processor() {
     both::<f64, i32>(device, &x);
     both::<f64, u32>(device, &x);
     both::<f64, u8>(device, &x);
+    both::<f64, i8>(device, &x);
     both::<f64, bool>(device, &x);
     let mut singles: Vec<f32> = x.iter().map(|&x| x as f32).collect();
     singles.extend([1e-45, -3e-42, 1e-40]);

@@ -203,9 +203,15 @@ fn casts_agree_with_the_processor() {
     both::<f32, i32>(device, &floats);
     both::<f32, u32>(device, &floats);
     both::<f32, u8>(device, &floats);
+    both::<f32, i8>(device, &floats);
     both::<f32, bool>(device, &floats);
     let integers = [0_i32, -1, 256, i32::MIN, 77];
     both::<i32, u8>(device, &integers);
+    both::<i32, i8>(device, &[0, -1, 127, 128, -129, 256, i32::MIN]);
+    both::<i8, i32>(device, &[0, 1, -1, 127, -128]);
+    both::<i8, u8>(device, &[0, 1, -1, 127, -128]);
+    both::<i8, f32>(device, &[0, 1, -1, 127, -128]);
+    both::<i8, bool>(device, &[0, 1, -128]);
     both::<i32, u32>(device, &integers);
     both::<i32, bool>(device, &integers);
     both::<i32, f32>(device, &integers);

@@ -333,7 +333,7 @@ pub(crate) fn every_program() -> impl Iterator<Item = Program> {
             activation: (at % 2 == 1).then_some(UnaryOp::Gelu),
         })
     });
-    let plain = [DType::I32, DType::U32, DType::U8, DType::I64, DType::F64];
+    let plain = [DType::I32, DType::U32, DType::U8, DType::I8, DType::I64, DType::F64];
     let plain = plain.map(|dtype| Program::Plain(Plain { dtype, batch_rank: 2 }));
     tiled.chain(plain).chain(cooperative::every_program().map(Program::Cooperative))
 }

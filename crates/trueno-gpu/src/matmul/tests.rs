@@ -189,6 +189,10 @@ fn integers_wrap_as_on_the_processor() {
     let byte = |x: u32| (x % 256) as u8;
     assert_eq!(got, [byte(200 * 200 + 300), byte(600 + 21), byte(20_000 + 700), byte(300 + 49)]);
     assert!(matches!(matmul(&view, &view, DType::F32, Epilogue::default()), Err(Error::DType { .. })));
+    let signed = Buffer::from_slice(device, "test", &[-128_i8, 3, 100, -7]).unwrap();
+    let view = shaped(&signed, &[2, 2]);
+    let got = matmul(&view, &view, DType::I8, Epilogue::default()).unwrap().download::<i8>("test").wait().unwrap();
+    assert_eq!(got, [128 * 128 + 300, -128 * 3 - 21, -12_800 - 700, 300 + 49].map(|sum: i32| sum as i8));
 }
 
 #[test]

@@ -70,6 +70,7 @@ fn borders_are_of_any_type() {
     both(device, &(0..24).map(f64::from).collect::<Vec<_>>(), 0.1, 0.1);
     both(device, &(0..24).map(|i| i % 3 == 0).collect::<Vec<_>>(), 1.0, true);
     both(device, &(0..24).collect::<Vec<u8>>(), 255.0, 255_u8);
+    both(device, &(-12..12).collect::<Vec<i8>>(), -128.0, -128_i8);
     both(device, &(0..24).collect::<Vec<i32>>(), -7.0, -7_i32);
     both(device, &(0..24).map(|i| bf16::from_f32(i as f32)).collect::<Vec<_>>(), 0.5, bf16::from_f32(0.5));
     let x = upload(device, &[]);

@@ -60,7 +60,7 @@ pub fn reduce_wide(op: ReduceOp, x: &View<'_>, axes: &[usize], correction: f64) 
 fn joined(op: ReduceOp, x: &View<'_>, axes: &[usize], correction: f64, result: Result<DType>) -> Result<Buffer> {
     let name = op.name();
     let dtype = x.buffer().dtype();
-    if op == ReduceOp::Sum && matches!(dtype, DType::I64 | DType::I32 | DType::U32 | DType::U8) {
+    if op == ReduceOp::Sum && matches!(dtype, DType::I64 | DType::I32 | DType::U32 | DType::U8 | DType::I8) {
         return integer_sum(x, axes);
     }
     let result = result?;

@@ -40,7 +40,7 @@ pub fn cumsum(x: &View<'_>, axis: usize) -> Result<Buffer> {
     let dtype = x.buffer().dtype();
     let (wide, result) = match dtype {
         DType::F32 | DType::F16 | DType::BF16 => (DType::F32, dtype),
-        DType::I64 | DType::I32 | DType::U32 | DType::U8 | DType::Bool => (DType::I64, DType::I64),
+        DType::I64 | DType::I32 | DType::U32 | DType::U8 | DType::I8 | DType::Bool => (DType::I64, DType::I64),
         DType::F64 => {
             storage::computes(op, dtype, x.buffer().device())?;
             (dtype, dtype)

@@ -108,7 +108,7 @@ impl<'a> Rows<'a> {
         let (op, device, count) = (self.op, self.x.buffer().device(), self.rows * self.length);
         let words = || Buffer::new(device, op, DType::U32, count);
         let bits = match order.dtype {
-            DType::Bool | DType::U8 if !order.descending => 8,
+            DType::Bool | DType::U8 | DType::I8 if !order.descending => 8,
             _ => 32,
         };
         let mut places: Option<Buffer> = None;

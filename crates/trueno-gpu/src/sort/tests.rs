@@ -54,6 +54,7 @@ fn short_and_long_rows_are_sorted_in_any_type() {
         both(device, rows, &x.iter().map(|x| (x * 16.0) as i32).collect::<Vec<_>>());
         both(device, rows, &x.iter().map(|x| (x * 16.0) as i64 * 0x0123_4567_89AB).collect::<Vec<_>>());
         both(device, rows, &x.iter().map(|x| (x * 16.0 + 64.0) as u8).collect::<Vec<_>>());
+        both(device, rows, &x.iter().map(|x| (x * 32.0) as i8).collect::<Vec<_>>());
         let special = [f32::NAN, 0.0, -0.0, f32::INFINITY, -f32::NAN, f32::NEG_INFINITY, 0.0];
         x.iter_mut().skip(5).step_by(3).zip(special).for_each(|(x, special)| *x = special);
         both(device, rows, &x);

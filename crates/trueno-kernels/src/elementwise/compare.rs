@@ -136,6 +136,7 @@ real!(f64, f64, |value| value);
 real!(f16, f32, f16::to_f32);
 real!(bf16, f32, bf16::to_f32);
 integer!(u8, u8, |value| value);
+integer!(i8, i8, |value| value);
 integer!(i32, i32, |value| value);
 integer!(u32, u32, |value| value);
 integer!(i64, i64, |value| value);

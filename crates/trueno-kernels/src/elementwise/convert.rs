@@ -64,6 +64,7 @@ macro_rules! native {
         cast! {
             $from => bool: x => x != 0 as $from;
             $from => u8: x => x as u8;
+            $from => i8: x => x as i8;
             $from => i32: x => x as i32;
             $from => u32: x => x as u32;
             $from => i64: x => x as i64;
@@ -75,7 +76,7 @@ macro_rules! native {
         }
     )*};
 }
-native!(u8, i32, u32, i64, f64);
+native!(u8, i8, i32, u32, i64, f64);
 
 /// `f32` has kernels for the halves, and the rest in common with the others.
 macro_rules! single {
@@ -83,7 +84,7 @@ macro_rules! single {
         cast! { $(f32 => $to: x => x as $to;)* }
     };
 }
-single!(u8, i32, u32, i64, f32, f64);
+single!(u8, i8, i32, u32, i64, f32, f64);
 
 cast! {
     f32 => bool: x => x != 0.0;
@@ -93,6 +94,8 @@ cast! {
     bool => bf16: x => bf16::from_f32(f32::from(u8::from(x)));
     u8 => f16: x => f16::from_f32(f32::from(x));
     u8 => bf16: x => bf16::from_f32(f32::from(x));
+    i8 => f16: x => f16::from_f32(f32::from(x));
+    i8 => bf16: x => bf16::from_f32(f32::from(x));
     // Through `f64`, which holds the integers exactly, so that they are rounded once.
     i32 => f16: x => f16::from_f64(f64::from(x));
     i32 => bf16: x => bf16::from_f64(f64::from(x));

@@ -139,6 +139,7 @@ macro_rules! integer {
 }
 
 integer!(u8);
+integer!(i8);
 integer!(i32);
 integer!(u32);
 integer!(i64);

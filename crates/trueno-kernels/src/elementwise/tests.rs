@@ -172,6 +172,7 @@ fn comparisons_match_the_oracle_for_every_type() {
     }
     check::<bool>();
     check::<u8>();
+    check::<i8>();
     check::<i32>();
     check::<u32>();
     check::<i64>();
@@ -252,6 +253,11 @@ fn casts_round_saturate_and_wrap() {
         let mut truths = [false; 3];
         convert(isa, &[0.0_f32, -0.0, f32::NAN], &mut truths);
         assert_eq!(truths, [false, false, true]);
+        let mut bytes = [0_i8; 6];
+        convert(isa, &[-129.5_f32, 127.9, f32::NAN, f32::INFINITY, -1.5, 0.0], &mut bytes);
+        assert_eq!(bytes, [-128, 127, 0, 127, -1, 0]);
+        convert(isa, &[128_i64, -129, 255, 256, -1, 77], &mut bytes);
+        assert_eq!(bytes, [-128, 127, -1, 0, -1, 77]);
         let mut large = [0_i64];
         convert(isa, &[i64::MAX - 1], &mut large);
         assert_eq!(large, [i64::MAX - 1]);

@@ -147,6 +147,7 @@ macro_rules! integers {
 
 integers! {
     u8: i32, |x| i32::from(x), |k| k;
+    i8: i32, |x| i32::from(x), |k| k;
     u32: i32, |x| (x ^ (1 << 31)) as i32, |k| k ^ i32::MIN;
     i32: i32, |x| x, |k| k;
     i64: i64, |x| x, |k| k;

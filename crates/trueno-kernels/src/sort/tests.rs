@@ -65,6 +65,7 @@ fn every_type_is_sorted_in_any_number() {
         check(x.iter().map(|&v| v as i32 * 17_000_000).collect());
         check(x.iter().map(|&v| v as i64 * (1 << 55)).collect());
         check(x.iter().map(|&v| (v + 200.0) as u8).collect());
+        check(x.iter().map(|&v| v as i8).collect());
         check(x.iter().map(|&v| (v + 200.0) as u32 * 10_000_000).collect());
     }
 }

@@ -224,6 +224,7 @@ fn tensor(dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<DynTensor, Trou
             DynTensor::from_slice(&bytes.iter().map(|&byte| byte == 1).collect::<Vec<bool>>(), shape)
         }
         DType::U8 => DynTensor::from_slice(bytes, shape),
+        DType::I8 => of::<i8>(bytes, shape),
         DType::I32 => of::<i32>(bytes, shape),
         DType::U32 => of::<u32>(bytes, shape),
         DType::I64 => of::<i64>(bytes, shape),
@@ -239,6 +240,7 @@ fn to_format(dtype: DType) -> Dtype {
     match dtype {
         DType::Bool => Dtype::BOOL,
         DType::U8 => Dtype::U8,
+        DType::I8 => Dtype::I8,
         DType::I32 => Dtype::I32,
         DType::U32 => Dtype::U32,
         DType::I64 => Dtype::I64,

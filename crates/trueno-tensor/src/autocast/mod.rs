@@ -66,7 +66,7 @@ pub fn try_autocast<R>(dtype: DType, f: impl FnOnce() -> R) -> Result<R> {
     let half = match dtype {
         DType::F16 | DType::BF16 => Some(dtype),
         DType::F32 => None,
-        DType::F64 | DType::I64 | DType::I32 | DType::U32 | DType::U8 | DType::Bool => {
+        DType::F64 | DType::I64 | DType::I32 | DType::U32 | DType::U8 | DType::I8 | DType::Bool => {
             let reason = format!("{dtype} is not half precision; float16, bfloat16 and float32 (off) are").into();
             return Err(Error::Argument { op: "autocast", reason });
         }

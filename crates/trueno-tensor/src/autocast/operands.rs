@@ -157,7 +157,7 @@ fn narrow_result(output: DynTensor, half: DType) -> Result<DynTensor> {
     match output.dtype() {
         DType::F16 | DType::BF16 => Ok(output.into_narrow()),
         DType::F32 => narrow(&output, half),
-        DType::F64 | DType::I64 | DType::I32 | DType::U32 | DType::U8 | DType::Bool => Ok(output),
+        DType::F64 | DType::I64 | DType::I32 | DType::U32 | DType::U8 | DType::I8 | DType::Bool => Ok(output),
     }
 }
 

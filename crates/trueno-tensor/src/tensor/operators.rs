@@ -114,9 +114,9 @@ macro_rules! operator {
     };
 }
 
-operator!(Number, Add add, AddAssign add_assign, += Add; u8 i32 u32 i64 f16 bf16 f32 f64);
-operator!(Number, Sub sub, SubAssign sub_assign, -= Sub; u8 i32 u32 i64 f16 bf16 f32 f64);
-operator!(Number, Mul mul, MulAssign mul_assign, *= Mul; u8 i32 u32 i64 f16 bf16 f32 f64);
+operator!(Number, Add add, AddAssign add_assign, += Add; u8 i8 i32 u32 i64 f16 bf16 f32 f64);
+operator!(Number, Sub sub, SubAssign sub_assign, -= Sub; u8 i8 i32 u32 i64 f16 bf16 f32 f64);
+operator!(Number, Mul mul, MulAssign mul_assign, *= Mul; u8 i8 i32 u32 i64 f16 bf16 f32 f64);
 operator!(Float, Div div, DivAssign div_assign, /= Div; f16 bf16 f32 f64);
 
 impl<T: Number, const N: usize> Neg for &Tensor<T, N> {

@@ -16,7 +16,9 @@ impl Numbers {
             DType::F16 | DType::BF16 | DType::F32 | DType::F64 => {
                 Numbers::Floats(x.cast(DType::F64)?.to_vec::<f64>()?, x.dtype())
             }
-            DType::U8 | DType::I32 | DType::U32 | DType::I64 => Numbers::Integers(x.cast(DType::I64)?.to_vec::<i64>()?),
+            DType::U8 | DType::I8 | DType::I32 | DType::U32 | DType::I64 => {
+                Numbers::Integers(x.cast(DType::I64)?.to_vec::<i64>()?)
+            }
             DType::Bool => Numbers::Truths(x.to_vec::<bool>()?),
         })
     }
@@ -76,7 +78,9 @@ impl Digits {
             DType::F32 => format!("{:e}", value as f32),
             DType::F16 => shortest_half(value, |v| f16::from_f64(v).to_f64()),
             DType::BF16 => shortest_half(value, |v| bf16::from_f64(v).to_f64()),
-            DType::F64 | DType::Bool | DType::U8 | DType::I32 | DType::U32 | DType::I64 => format!("{value:e}"),
+            DType::F64 | DType::Bool | DType::U8 | DType::I8 | DType::I32 | DType::U32 | DType::I64 => {
+                format!("{value:e}")
+            }
         };
         Digits::parse(&text)
     }
@@ -241,7 +245,7 @@ fn whole_digits(dtype: DType) -> i32 {
     match dtype {
         DType::F16 | DType::BF16 => 3,
         DType::F32 => 6,
-        DType::F64 | DType::Bool | DType::U8 | DType::I32 | DType::U32 | DType::I64 => 16,
+        DType::F64 | DType::Bool | DType::U8 | DType::I8 | DType::I32 | DType::U32 | DType::I64 => 16,
     }
 }
 
