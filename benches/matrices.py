@@ -26,6 +26,20 @@ def rows(operand, call, matmul):
     return found
 
 
+def integer_rows(torch, operand, call):
+    """Rows of products of 8-bit integers with sums of 32 bits, which NumPy does not have."""
+
+    def bytes_(*shape):
+        return (operand(*shape) * 64).to(torch.int8)
+
+    return {
+        "matmul 1024 in int8": lambda: call(torch._int_mm, bytes_(1024, 1024), bytes_(1024, 1024)),
+        "matmul 64x1024 by 1024x512 in int8": lambda: call(torch._int_mm, bytes_(64, 1024), bytes_(1024, 512)),
+        "matmul 64x1024 by the transpose of 512x1024 in int8": lambda: call(torch._int_mm, bytes_(64, 1024), bytes_(512, 1024).T),
+        "matmul 2000 by a vector in int8": lambda: call(torch._int_mm, bytes_(2000, 2000), bytes_(2000, 1)),
+    }
+
+
 def linear_rows(operand, call, linear):
     """Rows of `linear(x, w, b)`, which NumPy does not have."""
     return {"linear 64x1024 to 512": lambda: call(linear, operand(64, 1024), operand(512, 1024), operand(512))}

@@ -50,6 +50,7 @@ def torch_rows():
         **movement.torch_rows(torch, tensor, call),
         **matrices.rows(tensor, call, torch.matmul),
         **matrices.linear_rows(tensor, call, torch.nn.functional.linear),
+        **matrices.integer_rows(torch, tensor, call),
         **networks.rows(torch, tensor),
         **convolutions.rows(torch, tensor, unary),
     }

@@ -36,6 +36,35 @@ def linear(x):
     return [({}, [x(*shape, tag="x"), *weights(shape, out, bias)], F.linear) for shape, out, bias in shapes]
 
 
+def bytes_(x):
+    """Numbers drawn by `x` as 8-bit integers, the least and the largest among them, in a type that fixtures have."""
+    return lambda *shape, tag: (x(*shape, tag=tag) * 90).round().clamp(-128, 127).long()
+
+
+def matmul_integer(x):
+    draw = bytes_(x)
+    shapes = [((4, 5), (5, 3)), ((2, 1, 4, 5), (3, 5, 2)), ((5,), (5,)), ((4, 5), (5,)), ((5,), (2, 5, 3)), ((1, 33), (33, 1)),
+              ((0, 3), (3, 2)), ((3, 0), (0, 2)), ((3, 70), (70, 20))]
+    product = lambda a, b: torch.matmul(a.int(), b.int()).long()
+    # The function of this name, on the shapes that it takes.
+    narrow = lambda a, b: torch._int_mm(a.to(torch.int8), b.to(torch.int8)).long()
+    cases = [({}, [draw(*a, tag="a"), draw(*b, tag="b")], product) for a, b in shapes]
+    return cases + [({}, [draw(24, 32, tag="m"), draw(32, 16, tag="n")], narrow)]
+
+
+def linear_int8(x):
+    draw = bytes_(x)
+    run = lambda x, w, xs, ws, b=0: torch.matmul(x.int(), w.int().T).double() * (xs * ws) + b
+    cases = []
+    for shape, out, x_scale, weight_scale, bias in [
+        ((4, 5), 3, (4, 1), (3,), True), ((2, 3, 5), 4, (), (4,), True), ((5,), 2, (1,), (), False), ((4, 33), 17, (1,), (17,), True),
+        ((2, 3, 7), 1, (3, 1), (1,), False), ((0, 5), 2, (), (2,), True),
+    ]:  # fmt: skip
+        floats = [x(*x_scale, tag="xs"), x(*weight_scale, tag="ws")] + ([x(out, tag="b")] if bias else [])
+        cases.append(({}, [draw(*shape, tag="x"), draw(out, shape[-1], tag="w"), *floats], run))
+    return cases
+
+
 CONVOLUTIONS = [
     # x, weight, bias, stride, padding, dilation, groups
     ((2, 3, 6, 5), (4, 3, 3, 3), True, (1, 1), (1, 1), (1, 1), 1),
@@ -457,6 +486,8 @@ CASES = {
     "unfold": unfold,
     "matmul": matmul,
     "linear": linear,
+    "matmul_integer": matmul_integer,
+    "linear_int8": linear_int8,
     "conv2d": conv2d,
     "conv_transpose2d": conv_transpose2d,
     "conv2d_input_grad": conv2d_input_grad,

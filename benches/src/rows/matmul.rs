@@ -2,14 +2,15 @@
 
 use std::hint::black_box;
 
+use trueno_core::table::BinaryOp;
 use trueno_core::{DType, Element};
 use trueno_kernels::simd::Real;
 use trueno_kernels::{Isa, matmul};
-use trueno_tensor::num_threads;
+use trueno_tensor::{DynTensor, num_threads};
 
 use super::{Row, Work, operand, work};
 
-pub(super) const ROWS: [Row; 12] = [
+pub(super) const ROWS: [Row; 16] = [
     ("matmul 64", || product(&[64, 64], &[64, 64])),
     ("matmul 256", || product(&[256, 256], &[256, 256])),
     ("matmul 1024", || product(&[1024, 1024], &[1024, 1024])),
@@ -32,11 +33,29 @@ pub(super) const ROWS: [Row; 12] = [
         let (x, w, b) = (operand(&[64, 1024], 1), operand(&[512, 1024], 2), operand(&[512], 3));
         work(move || x.linear(&w, Some(&b)))
     }),
+    ("matmul 1024 in int8", || integer_product([1024, 1024], [1024, 1024])),
+    ("matmul 64x1024 by 1024x512 in int8", || integer_product([64, 1024], [1024, 512])),
+    ("matmul 64x1024 by the transpose of 512x1024 in int8", || {
+        let (x, w) = (bytes(&[64, 1024], 1), bytes(&[512, 1024], 2).transpose().expect("a matrix has a transpose"));
+        work(move || x.matmul_integer(&w))
+    }),
+    ("matmul 2000 by a vector in int8", || integer_product([2000, 2000], [2000, 1])),
 ];
 
 fn product(a: &[usize], b: &[usize]) -> Work {
     let (a, b) = (operand(a, 1), operand(b, 2));
     work(move || a.matmul(&b))
+}
+
+fn integer_product(a: [usize; 2], b: [usize; 2]) -> Work {
+    let (a, b) = (bytes(&a, 1), bytes(&b, 2));
+    work(move || a.matmul_integer(&b))
+}
+
+/// Integers of 8 bits, all of them alike.
+fn bytes(shape: &[usize], seed: u32) -> DynTensor {
+    let scaled = operand(shape, seed).binary_scalar(BinaryOp::Mul, 64.0).expect("floats are scaled");
+    scaled.cast(DType::I8).expect("numbers are cast")
 }
 
 /// As many multiply-adds as a product has, spread over the threads and done in registers: the least time it could take.

@@ -80,11 +80,15 @@ pub(crate) fn keeps(op: &Op, tracked: impl Fn(usize) -> bool) -> Keeps {
         Op::LayerNorm { .. } | Op::GroupNorm { .. } => Keeps { saved: true, ..Keeps::inputs(true, true) },
         Op::BatchNorm { .. } => Keeps { output: false, ..Keeps::EVERYTHING },
         Op::ScaledDotProductAttention(_) | Op::Custom(_) => Keeps::EVERYTHING,
+        // A scale's gradient wants the integers and the other scale, the bias's nothing.
+        Op::LinearInt8 if tracked(2) || tracked(3) => Keeps { inputs: Inputs::All, ..Keeps::NOTHING },
         Op::CrossEntropy(_) => Keeps::inputs(true, true),
         Op::Sort { .. } => Keeps::inputs(true, false),
         Op::MaskedSelect => Keeps::inputs(false, true),
         Op::IndexSelect(_) | Op::Gather(_) | Op::IndexAdd { .. } | Op::ScatterAdd { .. } => Keeps::inputs(false, true),
         Op::Compare(_)
+        | Op::MatmulInteger
+        | Op::LinearInt8
         | Op::ArgReduce { .. }
         | Op::ArgSort { .. }
         | Op::TopK { .. }

@@ -3,6 +3,8 @@
 use core::fmt::{self, Display};
 use core::sync::atomic::{AtomicU8, Ordering};
 
+#[cfg(target_arch = "x86_64")]
+use crate::simd::ByteDots;
 use crate::simd::{self, AnyToken};
 
 /// A family of instructions that kernels are compiled for, on each architecture from least to most.
@@ -70,7 +72,7 @@ impl Display for Level {
     }
 }
 
-/// The proof that this machine has the instructions of one [`Level`].
+/// The proof that this machine has the instructions of one [`Level`], and perhaps those that multiply bytes beside it.
 ///
 /// ```
 /// use trueno_kernels::Isa;
@@ -79,28 +81,62 @@ impl Display for Level {
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Isa(Level);
+pub struct Isa {
+    level: Level,
+    byte_dots: bool,
+}
+
+/// What [`detect`] found.
+#[derive(Clone, Copy)]
+struct Machine {
+    level: Level,
+    /// Whether AVX2 and AVX-512 have instructions for products of bytes.
+    vnni: [bool; 2],
+}
+
+impl Machine {
+    /// What is asked for once.
+    #[inline]
+    fn detected() -> Machine {
+        const LEVEL: u8 = 0x3F;
+        const VNNI: [u8; 2] = [0x40, 0x80];
+        static CACHED: AtomicU8 = AtomicU8::new(0);
+        // A race only repeats the question; the answer is the same.
+        let cached = CACHED.load(Ordering::Relaxed);
+        match Level::ALL.into_iter().find(|&level| level as u8 == cached & LEVEL) {
+            Some(level) => Machine { level, vnni: VNNI.map(|bit| cached & bit != 0) },
+            None => {
+                let machine = detect();
+                let bits = VNNI.into_iter().zip(machine.vnni).map(|(bit, is_there)| if is_there { bit } else { 0 });
+                CACHED.store(bits.sum::<u8>() | machine.level as u8, Ordering::Relaxed);
+                machine
+            }
+        }
+    }
+
+    /// The proof for a level that is not above that of the machine.
+    fn isa(self, level: Level) -> Isa {
+        let byte_dots = match level {
+            Level::Avx2 => self.vnni[0],
+            Level::Avx512 => self.vnni[1],
+            Level::Scalar | Level::Sse2 | Level::Neon | Level::Simd128 => false,
+        };
+        Isa { level, byte_dots }
+    }
+}
 
 impl Isa {
     /// The highest level of this machine. Asks the processor once.
     #[inline]
     pub fn best() -> Isa {
-        static CACHED: AtomicU8 = AtomicU8::new(0);
-        // A race only repeats the question; the answer is the same.
-        let cached = CACHED.load(Ordering::Relaxed);
-        match Level::ALL.into_iter().find(|&level| level as u8 == cached) {
-            Some(level) => Isa(level),
-            None => {
-                let level = detect();
-                CACHED.store(level as u8, Ordering::Relaxed);
-                Isa(level)
-            }
-        }
+        let machine = Machine::detected();
+        machine.isa(machine.level)
     }
 
     /// The proof for `level`, or `None` where the machine (or this build) does not have it.
     pub fn with_level(level: Level) -> Option<Isa> {
-        (level.is_compiled() && level <= Isa::best().level()).then_some(Isa(level))
+        let machine = Machine::detected();
+        (level.is_compiled() && level <= machine.level).then_some(machine.isa(level))
     }
 
     /// Every level of this machine, from least to most.
@@ -111,13 +147,40 @@ impl Isa {
     /// The level proved.
     #[inline]
     pub const fn level(self) -> Level {
-        self.0
+        self.level
+    }
+
+    /// Whether products of 8-bit integers take instructions made for them: AVX512-VNNI or AVX-VNNI. They give the same sums.
+    #[inline]
+    pub const fn has_byte_dots(self) -> bool {
+        self.byte_dots
+    }
+
+    /// The same level without the instructions of [`has_byte_dots`](Isa::has_byte_dots), to compare with.
+    pub const fn without_byte_dots(self) -> Isa {
+        Isa { byte_dots: false, ..self }
+    }
+
+    /// The token of the instructions that multiply bytes, if they are there.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    pub(crate) fn byte_dots(self) -> Option<ByteDots> {
+        if !self.byte_dots {
+            return None;
+        }
+        match self.token() {
+            // SAFETY: an `Isa` of this level has byte dots only after `detect` found AVX-VNNI.
+            AnyToken::Avx2(base) => Some(ByteDots::Avx2(unsafe { simd::Avx2Vnni::assume(base) })),
+            // SAFETY: an `Isa` of this level has byte dots only after `detect` found AVX512-VNNI.
+            AnyToken::Avx512(base) => Some(ByteDots::Avx512(unsafe { simd::Avx512Vnni::assume(base) })),
+            AnyToken::Scalar(_) | AnyToken::Sse2(_) => None,
+        }
     }
 
     /// The token that kernels of this level take.
     #[inline]
     pub(crate) fn token(self) -> AnyToken {
-        match self.0 {
+        match self.level {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: an `Isa` of this level is only made after `detect` found the level or a higher one.
             Level::Sse2 => AnyToken::Sse2(unsafe { simd::Sse2::assume() }),
@@ -141,19 +204,20 @@ impl Isa {
 
 /// What every machine of the architecture has, and nothing where kernels know no instructions of it.
 #[cfg(not(target_arch = "x86_64"))]
-fn detect() -> Level {
-    if Level::Neon.is_compiled() {
+fn detect() -> Machine {
+    let level = if Level::Neon.is_compiled() {
         Level::Neon
     } else if Level::Simd128.is_compiled() {
         Level::Simd128
     } else {
         Level::Scalar
-    }
+    };
+    Machine { level, vnni: [false; 2] }
 }
 
 /// Asks the processor what it has and the operating system which registers it saves.
 #[cfg(target_arch = "x86_64")]
-fn detect() -> Level {
+fn detect() -> Machine {
     use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
     #[target_feature(enable = "xsave")]
@@ -173,23 +237,28 @@ fn detect() -> Level {
     const FMA_POPCNT_OSXSAVE_AVX_F16C: u32 = bits(&[12, 23, 27, 28, 29]);
     const BMI1_AVX2_BMI2: u32 = bits(&[3, 5, 8]);
     const AVX512_F_DQ_BW_VL: u32 = bits(&[16, 17, 30, 31]);
+    const AVX512_VNNI: u32 = bits(&[11]);
+    const AVX_VNNI: u32 = bits(&[4]);
     const XMM_YMM: u64 = 0b110;
     const OPMASK_ZMM: u64 = 0b1110_0000;
 
     let features = __cpuid(1).ecx;
     if __cpuid(0).eax < 7 || features & FMA_POPCNT_OSXSAVE_AVX_F16C != FMA_POPCNT_OSXSAVE_AVX_F16C {
-        return Level::Sse2;
+        return Machine { level: Level::Sse2, vnni: [false; 2] };
     }
-    let extended = __cpuid_count(7, 0).ebx;
+    let (leaf, next) = (__cpuid_count(7, 0), __cpuid_count(7, 1));
+    let extended = leaf.ebx;
+    // The second part of the leaf is there if the first says so.
+    let avx_vnni = leaf.eax >= 1 && next.eax & AVX_VNNI != 0;
     // SAFETY: OSXSAVE says that XGETBV exists and is allowed.
     let saved = unsafe { saved_registers() };
     if saved & XMM_YMM != XMM_YMM || extended & BMI1_AVX2_BMI2 != BMI1_AVX2_BMI2 {
-        return Level::Sse2;
+        return Machine { level: Level::Sse2, vnni: [false; 2] };
     }
     if saved & OPMASK_ZMM != OPMASK_ZMM || extended & AVX512_F_DQ_BW_VL != AVX512_F_DQ_BW_VL {
-        return Level::Avx2;
+        return Machine { level: Level::Avx2, vnni: [avx_vnni, false] };
     }
-    Level::Avx512
+    Machine { level: Level::Avx512, vnni: [avx_vnni, leaf.ecx & AVX512_VNNI != 0] }
 }
 
 #[cfg(test)]
@@ -216,6 +285,17 @@ mod tests {
             (false, false) => Level::Sse2,
         };
         assert_eq!(Isa::best().level(), want);
+        for (level, want) in [
+            (Level::Scalar, false),
+            (Level::Sse2, false),
+            (Level::Avx2, std::is_x86_feature_detected!("avxvnni")),
+            (Level::Avx512, std::is_x86_feature_detected!("avx512vnni")),
+        ] {
+            if let Some(isa) = Isa::with_level(level) {
+                assert_eq!((isa.has_byte_dots(), isa.byte_dots().is_some()), (want, want), "{level}");
+                assert!(isa.without_byte_dots().byte_dots().is_none());
+            }
+        }
     }
 
     #[test]

@@ -41,6 +41,11 @@ pub enum Op {
     Matmul,
     /// `[x, weight]` or `[x, weight, bias]` of shapes `[..., in]`, `[out, in]` and `[out]`.
     Linear,
+    /// `[a, b]` of `int8`, both of rank 2 or more, gives `int32`.
+    MatmulInteger,
+    /// `[x, weight, x_scale, weight_scale]` or with a bias, of shapes `[..., in]`, `[out, in]`, `[..., 1]`, `[out]` and `[out]`, scales also of
+    /// rank 0. The first two are `int8`, the others and the result floats of one type.
+    LinearInt8,
     /// `[x, weight]` or `[x, weight, bias]`.
     Conv2d(Conv2dConfig),
     /// `[g, weight]`: the gradient of a convolution by its input, which has this shape.
@@ -414,6 +419,8 @@ impl Op {
             Op::Where => Row::Family(Family::Where),
             Op::Matmul => Row::Family(Family::Matmul),
             Op::Linear => Row::Family(Family::Linear),
+            Op::MatmulInteger => Row::Family(Family::MatmulInteger),
+            Op::LinearInt8 => Row::Family(Family::LinearInt8),
             Op::Conv2d(_) => Row::Family(Family::Conv2d),
             Op::Conv2dInputGrad(..) => Row::Family(Family::Conv2dInputGrad),
             Op::Conv2dWeightGrad(..) => Row::Family(Family::Conv2dWeightGrad),

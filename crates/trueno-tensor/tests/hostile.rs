@@ -91,6 +91,8 @@ fn network() -> impl Strategy<Value = Op> {
     prop_oneof![
         Just(Op::Matmul),
         Just(Op::Linear),
+        Just(Op::MatmulInteger),
+        Just(Op::LinearInt8),
         convolution().prop_map(Op::Conv2d),
         (convolution(), sizes()).prop_map(|(Conv2dConfig { stride, padding, dilation, groups }, output_padding)| {
             Op::ConvTranspose2d(ConvTranspose2dConfig { stride, padding, output_padding, dilation, groups })

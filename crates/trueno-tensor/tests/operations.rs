@@ -21,6 +21,12 @@ fn numbers(shape: &[usize]) -> DynTensor {
     DynTensor::from_slice(&elements, shape).unwrap()
 }
 
+/// Integers of 8 bits that differ by position.
+fn bytes(shape: &[usize]) -> DynTensor {
+    let size: usize = shape.iter().product();
+    DynTensor::from_slice(&(0..size).map(|i| (i * 37 + 11) as i8).collect::<Vec<_>>(), shape).unwrap()
+}
+
 /// Positions below `bound`, some of them negative.
 fn positions(shape: &[usize], bound: usize) -> DynTensor {
     let size: usize = shape.iter().product();
@@ -58,6 +64,10 @@ fn example(family: Family, size: usize) -> (Op, Vec<DynTensor>) {
     match family {
         Family::Matmul => (Op::Matmul, vec![x(), numbers(&[64, 48])]),
         Family::Linear => (Op::Linear, vec![x(), numbers(&[48, 64]), numbers(&[48])]),
+        Family::MatmulInteger => (Op::MatmulInteger, vec![bytes(&[n, 64]), bytes(&[64, 48])]),
+        Family::LinearInt8 => {
+            (Op::LinearInt8, vec![bytes(&[n, 64]), bytes(&[48, 64]), numbers(&[n, 1]), numbers(&[48]), numbers(&[48])])
+        }
         Family::Conv2d => (Op::Conv2d(conv), vec![images(), numbers(&[4, 2, 3, 3]), numbers(&[4])]),
         Family::ConvTranspose2d => {
             let config = ConvTranspose2dConfig { stride: [2, 2], padding: [1, 1], groups: 2, ..Default::default() };

@@ -1,8 +1,9 @@
 //! Matrix products: `g bᵀ` and `aᵀ g`, transposed as views; nothing is copied for it.
 
 use super::shape::sum_to;
-use super::{Grads, Step};
+use super::{Grads, Step, undefined};
 use trueno_core::Result;
+use trueno_core::table::BinaryOp;
 use trueno_tensor::DynTensor;
 
 pub(super) fn matmul(step: &Step<'_>) -> Result<Grads> {
@@ -30,6 +31,22 @@ pub(super) fn linear(step: &Step<'_>) -> Result<Grads> {
             g.transpose()?.matmul(&x)
         }
         _ => sum_to(&step.g, step.shape(2)),
+    })
+}
+
+/// By the scales `g` times the sums of integers and the other scale, and by the bias `g`, summed to their shapes.
+pub(super) fn linear_int8(step: &Step<'_>) -> Result<Grads> {
+    let scaled = |by: usize, other: usize| {
+        let (x, weight) = (step.input(0)?, step.input(1)?);
+        let sums = x.matmul_integer(&weight.transpose()?)?.cast(step.g.dtype())?;
+        let gradient = step.g.binary(BinaryOp::Mul, &sums)?.binary(BinaryOp::Mul, &step.input(other)?)?;
+        sum_to(&gradient, step.shape(by))
+    };
+    step.each(|by| match by {
+        0 | 1 => Err(undefined(&step.record.op)),
+        2 => scaled(2, 3),
+        3 => scaled(3, 2),
+        _ => sum_to(&step.g, step.shape(by)),
     })
 }
 

@@ -123,13 +123,17 @@ pub(crate) fn gradients(step: Step<'_>) -> Result<Grads> {
         Op::Sort { axis, descending } => index::sort(*axis, *descending, &step),
         Op::MaskedSelect => index::masked_select(&step),
         Op::Unfold { axis, size, step: apart } => index::unfold(*axis, *size, *apart, &step),
-        Op::Compare(_) | Op::ArgReduce { .. } | Op::ArgSort { .. } | Op::TopK { .. } | Op::NonZero => {
-            step.each(|_| Err(undefined(&step.record.op)))
-        }
+        Op::Compare(_)
+        | Op::MatmulInteger
+        | Op::ArgReduce { .. }
+        | Op::ArgSort { .. }
+        | Op::TopK { .. }
+        | Op::NonZero => step.each(|_| Err(undefined(&step.record.op))),
         Op::Reduce(reduction) => reduce::reduce(reduction, &step.widened()?),
         Op::CumSum(axis) => reduce::cumsum(*axis, &step),
         Op::Matmul => matmul::matmul(&step),
         Op::Linear => matmul::linear(&step),
+        Op::LinearInt8 => matmul::linear_int8(&step.widened()?),
         Op::Conv2d(config) => conv::conv2d(*config, &step),
         Op::ConvTranspose2d(config) => conv::conv_transpose2d(*config, &step),
         Op::Conv2dInputGrad(config, _) => conv::input_grad(*config, &step),

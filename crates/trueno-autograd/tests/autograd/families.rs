@@ -46,6 +46,8 @@ fn cases(family: Family) -> Vec<Case> {
     match family {
         Family::Matmul => matmuls(),
         Family::Linear => linears(),
+        Family::MatmulInteger => vec![op_case(Op::MatmulInteger, &[bytes(&[3, 5]), bytes(&[5, 2])])],
+        Family::LinearInt8 => quantised_linears(),
         Family::Conv2d | Family::Conv2dInputGrad | Family::Conv2dWeightGrad => convolutions(family),
         Family::ConvTranspose2d => transposed_convolutions(),
         Family::MaxPool2d
@@ -432,6 +434,27 @@ fn attentions() -> Vec<Case> {
         op_case(op(None, false), &[q, k.detach(), v, normal(&[3, 5], 3)]),
         op_case(op(None, false), &[transposed(&[2, 3], 0), transposed(&[2, 4], 1), normal(&[4, 1], 2)]),
         op_case(op(None, false), &[normal(&[0, 2], 0), normal(&[3, 2], 1), normal(&[3, 1], 2)]),
+    ]
+}
+
+/// Integers of 8 bits.
+fn bytes(shape: &[usize]) -> DynTensor {
+    let size: usize = shape.iter().product();
+    DynTensor::from_slice(&(0..size).map(|i| (i * 5 + 3) as i8 % 7).collect::<Vec<_>>(), shape).unwrap()
+}
+
+fn quantised_linears() -> Vec<Case> {
+    let case = |x: &[usize], out: usize, x_scale: &[usize], weight_scale: &[usize]| {
+        let operands = [bytes(x), bytes(&[out, x[x.len() - 1]]), normal(x_scale, 0), normal(weight_scale, 1)];
+        op_case(Op::LinearInt8, &[&operands[..], &[normal(&[out], 2)]].concat())
+    };
+    vec![
+        case(&[4, 3], 2, &[4, 1], &[2]),
+        case(&[2, 2, 3], 2, &[], &[2]),
+        case(&[2, 3, 2], 3, &[3, 1], &[1]),
+        case(&[3], 2, &[1], &[]),
+        case(&[0, 3], 2, &[0, 1], &[2]),
+        op_case(Op::LinearInt8, &[bytes(&[2, 3]), bytes(&[4, 3]), normal(&[2, 1], 0), normal(&[4], 1).detach()]),
     ]
 }
 

@@ -13,6 +13,11 @@ macro_rules! family_table {
             Matmul matmul { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// `x wᵀ + b` over the last axis, with a weight `[out, in]` and an optional bias (PyTorch's `linear`).
             Linear linear { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
+            /// Matrix product of 8-bit integers over the last two axes, exact but for sums that wrap at 32 bits; leading axes broadcast (ONNX's
+            /// `MatMulInteger`, PyTorch's `_int_mm`).
+            MatmulInteger matmul_integer { grad: none "integers do not vary smoothly"; tolerance: 0.0, 0.0; }
+            /// `x wᵀ` over the last axis of 8-bit integers, as `sum * (x_scale * weight_scale) + bias` in floats: a quantised `linear`.
+            LinearInt8 linear_int8 { grad: yes; tolerance: 1e-6, 1e-14; cancels: both; }
             /// Two-dimensional cross-correlation of `[N, C, H, W]` with `[O, C / groups, KH, KW]` and an optional bias.
             Conv2d conv2d { grad: yes; tolerance: 1e-5, 1e-12; cancels: both; }
             /// Gradient of `conv2d` by its input.

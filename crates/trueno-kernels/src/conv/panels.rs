@@ -30,7 +30,7 @@ kernel! {
     fn pack_pixels<T: Real>(
         simd: S, image: &[T], geometry: &Geometry, taps: Range<usize>, pixels: Range<usize>, out: &mut [T],
     ) {
-        let width = tile_cols::<S, T>();
+        let width = tile_cols::<T::Vector<S>>();
         let mut rest = out;
         let mut first = pixels.start;
         while first < pixels.end {

@@ -11,7 +11,7 @@ use super::{Conv2dShape, depthwise};
 use crate::Isa;
 use crate::lanes::{read, write};
 use crate::matmul::transpose_square;
-use crate::simd::{MAX_LANES, Real, RealVector, Simd, kernel};
+use crate::simd::{MAX_LANES, Real, RealVector, Simd, Token, kernel};
 
 /// Elements of a result's gradient that are used by all weights before the next are: few enough for the first cache.
 const ELEMENTS: usize = 6144;

@@ -5,8 +5,9 @@
 
 use super::pack::pack_a;
 use super::tile::{Factors, Target, VECTORS_OF_ROW, any_tile, cols, rows, saving_tile};
+
 use super::view::MatRef;
-use crate::simd::{Real, RealVector, kernel};
+use crate::simd::kernel;
 
 /// A block of the right factor.
 pub(super) enum Right<'a, T> {
@@ -27,11 +28,11 @@ const PAGE: usize = 4096;
 
 kernel! {
     /// `to = a * b`, where `room` holds a panel of `a`.
-    pub(super) fn block_product<T: Real>(simd: S, a: MatRef<'_, T>, b: Right<'_, T>, to: Target<'_, T>, room: &mut [T]) {
+    pub(super) fn block_product<T: Unit, V>(simd, a: MatRef<'_, T>, b: Right<'_, T>, to: Target<'_, '_, T>, room: &mut [T]) {
         let (mut to, mut b) = (to, b);
         let (m, n, k) = (to.c.rows(), to.c.cols(), a.cols());
-        let (height, lanes) = (rows::<S>(), <T::Vector<S> as RealVector>::LANES);
-        let mut width = cols::<S, T>();
+        let (height, lanes) = (rows::<V::Token>(), V::LANES);
+        let mut width = cols::<V>();
         assert!(a.rows() == m);
         match &b {
             Right::Packed(panels) => assert!(panels.len() >= n.next_multiple_of(width) * k),
@@ -47,7 +48,7 @@ kernel! {
             let left = a.block(tile_rows.clone(), 0..k);
             let (first, a_row, a_step) = if packs {
                 let panel = &mut room[..height * k];
-                pack_a::<T::Vector<S>>(simd, left, height, panel);
+                pack_a::<V>(simd, left, height, panel);
                 (panel.as_ptr(), 1, height as isize)
             } else {
                 (left.at(0, 0), left.row_stride(), left.col_stride())
@@ -73,8 +74,8 @@ kernel! {
                 // when it was given, or before it was written. Only whole tiles are saved, and the first is one: there are more rows below it.
                 unsafe {
                     match copy {
-                        Some(panel) => saving_tile(simd, from, &part, panel),
-                        None => any_tile(simd, from, &part),
+                        Some(panel) => saving_tile::<V>(simd, from, &part, panel),
+                        None => any_tile::<V>(simd, from, &part),
                     }
                 }
             }

@@ -2,6 +2,8 @@
 
 use core::ops::Range;
 
+use super::unit::{Finish, Unit};
+
 /// A vector that is added to every row or every column of a product.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Bias<'a, T> {
@@ -41,12 +43,20 @@ impl<'a, T> Epilogue<'a, T> {
         Epilogue { accumulate: false, bias: Bias::None, activation: Activation::Identity };
     /// `C += A B`.
     pub const ADD: Epilogue<'a, T> = Epilogue { accumulate: true, ..Epilogue::STORE };
+}
 
-    /// The part that concerns a block of the product.
-    ///
-    /// # Panics
-    /// If a range ends past the bias.
-    pub fn block(&self, rows: Range<usize>, cols: Range<usize>) -> Epilogue<'a, T> {
+impl<T: Unit> Finish for Epilogue<'_, T> {
+    #[inline]
+    fn accumulates(&self) -> bool {
+        self.accumulate
+    }
+
+    #[inline]
+    fn is_identity(&self) -> bool {
+        matches!((&self.bias, self.activation), (Bias::None, Activation::Identity))
+    }
+
+    fn block(&self, rows: Range<usize>, cols: Range<usize>) -> Self {
         let bias = match self.bias {
             Bias::None => Bias::None,
             Bias::PerRow(bias) => Bias::PerRow(&bias[rows]),
@@ -55,14 +65,7 @@ impl<'a, T> Epilogue<'a, T> {
         Epilogue { bias, ..*self }
     }
 
-    /// Whether the sum itself is the result.
-    #[inline]
-    pub(crate) fn is_identity(&self) -> bool {
-        matches!((&self.bias, self.activation), (Bias::None, Activation::Identity))
-    }
-
-    /// Panics if the bias is not as long as the product is high (or wide).
-    pub(crate) fn check(&self, rows: usize, cols: usize) {
+    fn check(&self, rows: usize, cols: usize) {
         match self.bias {
             Bias::None => {}
             Bias::PerRow(bias) => assert_eq!(bias.len(), rows, "one bias per row"),

@@ -25,9 +25,33 @@
 //! [`Plan::row_unit`] and [`Plan::col_unit`].
 //!
 //! Where many blocks of rows, or many calls, share one `B`, pack it once: [`PackedB`].
+//!
+//! # Integers
+//!
+//! Factors of 8-bit integers are first made [`Word`]s of, which are then multiplied as floats are; the sums are `i32`. A [`WordEpilogue`] scales
+//! them to floats. Products with a vector need no words: [`product_with_vector`].
+//!
+//! ```
+//! use trueno_kernels::{Isa, matmul::{MatMut, MatRef, Plan, Side, Unit, Word, WordEpilogue, gemm}};
+//!
+//! let (isa, a, b) = (Isa::best(), [-128_i8; 6], [-128_i8; 12]);
+//! let (a, b) = (MatRef::row_major(&a, 2, 3), MatRef::row_major(&b, 3, 4));
+//! let steps = Word::steps(isa, 3);
+//! let (mut left, mut right, mut terms) = (vec![Word::NOTHING; 2 * steps], vec![Word::NOTHING; 4 * steps], [0; 2]);
+//! Word::row_terms(isa, a, &mut terms);
+//! let left = Word::lines(isa, Side::Left, a, &mut left);
+//! let right = Word::lines(isa, Side::Right, b.transposed(), &mut right).transposed();
+//!
+//! let plan = Plan::new::<Word>(isa, 2, 4, steps);
+//! let (mut c, mut scratch) = ([0; 8], vec![Word::NOTHING; plan.scratch_len()]);
+//! let epilogue = WordEpilogue { row_terms: &terms, dequantize: None };
+//! gemm(isa, &plan, left, right, MatMut::row_major(Word::of_mut(&mut c), 2, 4), &epilogue, &mut scratch);
+//! assert_eq!(c, [3 * 128 * 128; 8]);
+//! ```
 
 mod block;
 mod epilogue;
+mod integer;
 mod pack;
 mod packed;
 mod plan;
@@ -37,10 +61,15 @@ mod roof;
 mod tests;
 mod tile;
 mod transpose;
+mod unit;
 mod vector;
 mod view;
+#[cfg(test)]
+mod word_tests;
+mod words;
 
 pub use epilogue::{Activation, Bias, Epilogue};
+pub use integer::{ByteVector, product_with_vector};
 pub(crate) use pack::PanelSource;
 pub(crate) use packed::packed_product;
 pub use plan::Plan;
@@ -48,14 +77,18 @@ pub use prepacked::{PackedB, gemm_packed_b};
 pub use roof::multiply_adds;
 pub(crate) use tile::cols as tile_cols;
 pub(crate) use transpose::transpose_square;
+pub(crate) use unit::ProductVector;
+#[doc(hidden)]
+pub use unit::{DotRows, Kind};
+pub use unit::{Finish, Unit};
 pub use view::{MatMut, MatRef};
+pub(crate) use words::Words;
+pub use words::{Dequantize, Scale, Side, Word, WordEpilogue};
 
 use crate::Isa;
-use crate::simd::Real;
 use packed::strip_product;
 use plan::{Path, aligned};
 use tile::{Target, finish_in_place};
-use vector::dot_rows;
 
 /// `c = a * b`, or what else `epilogue` makes of the product.
 ///
@@ -64,13 +97,13 @@ use vector::dot_rows;
 ///
 /// # Panics
 /// If the sizes do not fit together, the bias is not as long as `c` is high (or wide), or `scratch` is too short.
-pub fn gemm<T: Real>(
+pub fn gemm<T: Unit>(
     isa: Isa,
     plan: &Plan,
     a: MatRef<'_, T>,
     b: MatRef<'_, T>,
     mut c: MatMut<'_, T>,
-    epilogue: &Epilogue<'_, T>,
+    epilogue: &T::Epilogue<'_>,
     scratch: &mut [T],
 ) {
     check(isa, plan, [a.rows(), a.cols()], [b.rows(), b.cols()], &c, epilogue, scratch);
@@ -81,26 +114,26 @@ pub fn gemm<T: Real>(
         empty_product(isa, c, epilogue);
         return;
     }
-    match plan.path {
-        Path::Vector if a.rows() == 1 && b.row_stride() == 1 => {
-            dot_product(isa, b.transposed(), a.transposed(), c, epilogue, scratch)
+    match T::DOT_ROWS.filter(|_| plan.path == Path::Vector) {
+        Some(dot_rows) if a.rows() == 1 && b.row_stride() == 1 => {
+            dot_product(isa, dot_rows, [b.transposed(), a.transposed()], c, epilogue, scratch)
         }
-        Path::Vector if b.cols() == 1 && a.col_stride() == 1 => dot_product(isa, a, b, c, epilogue, scratch),
-        Path::Vector | Path::Blocks if b.col_stride() == 1 || b.cols() == 1 => {
-            strip_product(isa, plan, a, b, &mut c, epilogue, scratch)
+        Some(dot_rows) if b.cols() == 1 && a.col_stride() == 1 => {
+            dot_product(isa, dot_rows, [a, b], c, epilogue, scratch)
         }
-        Path::Vector | Path::Blocks => packed_product(isa, plan, a, &b, &mut c, epilogue, scratch),
+        _ if b.col_stride() == 1 || b.cols() == 1 => strip_product(isa, plan, a, b, &mut c, epilogue, scratch),
+        _ => packed_product(isa, plan, a, &b, &mut c, epilogue, scratch),
     }
 }
 
 /// Panics where sizes do not fit together or the plan does not belong to the product.
-fn check<T: Real>(
+fn check<T: Unit>(
     isa: Isa,
     plan: &Plan,
     a: [usize; 2],
     b: [usize; 2],
     c: &MatMut<'_, T>,
-    epilogue: &Epilogue<'_, T>,
+    epilogue: &T::Epilogue<'_>,
     scratch: &[T],
 ) {
     assert!(a[0] == c.rows() && b[1] == c.cols() && a[1] == b[0], "{a:?} x {b:?} is not [{}, {}]", c.rows(), c.cols());
@@ -110,24 +143,24 @@ fn check<T: Real>(
 }
 
 /// A product over no steps: zeros, or what was there.
-fn empty_product<T: Real>(isa: Isa, mut c: MatMut<'_, T>, epilogue: &Epilogue<'_, T>) {
-    if !epilogue.accumulate {
-        c.fill(T::ZERO);
+fn empty_product<T: Unit>(isa: Isa, mut c: MatMut<'_, T>, epilogue: &T::Epilogue<'_>) {
+    if !epilogue.accumulates() {
+        c.fill(T::NOTHING);
     }
     finish_in_place(isa, Target { c, accumulate: false, epilogue: Some(*epilogue) });
 }
 
 /// The product of a matrix whose rows lie along the result and are adjacent, and a column.
-fn dot_product<T: Real>(
+fn dot_product<T: Unit>(
     isa: Isa,
-    matrix: MatRef<'_, T>,
-    column: MatRef<'_, T>,
+    dot_rows: DotRows<T>,
+    [matrix, column]: [MatRef<'_, T>; 2],
     mut c: MatMut<'_, T>,
-    epilogue: &Epilogue<'_, T>,
+    epilogue: &T::Epilogue<'_>,
     scratch: &mut [T],
 ) {
     let vector = &mut aligned(scratch)[..column.rows()];
     column.copy_to(vector);
-    dot_rows(isa, matrix, vector, c.reborrow(), epilogue.accumulate);
+    dot_rows(isa, matrix, vector, c.reborrow(), epilogue.accumulates());
     finish_in_place(isa, Target { c, accumulate: false, epilogue: Some(*epilogue) });
 }

@@ -5,13 +5,14 @@
 
 use super::tile::{TileShape, cols, load_some};
 use super::transpose::transpose_square;
+use super::unit::{ProductVector, Unit};
 use super::view::MatRef;
 use crate::Isa;
-use crate::simd::{MAX_LANES, Real, RealVector, Simd, kernel};
+use crate::simd::{MAX_LANES, Token, kernel};
 use core::ops::Range;
 
 /// Where blocks of B come from: a matrix, one that was packed before, or an image (see `conv`).
-pub(crate) trait PanelSource<T: Real> {
+pub(crate) trait PanelSource<T: Unit> {
     /// The panels of the given steps of the summed axis and of the given columns, which start at a multiple of the
     /// tile's; made in `scratch` if they are not there yet.
     ///
@@ -19,7 +20,7 @@ pub(crate) trait PanelSource<T: Real> {
     fn panels<'s>(&'s self, isa: Isa, steps: Range<usize>, cols: Range<usize>, scratch: &'s mut [T]) -> &'s [T];
 }
 
-impl<T: Real> PanelSource<T> for MatRef<'_, T> {
+impl<T: Unit> PanelSource<T> for MatRef<'_, T> {
     fn panels<'s>(&'s self, isa: Isa, steps: Range<usize>, cols: Range<usize>, scratch: &'s mut [T]) -> &'s [T] {
         let b = self.block(steps, cols);
         let len = b.cols().next_multiple_of(TileShape::of::<T>(isa).cols) * b.rows();
@@ -30,7 +31,7 @@ impl<T: Real> PanelSource<T> for MatRef<'_, T> {
 
 /// Packs at most `height` rows of A, all of its columns, in `height` times its columns elements of `panel`.
 #[inline(always)]
-pub(super) fn pack_a<V: RealVector>(simd: V::Token, a: MatRef<'_, V::Elem>, height: usize, panel: &mut [V::Elem]) {
+pub(super) fn pack_a<V: ProductVector>(simd: V::Token, a: MatRef<'_, V::Elem>, height: usize, panel: &mut [V::Elem]) {
     if a.col_stride() == 1 {
         turn_rows::<V>(simd, a, height, panel);
     } else if a.row_stride() == 1 {
@@ -42,16 +43,16 @@ pub(super) fn pack_a<V: RealVector>(simd: V::Token, a: MatRef<'_, V::Elem>, heig
 
 kernel! {
     /// Packs a block of B in its columns rounded up to the tile, times its rows, elements of `out`.
-    pub(super) fn pack_b<T: Real>(simd: S, b: MatRef<'_, T>, out: &mut [T]) {
-        let width = cols::<S, T>();
+    pub(super) fn pack_b<T: Unit, V>(simd, b: MatRef<'_, T>, out: &mut [T]) {
+        let width = cols::<V>();
         let k = b.rows();
         for (index, panel) in out.chunks_exact_mut((width * k).max(1)).enumerate() {
             let first = index * width;
             let block = b.block(0..k, first..b.cols().min(first + width));
             if b.col_stride() == 1 {
-                copy_rows::<T::Vector<S>>(simd, block, width, panel);
+                copy_rows::<V>(simd, block, width, panel);
             } else if b.row_stride() == 1 {
-                turn_rows::<T::Vector<S>>(simd, block.transposed(), width, panel);
+                turn_rows::<V>(simd, block.transposed(), width, panel);
             } else {
                 copy_elements(block, width, panel);
             }
@@ -61,7 +62,7 @@ kernel! {
 
 /// One panel of which row `p`, `width` elements, is row `p` of a matrix of adjacent columns, and zeros.
 #[inline(always)]
-fn copy_rows<V: RealVector>(simd: V::Token, matrix: MatRef<'_, V::Elem>, width: usize, panel: &mut [V::Elem]) {
+fn copy_rows<V: ProductVector>(simd: V::Token, matrix: MatRef<'_, V::Elem>, width: usize, panel: &mut [V::Elem]) {
     assert!(matrix.col_stride() == 1 || matrix.cols() < 2);
     for (step, start) in (0..panel.len()).step_by(width).enumerate().take(matrix.rows()) {
         for col in (0..width).step_by(V::LANES) {
@@ -79,12 +80,12 @@ const AHEAD: usize = 4;
 
 /// One panel of which row `p`, `width` elements, is column `p` of a matrix of adjacent columns, and zeros.
 #[inline(always)]
-fn turn_rows<V: RealVector>(simd: V::Token, matrix: MatRef<'_, V::Elem>, width: usize, panel: &mut [V::Elem]) {
+fn turn_rows<V: ProductVector>(simd: V::Token, matrix: MatRef<'_, V::Elem>, width: usize, panel: &mut [V::Elem]) {
     assert!(matrix.col_stride() == 1 || matrix.cols() < 2);
     for first_step in (0..matrix.cols()).step_by(V::LANES) {
         let depth = (matrix.cols() - first_step).min(V::LANES);
         for first in (0..width).step_by(V::LANES) {
-            let mut square = [V::splat(simd, V::Elem::ZERO); MAX_LANES];
+            let mut square = [V::splat(simd, V::Elem::NOTHING); MAX_LANES];
             let lines = matrix.rows().saturating_sub(first).min(V::LANES);
             for (i, line) in square.iter_mut().enumerate().take(lines) {
                 // SAFETY: `depth` elements from `first_step` are in row `first + i`.
@@ -106,7 +107,7 @@ fn turn_rows<V: RealVector>(simd: V::Token, matrix: MatRef<'_, V::Elem>, width: 
 
 /// Writes the first lanes to `out`: all, or as many as it takes.
 #[inline(always)]
-fn store_first<V: RealVector>(values: V, out: &mut [V::Elem]) {
+fn store_first<V: ProductVector>(values: V, out: &mut [V::Elem]) {
     // SAFETY: `out` was compared with the vector, or takes as many lanes as it has elements.
     unsafe {
         if out.len() >= V::LANES {
@@ -119,11 +120,11 @@ fn store_first<V: RealVector>(values: V, out: &mut [V::Elem]) {
 
 /// One panel of which row `p`, `width` elements, is row `p` of a matrix of any strides, and zeros.
 #[inline(always)]
-fn copy_elements<T: Real>(matrix: MatRef<'_, T>, width: usize, panel: &mut [T]) {
+fn copy_elements<T: Unit>(matrix: MatRef<'_, T>, width: usize, panel: &mut [T]) {
     for (step, row) in panel.chunks_exact_mut(width).enumerate().take(matrix.rows()) {
         for (i, value) in row.iter_mut().enumerate() {
             // SAFETY: the column was just compared with their number, `step < rows`.
-            *value = if i < matrix.cols() { unsafe { *matrix.at(step, i) } } else { T::ZERO };
+            *value = if i < matrix.cols() { unsafe { *matrix.at(step, i) } } else { T::NOTHING };
         }
     }
 }

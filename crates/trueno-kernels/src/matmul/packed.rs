@@ -1,23 +1,22 @@
 //! Products block by block: the right factor is cut so that a block of it, packed, stays in the second level of cache.
 
 use super::block::{Right, block_product};
-use super::epilogue::Epilogue;
 use super::pack::PanelSource;
 use super::plan::{Plan, aligned};
 use super::tile::Target;
+use super::unit::{Finish, Unit};
 use super::view::{MatMut, MatRef};
 use crate::Isa;
-use crate::simd::Real;
 use core::ops::Range;
 
 /// `c = a * b` or `c += a * b`, where `b` has `c.cols()` columns and as many steps as `a`.
-pub(crate) fn packed_product<T: Real, B: PanelSource<T>>(
+pub(crate) fn packed_product<T: Unit, B: PanelSource<T>>(
     isa: Isa,
     plan: &Plan,
     a: MatRef<'_, T>,
     b: &B,
     c: &mut MatMut<'_, T>,
-    epilogue: &Epilogue<'_, T>,
+    epilogue: &T::Epilogue<'_>,
     scratch: &mut [T],
 ) {
     let (scratch_a, scratch_b) = scratch.split_at_mut(plan.packed_a_len());
@@ -32,13 +31,13 @@ pub(crate) fn packed_product<T: Real, B: PanelSource<T>>(
 }
 
 /// `c = a * b` or `c += a * b`, where the columns of `b` are adjacent: it is read where it lies, once.
-pub(super) fn strip_product<T: Real>(
+pub(super) fn strip_product<T: Unit>(
     isa: Isa,
     plan: &Plan,
     a: MatRef<'_, T>,
     b: MatRef<'_, T>,
     c: &mut MatMut<'_, T>,
-    epilogue: &Epilogue<'_, T>,
+    epilogue: &T::Epilogue<'_>,
     scratch: &mut [T],
 ) {
     let (scratch_a, scratch_b) = scratch.split_at_mut(plan.packed_a_len());
@@ -58,16 +57,16 @@ fn cuts(length: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// Where the product over some of the `k` steps goes: added to what earlier ones gave, and finished after the last.
-fn target<'c, T>(
+fn target<'c, 'e, T: Unit>(
     c: &'c mut MatMut<'_, T>,
-    epilogue: &Epilogue<'c, T>,
+    epilogue: &T::Epilogue<'e>,
     k: usize,
     steps: Range<usize>,
     cols: Range<usize>,
-) -> Target<'c, T> {
+) -> Target<'c, 'e, T> {
     let rows = 0..c.rows();
     Target {
-        accumulate: epilogue.accumulate || steps.start > 0,
+        accumulate: epilogue.accumulates() || steps.start > 0,
         epilogue: (steps.end == k).then(|| epilogue.block(rows.clone(), cols.clone())),
         c: c.reborrow().block(rows, cols),
     }

@@ -6,7 +6,7 @@
 //! threads as they like.
 
 use super::tile::TileShape;
-use crate::simd::Real;
+use super::unit::Unit;
 use crate::{CacheSizes, Isa};
 
 /// The way a product is computed.
@@ -33,13 +33,13 @@ pub struct Plan {
 
 impl Plan {
     /// The plan for the sizes of the whole product, on this machine's caches.
-    pub fn new<T: Real>(isa: Isa, m: usize, n: usize, k: usize) -> Plan {
+    pub fn new<T: Unit>(isa: Isa, m: usize, n: usize, k: usize) -> Plan {
         Plan::with_caches::<T>(isa, m, n, k, CacheSizes::detected())
     }
 
     /// As [`Plan::new`] for other caches. The first level decides the cuts of the summed
     /// axis, so results differ in rounding between different `l1`.
-    pub fn with_caches<T: Real>(isa: Isa, m: usize, n: usize, k: usize, caches: CacheSizes) -> Plan {
+    pub fn with_caches<T: Unit>(isa: Isa, m: usize, n: usize, k: usize, caches: CacheSizes) -> Plan {
         let tile = TileShape::of::<T>(isa);
         let element = size_of::<T>();
         // A panel of A and one of B fit the first level together: the one of A stays there while those of B stream past it.
@@ -53,7 +53,7 @@ impl Plan {
     }
 
     /// The plan whose elements are summed as those of [`PackedB`](super::PackedB) are, whatever the sizes.
-    pub(crate) fn packed<T: Real>(isa: Isa, m: usize, n: usize, k: usize) -> Plan {
+    pub(crate) fn packed<T: Unit>(isa: Isa, m: usize, n: usize, k: usize) -> Plan {
         Plan { path: Path::Blocks, ..Plan::new::<T>(isa, m, n, k) }
     }
 
@@ -77,7 +77,7 @@ impl Plan {
     }
 
     /// Whether the plan was made for this instruction set, element type and length of the summed axis.
-    pub(crate) fn is_for<T: Real>(&self, isa: Isa, k: usize) -> bool {
+    pub(crate) fn is_for<T: Unit>(&self, isa: Isa, k: usize) -> bool {
         self.tile == TileShape::of::<T>(isa) && self.element == size_of::<T>() && self.k == k
     }
 

@@ -1,14 +1,13 @@
 //! A right factor that was packed once for many products.
 
-use super::epilogue::Epilogue;
 use super::pack::{PanelSource, pack_b};
 use super::packed::packed_product;
 use super::plan::Plan;
 use super::tile::TileShape;
+use super::unit::Unit;
 use super::view::{MatMut, MatRef};
 use super::{check, empty_product};
 use crate::Isa;
-use crate::simd::Real;
 use core::ops::Range;
 
 /// A matrix in the order in which products read it: weights that many calls, or many threads, share.
@@ -21,7 +20,7 @@ pub struct PackedB<'a, T> {
     tile: TileShape,
 }
 
-impl<'a, T: Real> PackedB<'a, T> {
+impl<'a, T: Unit> PackedB<'a, T> {
     /// Elements that a packed `[k, n]` matrix takes.
     pub fn len(isa: Isa, k: usize, n: usize) -> usize {
         n.next_multiple_of(TileShape::of::<T>(isa).cols) * k
@@ -65,7 +64,7 @@ impl<'a, T: Real> PackedB<'a, T> {
     }
 }
 
-impl<T: Real> PanelSource<T> for PackedB<'_, T> {
+impl<T: Unit> PanelSource<T> for PackedB<'_, T> {
     fn panels<'s>(&'s self, _: Isa, steps: Range<usize>, cols: Range<usize>, _: &'s mut [T]) -> &'s [T] {
         let width = self.tile.cols;
         let padded = self.cols.next_multiple_of(width);
@@ -79,13 +78,13 @@ impl<T: Real> PanelSource<T> for PackedB<'_, T> {
 ///
 /// # Panics
 /// As [`gemm`](super::gemm), and if `b` was packed for another instruction set.
-pub fn gemm_packed_b<T: Real>(
+pub fn gemm_packed_b<T: Unit>(
     isa: Isa,
     plan: &Plan,
     a: MatRef<'_, T>,
     b: &PackedB<'_, T>,
     mut c: MatMut<'_, T>,
-    epilogue: &Epilogue<'_, T>,
+    epilogue: &T::Epilogue<'_>,
     scratch: &mut [T],
 ) {
     check(isa, plan, [a.rows(), a.cols()], [b.rows, b.cols], &c, epilogue, scratch);

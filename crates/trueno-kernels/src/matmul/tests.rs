@@ -5,6 +5,7 @@ use std::vec::Vec;
 
 use super::*;
 use crate::Isa;
+use crate::simd::Real;
 
 /// Small integers, whose products and sums are exact in both types: a wrong element cannot hide in a tolerance.
 fn integers<T: Real>(seed: u64, len: usize) -> Vec<T> {

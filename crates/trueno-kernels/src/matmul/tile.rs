@@ -4,10 +4,10 @@ use core::hint::black_box;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-use super::epilogue::{Activation, Bias, Epilogue};
+use super::unit::{Finish, ProductVector, Unit};
 use super::view::MatMut;
 use crate::Isa;
-use crate::simd::{Real, RealVector, Simd, kernel};
+use crate::simd::{Token, kernel};
 
 /// Rows and columns of the register tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,15 +17,15 @@ pub(crate) struct TileShape {
 }
 
 impl TileShape {
-    pub fn of<T: Real>(isa: Isa) -> TileShape {
+    pub fn of<T: Unit>(isa: Isa) -> TileShape {
         shape_of::<T>(isa)
     }
 }
 
 kernel! {
-    fn shape_of<T: Real>(simd: S) -> TileShape {
+    fn shape_of<T: Unit, V>(simd) -> TileShape {
         let _ = simd;
-        TileShape { rows: rows::<S>(), cols: cols::<S, T>() }
+        TileShape { rows: rows::<V::Token>(), cols: cols::<V>() }
     }
 }
 
@@ -37,14 +37,14 @@ pub(super) const VECTORS_OF_ROW: usize = 8;
 
 /// Rows of the tile.
 #[inline(always)]
-pub(crate) const fn rows<S: Simd>() -> usize {
+pub(crate) const fn rows<S: Token>() -> usize {
     if S::LEVEL.has_many_registers() { 14 } else { 6 }
 }
 
 /// Columns of the tile.
 #[inline(always)]
-pub(crate) const fn cols<S: Simd, T: Real>() -> usize {
-    VECTORS * <T::Vector<S> as RealVector>::LANES
+pub(crate) const fn cols<V: ProductVector>() -> usize {
+    VECTORS * V::LANES
 }
 
 /// The factors of a tile: element `[i, p]` of A is `a[i * a_row + p * a_step]`, row `p` of B starts at `b[p * b_step]`.
@@ -61,18 +61,18 @@ pub(super) struct Factors<T> {
 }
 
 /// Where a block of the product goes.
-pub(super) struct Target<'a, T> {
-    pub c: MatMut<'a, T>,
+pub(super) struct Target<'c, 'e, T: Unit> {
+    pub c: MatMut<'c, T>,
     /// Whether the block is added to what is there.
     pub accumulate: bool,
     /// What is fused, after the last cut of the summed axis.
-    pub epilogue: Option<Epilogue<'a, T>>,
+    pub epilogue: Option<T::Epilogue<'e>>,
 }
 
-impl<T> Target<'_, T> {
+impl<'e, T: Unit> Target<'_, 'e, T> {
     /// The part of the given rows and columns.
     #[inline(always)]
-    pub fn part(&mut self, rows: Range<usize>, cols: Range<usize>) -> Target<'_, T> {
+    pub fn part(&mut self, rows: Range<usize>, cols: Range<usize>) -> Target<'_, 'e, T> {
         let epilogue = self.epilogue.as_ref().map(|whole| whole.block(rows.clone(), cols.clone()));
         Target { c: self.c.reborrow().block(rows, cols), accumulate: self.accumulate, epilogue }
     }
@@ -85,24 +85,24 @@ impl<T> Target<'_, T> {
 /// the tile has, where it is `padded`). The target must have rows and columns, and no more than the tile, but a single row may have
 /// [`VECTORS_OF_ROW`] vectors.
 #[inline(always)]
-pub(super) unsafe fn any_tile<S: Simd, T: Real>(simd: S, from: Factors<T>, to: &Target<'_, T>) {
+pub(super) unsafe fn any_tile<V: ProductVector>(simd: V::Token, from: Factors<V::Elem>, to: &Target<'_, '_, V::Elem>) {
     // SAFETY: the caller's promises are those of `tile`.
     unsafe {
-        if to.c.rows() == 1 && to.c.cols() > cols::<S, T>() {
-            tile::<T::Vector<S>, 1, VECTORS_OF_ROW, false, false>(simd, from, to, None);
-        } else if S::LEVEL.has_many_registers() {
+        if to.c.rows() == 1 && to.c.cols() > cols::<V>() {
+            tile::<V, 1, VECTORS_OF_ROW, false, false>(simd, from, to, None);
+        } else if V::Token::LEVEL.has_many_registers() {
             match to.c.rows() {
-                9.. => fitting_width::<S, T, 14>(simd, from, to),
-                5.. => fitting_width::<S, T, 8>(simd, from, to),
-                2.. => fitting_width::<S, T, 4>(simd, from, to),
-                _ => fitting_width::<S, T, 1>(simd, from, to),
+                9.. => fitting_width::<V, 14>(simd, from, to),
+                5.. => fitting_width::<V, 8>(simd, from, to),
+                2.. => fitting_width::<V, 4>(simd, from, to),
+                _ => fitting_width::<V, 1>(simd, from, to),
             }
         } else {
             match to.c.rows() {
-                5.. => fitting_width::<S, T, 6>(simd, from, to),
-                3.. => fitting_width::<S, T, 4>(simd, from, to),
-                2 => fitting_width::<S, T, 2>(simd, from, to),
-                _ => fitting_width::<S, T, 1>(simd, from, to),
+                5.. => fitting_width::<V, 6>(simd, from, to),
+                3.. => fitting_width::<V, 4>(simd, from, to),
+                2 => fitting_width::<V, 2>(simd, from, to),
+                _ => fitting_width::<V, 1>(simd, from, to),
             }
         }
     }
@@ -111,18 +111,22 @@ pub(super) unsafe fn any_tile<S: Simd, T: Real>(simd: S, from: Factors<T>, to: &
 /// # Safety
 /// As [`any_tile`], for `R` rows at most.
 #[inline(always)]
-unsafe fn fitting_width<S: Simd, T: Real, const R: usize>(simd: S, from: Factors<T>, to: &Target<'_, T>) {
-    let (whole_rows, lanes) = (to.c.rows() == R, <T::Vector<S> as RealVector>::LANES);
+unsafe fn fitting_width<V: ProductVector, const R: usize>(
+    simd: V::Token,
+    from: Factors<V::Elem>,
+    to: &Target<'_, '_, V::Elem>,
+) {
+    let (whole_rows, lanes) = (to.c.rows() == R, V::LANES);
     // SAFETY: the caller's promises are those of `tile`; whole tiles were just seen to be whole.
     unsafe {
         if to.c.cols() > lanes {
             match (whole_rows && to.c.cols() == VECTORS * lanes, from.a_row) {
-                (true, 1) => tile::<T::Vector<S>, R, VECTORS, true, true>(simd, from, to, None),
-                (true, _) => tile::<T::Vector<S>, R, VECTORS, true, false>(simd, from, to, None),
-                (false, _) => tile::<T::Vector<S>, R, VECTORS, false, false>(simd, from, to, None),
+                (true, 1) => tile::<V, R, VECTORS, true, true>(simd, from, to, None),
+                (true, _) => tile::<V, R, VECTORS, true, false>(simd, from, to, None),
+                (false, _) => tile::<V, R, VECTORS, false, false>(simd, from, to, None),
             }
         } else {
-            tile::<T::Vector<S>, R, 1, false, false>(simd, from, to, None);
+            tile::<V, R, 1, false, false>(simd, from, to, None);
         }
     }
 }
@@ -132,14 +136,19 @@ unsafe fn fitting_width<S: Simd, T: Real, const R: usize>(simd: S, from: Factors
 /// # Safety
 /// As [`any_tile`]; the target must have [`rows`] rows and [`cols`] columns, and `panel` be writable for `k` rows of so many elements.
 #[inline(always)]
-pub(super) unsafe fn saving_tile<S: Simd, T: Real>(simd: S, from: Factors<T>, to: &Target<'_, T>, panel: *mut T) {
+pub(super) unsafe fn saving_tile<V: ProductVector>(
+    simd: V::Token,
+    from: Factors<V::Elem>,
+    to: &Target<'_, '_, V::Elem>,
+    panel: *mut V::Elem,
+) {
     // SAFETY: the caller's promises are those of `tile`.
     unsafe {
-        match (S::LEVEL.has_many_registers(), from.a_row) {
-            (true, 1) => tile::<T::Vector<S>, 14, VECTORS, true, true>(simd, from, to, Some(panel)),
-            (true, _) => tile::<T::Vector<S>, 14, VECTORS, true, false>(simd, from, to, Some(panel)),
-            (false, 1) => tile::<T::Vector<S>, 6, VECTORS, true, true>(simd, from, to, Some(panel)),
-            (false, _) => tile::<T::Vector<S>, 6, VECTORS, true, false>(simd, from, to, Some(panel)),
+        match (V::Token::LEVEL.has_many_registers(), from.a_row) {
+            (true, 1) => tile::<V, 14, VECTORS, true, true>(simd, from, to, Some(panel)),
+            (true, _) => tile::<V, 14, VECTORS, true, false>(simd, from, to, Some(panel)),
+            (false, 1) => tile::<V, 6, VECTORS, true, true>(simd, from, to, Some(panel)),
+            (false, _) => tile::<V, 6, VECTORS, true, false>(simd, from, to, Some(panel)),
         }
     }
 }
@@ -168,14 +177,18 @@ const GROUPS: usize = 4;
     clippy::needless_range_loop,
     reason = "iterators over registers would have to be unrolled through their adaptors"
 )]
-unsafe fn tile<V: RealVector, const R: usize, const N: usize, const WHOLE: bool, const UNIT: bool>(
+unsafe fn tile<V: ProductVector, const R: usize, const N: usize, const WHOLE: bool, const UNIT: bool>(
     simd: V::Token,
     from: Factors<V::Elem>,
-    to: &Target<'_, V::Elem>,
+    to: &Target<'_, '_, V::Elem>,
     panel: Option<*mut V::Elem>,
 ) {
-    let zero = V::splat(simd, V::Elem::ZERO);
+    let zero = V::splat(simd, V::Elem::NOTHING);
     let mut sums = [[zero; N]; R];
+    for i in 0..R {
+        let row = if WHOLE { i } else { i.min(to.c.rows() - 1) };
+        sums[i] = [V::start(simd, to.epilogue.as_ref(), row); N];
+    }
     // Lanes that each vector of a row of B may read.
     let mut widths = [V::LANES; N];
     let mut lines = [from.a; GROUPS];
@@ -235,7 +248,7 @@ unsafe fn tile<V: RealVector, const R: usize, const N: usize, const WHOLE: bool,
         b = b.wrapping_offset(from.b_step);
     }
 
-    if WHOLE && to.epilogue.as_ref().is_none_or(Epilogue::is_identity) {
+    if WHOLE && to.epilogue.as_ref().is_none_or(Finish::is_identity) {
         for i in 0..R {
             for j in 0..N {
                 let target = to.c.at(i, j * V::LANES);
@@ -268,7 +281,7 @@ unsafe fn tile<V: RealVector, const R: usize, const N: usize, const WHOLE: bool,
 
 /// Asks for the rows of a target of `R` rows of `N` vectors, which the sums are written to at the end.
 #[inline(always)]
-fn prefetch_target<V: RealVector, const R: usize, const N: usize>(simd: V::Token, to: &Target<'_, V::Elem>) {
+fn prefetch_target<V: ProductVector, const R: usize, const N: usize>(simd: V::Token, to: &Target<'_, '_, V::Elem>) {
     let line = (LINE / size_of::<V::Elem>()).max(V::LANES);
     for i in 0..R {
         for from in (0..N * V::LANES).step_by(line) {
@@ -282,7 +295,7 @@ fn prefetch_target<V: RealVector, const R: usize, const N: usize>(simd: V::Token
 /// # Safety
 /// `sums` must be readable for the target's columns rounded up to a vector, and `i` be one of its rows.
 #[inline(always)]
-unsafe fn write_row<V: RealVector>(simd: V::Token, sums: *const V::Elem, i: usize, to: &Target<'_, V::Elem>) {
+unsafe fn write_row<V: ProductVector>(simd: V::Token, sums: *const V::Elem, i: usize, to: &Target<'_, '_, V::Elem>) {
     let row = to.c.at(i, 0);
     let mut col = 0;
     while col < to.c.cols() {
@@ -295,7 +308,7 @@ unsafe fn write_row<V: RealVector>(simd: V::Token, sums: *const V::Elem, i: usiz
                 value = load_some::<V>(simd, target, width).add(value);
             }
             if let Some(epilogue) = &to.epilogue {
-                value = finish::<V>(value, epilogue, i, col, width);
+                value = value.finish(epilogue, i, col, width);
             }
             if width == V::LANES {
                 value.store(target);
@@ -307,47 +320,27 @@ unsafe fn write_row<V: RealVector>(simd: V::Token, sums: *const V::Elem, i: usiz
     }
 }
 
-/// Adds the bias of row `i` and of the `width` columns from `col`, then activates.
-#[inline(always)]
-fn finish<V: RealVector>(value: V, epilogue: &Epilogue<'_, V::Elem>, i: usize, col: usize, width: usize) -> V {
-    let simd = value.token();
-    let sum = match epilogue.bias {
-        Bias::None => value,
-        Bias::PerRow(bias) => value.add(V::splat(simd, bias[i])),
-        Bias::PerColumn(bias) => {
-            let bias = &bias[col..col + width];
-            // SAFETY: `bias` has `width` elements.
-            value.add(unsafe { load_some::<V>(simd, bias.as_ptr(), width) })
-        }
-    };
-    match epilogue.activation {
-        Activation::Identity => sum,
-        // The second operand is what a NaN on either side gives.
-        Activation::Relu => V::splat(simd, V::Elem::ZERO).max(sum),
-    }
-}
-
 /// # Safety
 /// `source` must be readable for `width` elements, `width <= LANES`.
 #[inline(always)]
-pub(crate) unsafe fn load_some<V: RealVector>(simd: V::Token, source: *const V::Elem, width: usize) -> V {
+pub(crate) unsafe fn load_some<V: ProductVector>(simd: V::Token, source: *const V::Elem, width: usize) -> V {
     // SAFETY: the caller vouches for `width` elements.
     unsafe { if width == V::LANES { V::load(simd, source) } else { V::load_partial(simd, source, width) } }
 }
 
 kernel! {
     /// Applies the epilogue to elements that are already in memory.
-    pub(super) fn finish_in_place<T: Real>(simd: S, to: Target<'_, T>) {
+    pub(super) fn finish_in_place<T: Unit, V>(simd, to: Target<'_, '_, T>) {
         let Some(epilogue) = &to.epilogue else { return };
-        let lanes = <T::Vector<S> as RealVector>::LANES;
+        let lanes = V::LANES;
         for i in 0..to.c.rows() {
             for col in (0..to.c.cols()).step_by(lanes) {
                 let width = (to.c.cols() - col).min(lanes);
                 let target = to.c.at(i, col);
                 // SAFETY: `width` elements from `[i, col]` are in the target.
                 unsafe {
-                    let value = load_some::<T::Vector<S>>(simd, target, width);
-                    finish(value, epilogue, i, col, width).store_partial(target, width);
+                    let value = load_some::<V>(simd, target, width);
+                    value.finish(epilogue, i, col, width).store_partial(target, width);
                 }
             }
         }

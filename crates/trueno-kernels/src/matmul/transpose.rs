@@ -1,13 +1,14 @@
 //! Squares of a matrix turned on their side, in registers.
 
-use crate::simd::{MAX_LANES, RealVector};
+use super::unit::ProductVector;
+use crate::simd::MAX_LANES;
 
 /// Transposes the square that the first `LANES` vectors are.
 ///
 /// Zipping every vector with the one half a square below moves the highest bit of a row's number to the lowest of the
 /// column's; after as many rounds as there are bits, rows and columns have changed places.
 #[inline(always)]
-pub(crate) fn transpose_square<V: RealVector>(square: &mut [V; MAX_LANES]) {
+pub(crate) fn transpose_square<V: ProductVector>(square: &mut [V; MAX_LANES]) {
     let half = V::LANES / 2;
     let mut rounds = V::LANES;
     while rounds > 1 {
@@ -27,12 +28,12 @@ mod tests {
 
     kernel! {
         /// Transposes a square of as many rows as a vector has lanes; returns that number.
-        fn turn<T: Real>(simd: S, values: &mut [T]) -> usize {
-            let lanes = T::Vector::<S>::LANES;
-            let mut square = [T::Vector::<S>::splat(simd, T::ZERO); MAX_LANES];
+        fn turn<T: Unit, V>(simd, values: &mut [T]) -> usize {
+            let lanes = V::LANES;
+            let mut square = [V::splat(simd, T::NOTHING); MAX_LANES];
             for (row, values) in square.iter_mut().zip(values.chunks_exact(lanes)).take(lanes) {
                 // SAFETY: a chunk has as many values as a vector.
-                *row = unsafe { T::Vector::<S>::load(simd, values.as_ptr()) };
+                *row = unsafe { V::load(simd, values.as_ptr()) };
             }
             transpose_square(&mut square);
             for (row, values) in square.iter().zip(values.chunks_exact_mut(lanes)).take(lanes) {

@@ -106,8 +106,26 @@ impl<'a, T> MatRef<'a, T> {
         MatRef { pointer, rows: row_count, cols: col_count, ..self }
     }
 
+    /// The same memory with `by` adjacent elements of each row as one of another type.
+    ///
+    /// # Safety
+    /// Elements of a row must be adjacent, `by` of them as large as a `U`, rows start where a `U` may lie, and their bits be values of it.
+    pub(crate) unsafe fn regrouped<U>(self, by: usize) -> MatRef<'a, U> {
+        MatRef {
+            pointer: self.pointer.cast(),
+            rows: self.rows,
+            cols: self.cols / by,
+            row_stride: self.row_stride / by as isize,
+            col_stride: 1,
+            lifetime: PhantomData,
+        }
+    }
+
     /// Copies the elements, row after row.
-    pub(crate) fn copy_to(&self, out: &mut [T])
+    ///
+    /// # Panics
+    /// If `out` has another number of elements.
+    pub fn copy_to(&self, out: &mut [T])
     where
         T: Copy,
     {

@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::words::{compare, forward, forward_bits, memory, vector_mask};
-use super::{I32x8, I64x4, RealVector, Sealed, Simd};
+use super::{I32x8, I64x4, IntegerLanes, RealVector, Sealed, Simd, Token};
 use crate::Level;
 
 /// The proof of AVX2, FMA and F16C.
@@ -19,18 +19,20 @@ impl Avx2 {
 }
 
 impl Sealed for Avx2 {}
-impl Simd for Avx2 {
+impl Token for Avx2 {
     const LEVEL: Level = Level::Avx2;
-    type F32 = F32x8;
-    type F64 = F64x4;
-    type I32 = I32x8;
-    type I64 = I64x4;
 
     #[inline(always)]
     fn prefetch<T>(self, address: *const T) {
         // SAFETY: a prefetch reads nothing and never faults; every x86-64 machine has it.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
     }
+}
+impl Simd for Avx2 {
+    type F32 = F32x8;
+    type F64 = F64x4;
+    type I32 = I32x8;
+    type I64 = I64x4;
 }
 
 vector_mask!(
@@ -118,6 +120,37 @@ impl RealVector for F32x8 {
             // These alternate within each half; then the halves change places.
             let (low, high) = (_mm256_unpacklo_ps(self.0, other.0), _mm256_unpackhi_ps(self.0, other.0));
             (Self(_mm256_permute2f128_ps::<0x20>(low, high)), Self(_mm256_permute2f128_ps::<0x31>(low, high)))
+        }
+    }
+}
+
+impl IntegerLanes for F32x8 {
+    #[inline(always)]
+    fn dot_pairs(self, factor: Self, sum: Self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe {
+            let products = _mm256_madd_epi16(_mm256_castps_si256(self.0), _mm256_castps_si256(factor.0));
+            Self(_mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(sum.0), products)))
+        }
+    }
+    #[inline(always)]
+    fn integers_to_floats(self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe { _mm256_cvtepi32_ps(_mm256_castps_si256(self.0)) })
+    }
+}
+
+impl F32x8 {
+    /// In each lane `sum` plus the products of the four bytes of `self`, signed, and of `factor`, unsigned; the sum wraps.
+    ///
+    /// # Safety
+    /// The machine must have AVX-VNNI.
+    #[inline(always)]
+    pub(super) unsafe fn dot_bytes(self, factor: Self, sum: Self) -> Self {
+        // SAFETY: the caller vouches for the instruction.
+        unsafe {
+            let [x, y] = [_mm256_castps_si256(self.0), _mm256_castps_si256(factor.0)];
+            Self(_mm256_castsi256_ps(_mm256_dpbusd_avx_epi32(_mm256_castps_si256(sum.0), y, x)))
         }
     }
 }

@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::words::{forward, forward_bits};
-use super::{I32x16, I64x8, RealVector, Sealed, Simd};
+use super::{I32x16, I64x8, IntegerLanes, RealVector, Sealed, Simd, Token};
 use crate::Level;
 
 /// The proof of AVX-512 F, BW, DQ and VL, and of all that [`Avx2`](super::Avx2) proves.
@@ -19,18 +19,20 @@ impl Avx512 {
 }
 
 impl Sealed for Avx512 {}
-impl Simd for Avx512 {
+impl Token for Avx512 {
     const LEVEL: Level = Level::Avx512;
-    type F32 = F32x16;
-    type F64 = F64x8;
-    type I32 = I32x16;
-    type I64 = I64x8;
 
     #[inline(always)]
     fn prefetch<T>(self, address: *const T) {
         // SAFETY: a prefetch reads nothing and never faults; every x86-64 machine has it.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
     }
+}
+impl Simd for Avx512 {
+    type F32 = F32x16;
+    type F64 = F64x8;
+    type I32 = I32x16;
+    type I64 = I64x8;
 }
 
 /// Comparisons.
@@ -211,6 +213,37 @@ impl RealVector for F32x16 {
             let lower = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
             let upper = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
             (Self(_mm512_permutex2var_ps(self.0, lower, other.0)), Self(_mm512_permutex2var_ps(self.0, upper, other.0)))
+        }
+    }
+}
+
+impl IntegerLanes for F32x16 {
+    #[inline(always)]
+    fn dot_pairs(self, factor: Self, sum: Self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe {
+            let products = _mm512_madd_epi16(_mm512_castps_si512(self.0), _mm512_castps_si512(factor.0));
+            Self(_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(sum.0), products)))
+        }
+    }
+    #[inline(always)]
+    fn integers_to_floats(self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe { _mm512_cvtepi32_ps(_mm512_castps_si512(self.0)) })
+    }
+}
+
+impl F32x16 {
+    /// In each lane `sum` plus the products of the four bytes of `self`, signed, and of `factor`, unsigned; the sum wraps.
+    ///
+    /// # Safety
+    /// The machine must have AVX512-VNNI.
+    #[inline(always)]
+    pub(super) unsafe fn dot_bytes(self, factor: Self, sum: Self) -> Self {
+        // SAFETY: the caller vouches for the instruction.
+        unsafe {
+            let [x, y] = [_mm512_castps_si512(self.0), _mm512_castps_si512(factor.0)];
+            Self(_mm512_castsi512_ps(_mm512_dpbusd_epi32(_mm512_castps_si512(sum.0), y, x)))
         }
     }
 }

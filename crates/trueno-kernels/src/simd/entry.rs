@@ -29,6 +29,9 @@ pub(crate) enum AnyToken {
 /// enters the body, inlined, through the `#[target_feature]` function of the level that `isa` proves. Whatever the body
 /// calls with vectors must be `#[inline(always)]` (a test reads the sources for it) and no closure, for those
 /// do not get the instruction set of the body.
+///
+/// `fn name<S: Dots>(simd: S, ..)` is a kernel of words of 8-bit integers, which has entries of its own where the machine multiplies
+/// bytes; `fn name<T: Unit, V>(simd, ..)` one of vectors `V` of units `T`, which are floats or such words.
 macro_rules! kernel {
     (
         $(#[$meta:meta])*
@@ -55,6 +58,94 @@ macro_rules! kernel {
             // SAFETY: `Real` is sealed and has the two types above, told apart by their size; so this is the type of the instance.
             let instance: fn($crate::Isa $(, $ty)*) $(-> $output)? = unsafe { core::mem::transmute(instance) };
             instance(isa $(, $arg)*)
+        }
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis fn $name:ident <$generic:ident : Unit, $vector:ident>
+        ($simd:ident $(, $arg:ident : $ty:ty)* $(,)?) $(-> $output:ty)? $body:block
+    ) => {
+        $(#[$meta])*
+        $vis fn $name <$generic: $crate::matmul::Unit> (isa: $crate::Isa $(, $arg: $ty)*) $(-> $output)? {
+            #[allow(clippy::too_many_arguments, reason = "the arguments of the kernel and its token")]
+            #[inline(always)]
+            fn product<$vector: $crate::matmul::ProductVector<Elem = $generic>, $generic: $crate::matmul::Unit>(
+                $simd: $vector::Token $(, $arg: $ty)*
+            ) $(-> $output)? $body
+
+            let instance = match $generic::KIND {
+                $crate::matmul::Kind::Single => {
+                    type $generic = f32;
+                    $crate::simd::kernel!(@floats product, $generic, ($($arg: $ty),*) $(-> $output)?)
+                }
+                $crate::matmul::Kind::Double => {
+                    type $generic = f64;
+                    $crate::simd::kernel!(@floats product, $generic, ($($arg: $ty),*) $(-> $output)?)
+                }
+                $crate::matmul::Kind::Word => {
+                    type $generic = $crate::matmul::Word;
+                    $crate::simd::kernel! {
+                        fn words<S: Dots>(simd: S $(, $arg: $ty)*) $(-> $output)? {
+                            product::<$crate::matmul::Words<S>, $generic>(simd $(, $arg)*)
+                        }
+                    }
+                    words as *const ()
+                }
+            };
+            // SAFETY: `Unit` is sealed, and each of its types has its own `KIND`; so this is the type of the instance.
+            let instance: fn($crate::Isa $(, $ty)*) $(-> $output)? = unsafe { core::mem::transmute(instance) };
+            instance(isa $(, $arg)*)
+        }
+    };
+    (@floats $product:ident, $generic:ident, ($($arg:ident : $ty:ty),*) $(-> $output:ty)?) => {{
+        $crate::simd::kernel! {
+            fn floats(simd: S $(, $arg: $ty)*) $(-> $output)? {
+                $product::<<$generic as $crate::simd::Real>::Vector<S>, $generic>(simd $(, $arg)*)
+            }
+        }
+        floats as *const ()
+    }};
+    (
+        $(#[$meta:meta])*
+        $vis:vis fn $name:ident <$token:ident : Dots>
+        ($simd:ident : $same:ident $(, $arg:ident : $ty:ty)* $(,)?) $(-> $output:ty)? $body:block
+    ) => {
+        $(#[$meta])*
+        #[allow(clippy::too_many_arguments, reason = "the arguments of the kernel and its token")]
+        $vis fn $name (isa: $crate::Isa $(, $arg: $ty)*) $(-> $output)? {
+            #[allow(clippy::too_many_arguments, reason = "the arguments of the kernel and its token")]
+            #[inline(always)]
+            fn words<$token: $crate::simd::Dots>($simd: $same $(, $arg: $ty)*) $(-> $output)? $body
+
+            $crate::simd::kernel! {
+                fn pairs(simd: S $(, $arg: $ty)*) $(-> $output)? {
+                    words::<S>(simd $(, $arg)*)
+                }
+            }
+            /// The body for one set of instructions that multiply bytes.
+            #[cfg(target_arch = "x86_64")]
+            macro_rules! bytes {
+                ($entry:ident, $set:ident, $features:literal) => {
+                    #[allow(clippy::too_many_arguments, reason = "the arguments of the kernel and its token")]
+                    #[target_feature(enable = $features)]
+                    fn $entry(token: $crate::simd::$set $(, $arg: $ty)*) $(-> $output)? {
+                        words::<$crate::simd::$set>(token $(, $arg)*)
+                    }
+                };
+            }
+            #[cfg(target_arch = "x86_64")]
+            {
+                bytes!(avx2, Avx2Vnni, "avx2,fma,f16c,avxvnni");
+                bytes!(avx512, Avx512Vnni, "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni");
+                match isa.byte_dots() {
+                    // SAFETY: the token proves that the instructions are there.
+                    Some($crate::simd::ByteDots::Avx2(token)) => return unsafe { avx2(token $(, $arg)*) },
+                    // SAFETY: the token proves that the instructions are there.
+                    Some($crate::simd::ByteDots::Avx512(token)) => return unsafe { avx512(token $(, $arg)*) },
+                    None => {}
+                }
+            }
+            pairs(isa $(, $arg)*)
         }
     };
     (@instance $generic:expr, ($isa:ident $(, $arg:ident : $ty:ty)*) $(-> $output:ty)?) => {{

@@ -9,6 +9,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod dots;
 mod emulate;
 mod entry;
 mod keys;
@@ -34,6 +35,7 @@ use trueno_core::{Element, Float};
 use crate::Level;
 use crate::elementwise::RealKernels;
 use crate::math::{Lookups, Tables};
+use crate::matmul::{Epilogue, Unit};
 use crate::reduce::RealReductions;
 
 #[cfg(target_arch = "x86_64")]
@@ -47,6 +49,10 @@ pub use sse2::{F32x4, F64x2, Sse2};
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub use wasm::{F32x4, F64x2, Simd128};
 
+pub(crate) use dots::Dots;
+pub use dots::IntegerLanes;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use dots::{Avx2Vnni, Avx512Vnni, ByteDots};
 pub(crate) use entry::{AnyToken, kernel};
 #[cfg(target_arch = "x86_64")]
 pub use keys::{I32x8, I32x16, I64x4, I64x8};
@@ -63,20 +69,10 @@ mod sealed {
 }
 pub(crate) use sealed::Sealed;
 
-/// The proof that an instruction set is there, and the vectors that it brings.
-pub trait Simd: Copy + Debug + Send + Sync + Sealed + 'static {
-    /// The name of the instruction set.
-    const NAME: &'static str = Self::LEVEL.name();
-    /// Its level.
+/// The proof that instructions are there.
+pub trait Token: Copy + Debug + Send + Sync + Sealed + 'static {
+    /// The level that they are of, or belong to.
     const LEVEL: Level;
-    /// Its vector of `f32`.
-    type F32: RealVector<Elem = f32, Token = Self>;
-    /// Its vector of `f64`.
-    type F64: RealVector<Elem = f64, Token = Self>;
-    /// Its vector of `i32`, for sorts.
-    type I32: KeyVector<Elem = i32, Token = Self>;
-    /// Its vector of `i64`, for sorts.
-    type I64: KeyVector<Elem = i64, Token = Self>;
 
     /// Asks for the cache line at `address`, which need not be readable. A hint: it may do nothing.
     #[inline(always)]
@@ -85,10 +81,25 @@ pub trait Simd: Copy + Debug + Send + Sync + Sealed + 'static {
     }
 }
 
+/// The proof that an instruction set is there, and the vectors that it brings.
+pub trait Simd: Token {
+    /// The name of the instruction set.
+    const NAME: &'static str = Self::LEVEL.name();
+    /// Its vector of `f32`.
+    type F32: RealVector<Elem = f32, Token = Self> + IntegerLanes;
+    /// Its vector of `f64`.
+    type F64: RealVector<Elem = f64, Token = Self>;
+    /// Its vector of `i32`, for sorts.
+    type I32: KeyVector<Elem = i32, Token = Self>;
+    /// Its vector of `i64`, for sorts.
+    type I64: KeyVector<Elem = i64, Token = Self>;
+}
+
 /// `f32` or `f64`: what vectors are made of.
 pub trait Real:
     Float
     + Sealed
+    + for<'a> Unit<Epilogue<'a> = Epilogue<'a, Self>>
     + Tables
     + Lookups
     + RealKernels

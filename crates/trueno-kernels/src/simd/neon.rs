@@ -3,7 +3,7 @@
 use core::arch::aarch64::*;
 
 use super::words::{compare, derived, forward, forward_bits, memory, vector_mask};
-use super::{OneKey, RealVector, Sealed, Simd};
+use super::{IntegerLanes, OneKey, RealVector, Sealed, Simd, Token};
 use crate::Level;
 
 /// The proof of NEON.
@@ -19,8 +19,10 @@ impl Neon {
 }
 
 impl Sealed for Neon {}
-impl Simd for Neon {
+impl Token for Neon {
     const LEVEL: Level = Level::Neon;
+}
+impl Simd for Neon {
     type F32 = F32x4;
     type F64 = F64x2;
     type I32 = OneKey<i32, Self>;
@@ -118,6 +120,23 @@ impl RealVector for F32x4 {
         lt = vcltq_f32;
         le = vcleq_f32;
         eq = vceqq_f32;
+    }
+}
+
+impl IntegerLanes for F32x4 {
+    #[inline(always)]
+    fn dot_pairs(self, factor: Self, sum: Self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe {
+            let (x, y) = (vreinterpretq_s16_f32(self.0), vreinterpretq_s16_f32(factor.0));
+            let (low, high) = (vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y));
+            Self(vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(sum.0), vpaddq_s32(low, high))))
+        }
+    }
+    #[inline(always)]
+    fn integers_to_floats(self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe { vcvtq_f32_s32(vreinterpretq_s32_f32(self.0)) })
     }
 }
 

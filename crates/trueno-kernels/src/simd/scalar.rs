@@ -1,6 +1,6 @@
 //! One lane of plain Rust: the level that every machine has.
 
-use super::{OneKey, Real, RealVector, Sealed, Simd, emulate};
+use super::{IntegerLanes, OneKey, Real, RealVector, Sealed, Simd, Token, emulate};
 use crate::Level;
 
 /// No vector instructions.
@@ -8,8 +8,10 @@ use crate::Level;
 pub struct Scalar;
 
 impl Sealed for Scalar {}
-impl Simd for Scalar {
+impl Token for Scalar {
     const LEVEL: Level = Level::Scalar;
+}
+impl Simd for Scalar {
     type F32 = F32x1;
     type F64 = F64x1;
     type I32 = OneKey<i32, Self>;
@@ -183,3 +185,17 @@ scalar!(
     f64,
     libm::sqrt
 );
+
+impl IntegerLanes for F32x1 {
+    #[inline(always)]
+    fn dot_pairs(self, factor: Self, sum: Self) -> Self {
+        let [x, y, sum] = [self.0.to_bits() as i32, factor.0.to_bits() as i32, sum.0.to_bits() as i32];
+        let lower = i32::from(x as i16) * i32::from(y as i16);
+        let upper = (x >> 16) * (y >> 16);
+        Self(f32::from_bits(sum.wrapping_add(lower).wrapping_add(upper) as u32))
+    }
+    #[inline(always)]
+    fn integers_to_floats(self) -> Self {
+        Self(self.0.to_bits() as i32 as f32)
+    }
+}

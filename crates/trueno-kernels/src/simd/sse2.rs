@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::words::{compare, derived, forward, forward_bits, memory, vector_mask};
-use super::{OneKey, RealVector, Sealed, Simd, emulate};
+use super::{IntegerLanes, OneKey, RealVector, Sealed, Simd, Token, emulate};
 use crate::Level;
 
 /// The proof of SSE2.
@@ -19,18 +19,20 @@ impl Sse2 {
 }
 
 impl Sealed for Sse2 {}
-impl Simd for Sse2 {
+impl Token for Sse2 {
     const LEVEL: Level = Level::Sse2;
-    type F32 = F32x4;
-    type F64 = F64x2;
-    type I32 = OneKey<i32, Self>;
-    type I64 = OneKey<i64, Self>;
 
     #[inline(always)]
     fn prefetch<T>(self, address: *const T) {
         // SAFETY: a prefetch reads nothing and never faults; every x86-64 machine has it.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
     }
+}
+impl Simd for Sse2 {
+    type F32 = F32x4;
+    type F64 = F64x2;
+    type I32 = OneKey<i32, Self>;
+    type I64 = OneKey<i64, Self>;
 }
 
 vector_mask!(
@@ -98,6 +100,22 @@ impl RealVector for F32x4 {
     fn zip(self, other: Self) -> (Self, Self) {
         // SAFETY: a vector is only made from the token that proves these instructions.
         unsafe { (Self(_mm_unpacklo_ps(self.0, other.0)), Self(_mm_unpackhi_ps(self.0, other.0))) }
+    }
+}
+
+impl IntegerLanes for F32x4 {
+    #[inline(always)]
+    fn dot_pairs(self, factor: Self, sum: Self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe {
+            let products = _mm_madd_epi16(_mm_castps_si128(self.0), _mm_castps_si128(factor.0));
+            Self(_mm_castsi128_ps(_mm_add_epi32(_mm_castps_si128(sum.0), products)))
+        }
+    }
+    #[inline(always)]
+    fn integers_to_floats(self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe { _mm_cvtepi32_ps(_mm_castps_si128(self.0)) })
     }
 }
 

@@ -5,7 +5,7 @@
 use core::arch::wasm32::*;
 
 use super::words::{compare, derived, forward, memory, vector_mask};
-use super::{OneKey, RealVector, Sealed, Simd};
+use super::{IntegerLanes, OneKey, RealVector, Sealed, Simd, Token};
 use crate::Level;
 
 /// The proof of SIMD128.
@@ -21,8 +21,10 @@ impl Simd128 {
 }
 
 impl Sealed for Simd128 {}
-impl Simd for Simd128 {
+impl Token for Simd128 {
     const LEVEL: Level = Level::Simd128;
+}
+impl Simd for Simd128 {
     type F32 = F32x4;
     type F64 = F64x2;
     type I32 = OneKey<i32, Self>;
@@ -97,6 +99,17 @@ impl RealVector for F32x4 {
     #[inline(always)]
     fn select(mask: Mask32x4, yes: Self, no: Self) -> Self {
         Self(v128_bitselect(yes.0, no.0, mask.0))
+    }
+}
+
+impl IntegerLanes for F32x4 {
+    #[inline(always)]
+    fn dot_pairs(self, factor: Self, sum: Self) -> Self {
+        Self(i32x4_add(sum.0, i32x4_dot_i16x8(self.0, factor.0)))
+    }
+    #[inline(always)]
+    fn integers_to_floats(self) -> Self {
+        Self(f32x4_convert_i32x4(self.0))
     }
 }
 

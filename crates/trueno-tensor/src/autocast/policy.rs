@@ -79,11 +79,13 @@ pub(super) fn class(op: &Op) -> Class {
         | Op::CrossEntropy(_)
         | Op::IndexAdd { .. }
         | Op::ScatterAdd { .. }
+        | Op::LinearInt8
         | Op::Sort { .. }
         | Op::ArgSort { .. }
         | Op::TopK { .. }
         | Op::NonZero => Class::Whole,
         Op::Compare(_)
+        | Op::MatmulInteger
         | Op::Ternary(_)
         | Op::ArgReduce { .. }
         | Op::MaxPool2d(_)

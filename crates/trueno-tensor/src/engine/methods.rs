@@ -100,15 +100,34 @@ impl DynTensor {
     /// # Errors
     /// [`Error::ShapePair`] if the inner sizes differ, [`Error::Broadcast`] if the leading axes do not broadcast.
     pub fn matmul(&self, other: &DynTensor) -> Result<DynTensor> {
+        self.product(&Op::Matmul, other)
+    }
+
+    /// Matrix product of `int8` as `int32`, with the shapes of [`matmul`](DynTensor::matmul): exact, but for sums that wrap at 32 bits (ONNX's
+    /// `MatMulInteger`, PyTorch's `_int_mm`).
+    ///
+    /// # Errors
+    /// As [`matmul`](DynTensor::matmul); [`Error::DType`] for another type.
+    pub fn matmul_integer(&self, other: &DynTensor) -> Result<DynTensor> {
+        self.product(&Op::MatmulInteger, other)
+    }
+
+    /// A product of matrices, where a vector is one of a single row or column.
+    fn product(&self, op: &Op, other: &DynTensor) -> Result<DynTensor> {
         if self.rank() == 0 || other.rank() == 0 {
             let reason = "rank 0 has no rows; use a product with `*`".into();
-            return Err(Error::ShapePair { op: "matmul", lhs: self.shape().into(), rhs: other.shape().into(), reason });
+            return Err(Error::ShapePair {
+                op: op.name(),
+                lhs: self.shape().into(),
+                rhs: other.shape().into(),
+                reason,
+            });
         }
         match (self.rank(), other.rank()) {
-            (1, 1) => self.unsqueeze(0)?.matmul(&other.unsqueeze(1)?)?.squeeze(-1)?.squeeze(-1),
-            (1, _) => self.unsqueeze(0)?.matmul(other)?.squeeze(-2),
-            (_, 1) => self.matmul(&other.unsqueeze(1)?)?.squeeze(-1),
-            _ => apply(&Op::Matmul, &[self, other]),
+            (1, 1) => apply(op, &[&self.unsqueeze(0)?, &other.unsqueeze(1)?])?.squeeze(-1)?.squeeze(-1),
+            (1, _) => apply(op, &[&self.unsqueeze(0)?, other])?.squeeze(-2),
+            (_, 1) => apply(op, &[self, &other.unsqueeze(1)?])?.squeeze(-1),
+            _ => apply(op, &[self, other]),
         }
     }
 
@@ -121,6 +140,24 @@ impl DynTensor {
         match bias {
             Some(bias) => apply(&Op::Linear, &[self, weight, bias]),
             None => apply(&Op::Linear, &[self, weight]),
+        }
+    }
+
+    /// A `linear` of quantised values: `x wᵀ` over the last axis of `int8`, whose sums become floats as `sum * (x_scale * weight_scale) + bias`
+    /// before they reach memory. `x` is `[..., in]`, the weight `[out, in]`; `x_scale` is one number or one per row, `[..., 1]`, `weight_scale`
+    /// one number or one per output, `[out]`, and the bias `[out]`. Scales and bias have gradients; integers have none.
+    ///
+    /// # Errors
+    /// [`Error::ShapePair`] if the sizes do not fit together, [`Error::DType`] for other types.
+    pub fn linear_int8(
+        &self,
+        weight: &DynTensor,
+        [x_scale, weight_scale]: [&DynTensor; 2],
+        bias: Option<&DynTensor>,
+    ) -> Result<DynTensor> {
+        match bias {
+            Some(bias) => apply(&Op::LinearInt8, &[self, weight, x_scale, weight_scale, bias]),
+            None => apply(&Op::LinearInt8, &[self, weight, x_scale, weight_scale]),
         }
     }
 

@@ -50,6 +50,8 @@ pub(super) fn check(op: &Op, inputs: &[&DynTensor]) -> Result<()> {
         | Op::Where
         | Op::Matmul
         | Op::Linear
+        | Op::MatmulInteger
+        | Op::LinearInt8
         | Op::Conv2d(_)
         | Op::ConvTranspose2d(_)
         | Op::MaxPool2d(_)
@@ -123,6 +125,7 @@ fn operands(op: &Op) -> RangeInclusive<usize> {
         Op::Binary(_)
         | Op::Compare(_)
         | Op::Matmul
+        | Op::MatmulInteger
         | Op::Conv2dInputGrad(..)
         | Op::Conv2dWeightGrad(..)
         | Op::IndexSelect(_)
@@ -134,6 +137,7 @@ fn operands(op: &Op) -> RangeInclusive<usize> {
         Op::Ternary(_) | Op::Where => 3..=3,
         Op::Linear | Op::Conv2d(_) | Op::ConvTranspose2d(_) => 2..=3,
         Op::ScaledDotProductAttention(_) => 3..=4,
+        Op::LinearInt8 => 4..=5,
         Op::LayerNorm { .. } | Op::GroupNorm { .. } => 1..=3,
         Op::BatchNorm { .. } => 3..=5,
         Op::Concat(_) => 1..=usize::MAX,

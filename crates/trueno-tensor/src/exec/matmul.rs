@@ -16,11 +16,11 @@ use trueno_kernels::matmul::{Bias, Epilogue, MatMut, MatRef, Plan, gemm};
 use trueno_kernels::simd::Real;
 
 /// Multiply-adds from which one product of a batch is itself cut among threads.
-const LARGE: usize = 1 << 22;
+pub(super) const LARGE: usize = 1 << 22;
 
 /// One operand: its elements and how its matrices lie in them.
 #[derive(Clone, Copy)]
-struct Factor<'a, T> {
+pub(super) struct Factor<'a, T> {
     elements: &'a [T],
     first: usize,
     size: [usize; 2],
@@ -29,7 +29,7 @@ struct Factor<'a, T> {
 
 impl<'a, T: Element> Factor<'a, T> {
     /// The matrices over the last two axes.
-    fn of(x: &'a DynTensor) -> Factor<'a, T> {
+    pub fn of(x: &'a DynTensor) -> Factor<'a, T> {
         let (shape, strides, row) = (x.shape(), x.layout().strides(), x.rank() - 2);
         let (size, steps) = ([shape[row], shape[row + 1]], [strides[row], strides[row + 1]]);
         Factor { elements: x.storage().as_slice::<T>(), first: x.layout().offset(), size, steps }
@@ -44,32 +44,32 @@ impl<'a, T: Element> Factor<'a, T> {
         Some(&self.elements[self.first..][..length])
     }
 
-    fn transposed(self) -> Factor<'a, T> {
+    pub fn transposed(self) -> Factor<'a, T> {
         let ([rows, cols], [down, along]) = (self.size, self.steps);
         Factor { size: [cols, rows], steps: [along, down], ..self }
     }
 
     /// Where it lies, as the right operand of products that may come again.
-    fn lasting(&self, x: &'a DynTensor) -> Lasting<'a> {
+    pub fn lasting(&self, x: &'a DynTensor) -> Lasting<'a> {
         let Factor { first, size, steps, .. } = *self;
         Lasting { buffer: x.storage(), place: PackedPlace { isa: isa(), first, size, steps } }
     }
 
-    fn matrix(&self, offset: isize) -> MatRef<'_, T> {
+    pub fn matrix(&self, offset: isize) -> MatRef<'_, T> {
         MatRef::new(self.elements, self.first.wrapping_add_signed(offset), self.size, self.steps)
     }
 }
 
 /// The shape of the product over the last two axes; leading axes broadcast.
-pub(super) fn product_shape(lhs: &[usize], rhs: &[usize]) -> Result<Dims> {
-    let refuse = |reason| Error::ShapePair { op: "matmul", lhs: lhs.into(), rhs: rhs.into(), reason };
+pub(super) fn product_shape(op: &'static str, lhs: &[usize], rhs: &[usize]) -> Result<Dims> {
+    let refuse = |reason| Error::ShapePair { op, lhs: lhs.into(), rhs: rhs.into(), reason };
     let ([lead_a @ .., m, k], [lead_b @ .., rows, n]) = (lhs, rhs) else {
         return Err(refuse("both need at least two axes".into()));
     };
     if k != rows {
         return Err(refuse(format!("axis -1 of the left is {k}, axis -2 of the right is {rows}").into()));
     }
-    let mut shape = broadcast_shapes("matmul", lead_a, lead_b).map_err(|error| match error {
+    let mut shape = broadcast_shapes(op, lead_a, lead_b).map_err(|error| match error {
         Error::Broadcast { op, axis, .. } => Error::Broadcast { op, lhs: lhs.into(), rhs: rhs.into(), axis: axis - 2 },
         other => other,
     })?;
@@ -77,7 +77,7 @@ pub(super) fn product_shape(lhs: &[usize], rhs: &[usize]) -> Result<Dims> {
     Ok(shape)
 }
 
-/// Operands of `linear` that fit: how many rows of how many inputs there are, and the result's shape.
+/// Operands of `linear` (and its likes) that fit: how many rows of how many inputs there are, and the result's shape.
 pub(super) struct LinearShape {
     pub rows: usize,
     pub inputs: usize,
@@ -85,10 +85,10 @@ pub(super) struct LinearShape {
 }
 
 impl LinearShape {
-    pub fn new(x: &[usize], weight: &[usize], bias: Option<&[usize]>) -> Result<LinearShape> {
+    pub fn new(op: &'static str, x: &[usize], weight: &[usize], bias: Option<&[usize]>) -> Result<LinearShape> {
         let refuse = |other: &[usize], reason: String| {
             let (lhs, rhs) = (other.into(), weight.into());
-            Error::ShapePair { op: "linear", lhs, rhs, reason: reason.into() }
+            Error::ShapePair { op, lhs, rhs, reason: reason.into() }
         };
         let ([lead @ .., k], [n, inputs]) = (x, weight) else {
             return Err(refuse(x, "it takes an input of at least one axis and a weight of two".into()));
@@ -101,14 +101,14 @@ impl LinearShape {
         }
         let mut output = Dims::from_slice(lead);
         output.push(*n);
-        checked_size("linear", &output)?;
+        checked_size(op, &output)?;
         Ok(LinearShape { rows: lead.iter().product(), inputs: *k, output })
     }
 }
 
 /// The product over the last two axes; leading axes broadcast.
 pub(crate) fn matmul(a: &DynTensor, b: &DynTensor) -> Result<DynTensor> {
-    let problem = Problem::new(a, b)?;
+    let problem = Problem::new("matmul", a, b)?;
     if a.dtype() != b.dtype() {
         return Err(mixed("matmul", a.dtype(), b.dtype()));
     }
@@ -126,7 +126,7 @@ pub(crate) fn matmul(a: &DynTensor, b: &DynTensor) -> Result<DynTensor> {
 /// `x wᵀ + b` over the last axis; the bias is added while the sums are still in registers.
 pub(crate) fn linear(x: &DynTensor, w: &DynTensor, bias: Option<&DynTensor>) -> Result<DynTensor> {
     let LinearShape { rows, inputs, output: shape } =
-        LinearShape::new(x.shape(), w.shape(), bias.map(DynTensor::shape))?;
+        LinearShape::new("linear", x.shape(), w.shape(), bias.map(DynTensor::shape))?;
     if let Some(other) = [Some(w), bias].into_iter().flatten().find(|other| other.dtype() != x.dtype()) {
         return Err(mixed("linear", x.dtype(), other.dtype()));
     }
@@ -147,20 +147,20 @@ pub(crate) fn linear(x: &DynTensor, w: &DynTensor, bias: Option<&DynTensor>) -> 
 }
 
 /// A batch of products `[m, k] x [k, n]`.
-struct Problem<'a> {
+pub(super) struct Problem<'a> {
     a: Cow<'a, DynTensor>,
-    b: Cow<'a, DynTensor>,
-    shape: Dims,
+    pub b: Cow<'a, DynTensor>,
+    pub shape: Dims,
     batch: Dims,
     strides: [Strides; 2],
-    m: usize,
-    n: usize,
-    k: usize,
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
 }
 
 impl<'a> Problem<'a> {
-    fn new(a: &'a DynTensor, b: &'a DynTensor) -> Result<Problem<'a>> {
-        let shape = product_shape(a.shape(), b.shape())?;
+    pub fn new(op: &'static str, a: &'a DynTensor, b: &'a DynTensor) -> Result<Problem<'a>> {
+        let shape = product_shape(op, a.shape(), b.shape())?;
         let (lead, n) = (&shape[..shape.len() - 2], shape[shape.len() - 1]);
         let (batch, [a, b]) = match stacked(a, b) {
             Some(operands) => (Dims::new(), operands.map(Cow::Owned)),
@@ -172,7 +172,7 @@ impl<'a> Problem<'a> {
     }
 
     /// Elements from the first matrix of each operand to the one at position `index` of the batch.
-    fn offsets(&self, index: usize) -> [isize; 2] {
+    pub fn offsets(&self, index: usize) -> [isize; 2] {
         let (mut rest, mut offsets) = (index, [0; 2]);
         for axis in (0..self.batch.len()).rev() {
             let position = (rest % self.batch[axis]) as isize;
@@ -184,7 +184,7 @@ impl<'a> Problem<'a> {
         offsets
     }
 
-    fn factors<T: Element>(&self) -> [Factor<'_, T>; 2] {
+    pub fn factors<T: Element>(&self) -> [Factor<'_, T>; 2] {
         [Factor::of(&self.a), Factor::of(&self.b)]
     }
 

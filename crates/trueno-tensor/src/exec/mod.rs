@@ -16,6 +16,7 @@ pub(crate) mod fused;
 pub(crate) mod gpu;
 mod group_norm;
 mod index;
+mod integer;
 pub(crate) mod isa;
 mod loss;
 mod mask;
@@ -119,6 +120,8 @@ fn computes(op: &Op) -> bool {
         | Op::ArgReduce { .. }
         | Op::Matmul
         | Op::Linear
+        | Op::MatmulInteger
+        | Op::LinearInt8
         | Op::Conv2d(_)
         | Op::Conv2dInputGrad(..)
         | Op::Conv2dWeightGrad(..)
@@ -183,6 +186,8 @@ fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
         Op::Custom(function) => custom(function.as_ref(), inputs).map(plain),
         Op::Matmul => matmul::matmul(inputs[0], inputs[1]).map(plain),
         Op::Linear => matmul::linear(inputs[0], inputs[1], inputs.get(2).copied()).map(plain),
+        Op::MatmulInteger => integer::matmul_integer(inputs[0], inputs[1]).map(plain),
+        Op::LinearInt8 => integer::linear_int8(inputs).map(plain),
         Op::Conv2d(config) => conv::conv2d(config, inputs).map(plain),
         Op::Conv2dInputGrad(config, shape) => conv::input_grad(config, *shape, inputs[0], inputs[1]).map(plain),
         Op::Conv2dWeightGrad(config, shape) => conv::weight_grad(config, *shape, inputs[0], inputs[1]).map(plain),

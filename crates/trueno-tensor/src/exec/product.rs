@@ -7,9 +7,8 @@ use crate::parallel::{for_each_piece, num_threads, try_for_each_piece};
 use crate::storage::{Buffer, PackedPlace};
 use std::ops::Range;
 use std::sync::Arc;
-use trueno_core::Result;
-use trueno_kernels::matmul::{Epilogue, MatMut, MatRef, PackedB, Plan, gemm, gemm_packed_b};
-use trueno_kernels::simd::Real;
+use trueno_core::{Element, Result};
+use trueno_kernels::matmul::{Finish, MatMut, MatRef, PackedB, Plan, Unit, gemm, gemm_packed_b};
 
 /// Multiply-adds that are worth a thread of their own.
 pub(super) const JOB: usize = 1 << 20;
@@ -21,25 +20,27 @@ const TILES: usize = 4;
 const PACKED_COLUMNS: usize = 512;
 
 /// `c = a * b`, or what else `epilogue` makes of the product. `lasting` says where `b` lies, if that may be met again.
-pub(super) fn product<T: Real>(
+pub(super) fn product<T: Unit>(
     a: MatRef<'_, T>,
     b: MatRef<'_, T>,
     lasting: Option<Lasting<'_>>,
     c: MatMut<'_, T>,
-    epilogue: &Epilogue<'_, T>,
+    epilogue: &T::Epilogue<'_>,
 ) -> Result<()> {
     let (m, n, k) = (a.rows(), b.cols(), a.cols());
     let plan = Plan::new::<T>(isa(), m, n, k);
     let blocks = blocks([m, n, k], &plan, num_threads());
-    if let Some(packed) = kept(&plan, m, b, lasting)? {
-        return packed_product(&plan, a, &Panels::new(&plan, k, n), &packed, c, epilogue, blocks[0]);
+    let panels = Panels::new(&plan, k, n);
+    // Columns that are adjacent are read where they lie.
+    let lasting = lasting.filter(|_| b.col_stride() != 1);
+    if let Some(packed) = kept(m, [k, n], lasting, || pack(&panels, b))? {
+        return packed_product(&plan, a, &panels, &packed, c, epilogue);
     }
     if blocks == [1, 1] {
         return with_scratch(&plan, |scratch| gemm(isa(), &plan, a, b, c, epilogue, scratch));
     }
     if blocks[0] > 1 && n > 1 && b.col_stride() != 1 {
-        let panels = Panels::new(&plan, k, n);
-        return packed_product(&plan, a, &panels, &pack(&panels, b)?, c, epilogue, blocks[0]);
+        return packed_product(&plan, a, &panels, &pack(&panels, b)?, c, epilogue);
     }
     let mut jobs = Vec::new();
     for (rows, c) in rows_of(c, cuts(m, plan.row_unit(), blocks[0])) {
@@ -91,25 +92,30 @@ pub(super) struct Lasting<'a> {
 /// the product.
 const KEPT_ROWS: usize = 256;
 
-/// The right operand packed, if this is not the first product with it, and if products of this kind would pack it every time.
-fn kept<T: Real>(plan: &Plan, m: usize, b: MatRef<'_, T>, lasting: Option<Lasting<'_>>) -> Result<Option<Arc<Buffer>>> {
-    let worth = (2..=KEPT_ROWS).contains(&m) && b.cols() > 1 && b.rows() > 0 && b.col_stride() != 1;
+/// A right operand `[k, n]` that products with `m` rows would pack every time, as `pack` packs it, if this is not the first product with it.
+pub(super) fn kept(
+    m: usize,
+    [k, n]: [usize; 2],
+    lasting: Option<Lasting<'_>>,
+    pack: impl FnOnce() -> Result<Buffer>,
+) -> Result<Option<Arc<Buffer>>> {
+    let worth = (2..=KEPT_ROWS).contains(&m) && n > 1 && k > 0;
     match lasting.filter(|_| worth && is_prepacking_enabled()) {
-        Some(Lasting { buffer, place }) => buffer.packed(place, || pack(&Panels::new(plan, b.rows(), b.cols()), b)),
+        Some(Lasting { buffer, place }) => buffer.packed(place, pack),
         None => Ok(None),
     }
 }
 
 /// How a packed right operand is cut into panels of columns.
-struct Panels {
+pub(super) struct Panels {
     k: usize,
     n: usize,
     width: usize,
 }
 
 impl Panels {
-    fn new(plan: &Plan, k: usize, n: usize) -> Panels {
-        Panels { k, n, width: n.div_ceil(n.div_ceil(PACKED_COLUMNS)).next_multiple_of(plan.col_unit()) }
+    pub fn new(plan: &Plan, k: usize, n: usize) -> Panels {
+        Panels { k, n, width: n.div_ceil(n.div_ceil(PACKED_COLUMNS).max(1)).next_multiple_of(plan.col_unit()) }
     }
 
     fn columns(&self) -> impl Iterator<Item = Range<usize>> + Clone {
@@ -118,37 +124,38 @@ impl Panels {
     }
 
     /// Elements from one panel to the next.
-    fn len<T: Real>(&self) -> usize {
+    fn len<T: Unit>(&self) -> usize {
         PackedB::<T>::len(isa(), self.k, self.width)
     }
 }
 
 /// The panels of `b`, packed by all threads.
-fn pack<T: Real>(panels: &Panels, b: MatRef<'_, T>) -> Result<Buffer> {
+pub(super) fn pack<T: Unit>(panels: &Panels, b: MatRef<'_, T>) -> Result<Buffer> {
     let (len, columns) = (panels.len::<T>(), panels.columns().collect::<Vec<_>>());
-    let mut packed = Buffer::new("matmul", T::DTYPE, len * columns.len())?;
-    for_each_piece(packed.as_mut_slice::<T>(), len, 1, |index, place| {
+    let mut packed = Buffer::new("matmul", T::Held::DTYPE, len * columns.len())?;
+    for_each_piece(T::of_mut(packed.as_mut_slice()), len, 1, |index, place| {
         PackedB::pack(isa(), b.block(0..panels.k, columns[index].clone()), place);
     });
     Ok(packed)
 }
 
 /// A product whose right operand is packed, which all threads read.
-fn packed_product<T: Real>(
+pub(super) fn packed_product<T: Unit>(
     plan: &Plan,
     a: MatRef<'_, T>,
     panels: &Panels,
     packed: &Buffer,
     c: MatMut<'_, T>,
-    epilogue: &Epilogue<'_, T>,
-    row_blocks: usize,
+    epilogue: &T::Epilogue<'_>,
 ) -> Result<()> {
-    let places = packed.as_slice::<T>().chunks(panels.len::<T>());
-    let blocks = panels.columns().zip(places);
-    let blocks: Vec<_> = blocks.map(|(cols, place)| PackedB::packed(isa(), place, panels.k, cols.len())).collect();
+    let [row_blocks, _] = blocks([a.rows(), panels.n, panels.k], plan, num_threads());
+    let places = T::of(packed.as_slice()).chunks(panels.len::<T>());
+    let panel_blocks = panels.columns().zip(places);
+    let panel_blocks: Vec<_> =
+        panel_blocks.map(|(cols, place)| PackedB::packed(isa(), place, panels.k, cols.len())).collect();
     let mut jobs = Vec::new();
     for (rows, c) in rows_of(c, cuts(a.rows(), plan.row_unit(), row_blocks)) {
-        for (panel, (cols, c)) in blocks.iter().zip(cols_of(c, panels.columns())) {
+        for (panel, (cols, c)) in panel_blocks.iter().zip(cols_of(c, panels.columns())) {
             jobs.push((panel, rows.clone(), cols, c));
         }
     }
@@ -189,8 +196,8 @@ fn run_jobs<J: Send>(jobs: &mut [J], work: impl Fn(&mut J) -> Result<()> + Sync 
 }
 
 /// Runs `work` with scratch for `plan`, from the pool.
-fn with_scratch<T: Real>(plan: &Plan, work: impl FnOnce(&mut [T])) -> Result<()> {
-    let mut scratch = Buffer::new("matmul", T::DTYPE, plan.scratch_len())?;
-    work(scratch.as_mut_slice::<T>());
+fn with_scratch<T: Unit>(plan: &Plan, work: impl FnOnce(&mut [T])) -> Result<()> {
+    let mut scratch = Buffer::new("matmul", T::Held::DTYPE, plan.scratch_len())?;
+    work(T::of_mut(scratch.as_mut_slice()));
     Ok(())
 }

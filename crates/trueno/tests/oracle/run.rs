@@ -111,6 +111,11 @@ fn cast(x: &DynTensor, dtype: &str) -> Result<DynTensor> {
     }
 }
 
+/// Whole numbers in fixtures' types as what the operation takes.
+fn eight_bit(x: &DynTensor) -> Result<DynTensor> {
+    x.detach().cast(DType::I8)
+}
+
 /// No `_` arm: a new family is asked for here.
 fn family(family: Family, p: &Value, inputs: &[&DynTensor]) -> Result<DynTensor> {
     let x = inputs[0];
@@ -118,6 +123,10 @@ fn family(family: Family, p: &Value, inputs: &[&DynTensor]) -> Result<DynTensor>
     match family {
         Family::Matmul => x.matmul(inputs[1]),
         Family::Linear => x.linear(inputs[1], inputs.get(2).copied()),
+        Family::MatmulInteger => eight_bit(x)?.matmul_integer(&eight_bit(inputs[1])?)?.cast(DType::I64),
+        Family::LinearInt8 => {
+            eight_bit(x)?.linear_int8(&eight_bit(inputs[1])?, [inputs[2], inputs[3]], inputs.get(4).copied())
+        }
         Family::Conv2d => x.conv2d(inputs[1], inputs.get(2).copied(), convolution(p)),
         Family::ConvTranspose2d => {
             let Conv2dConfig { stride, padding, dilation, groups } = convolution(p);

@@ -74,6 +74,8 @@ pub(crate) fn execute(op: &Op, device: &Device, inputs: &[&DynTensor]) -> Result
         Op::Reduce(reduction) => reduce::reduce(reduction, &held()?[0]).map(plain),
         Op::Matmul => products::matmul(&held()?).map(plain),
         Op::Linear => products::linear(&held()?).map(plain),
+        Op::MatmulInteger => products::matmul_integer(&held()?).map(plain),
+        Op::LinearInt8 => super::integer::composed(inputs).map(plain),
         Op::Softmax(axis) => rows::softmax(*axis, &held()?[0]).map(plain),
         Op::LogSoftmax(axis) => rows::log_softmax(*axis, &held()?[0]).map(plain),
         Op::LayerNorm { axes, eps } => rows::layer_norm(*axes, *eps, &held()?),

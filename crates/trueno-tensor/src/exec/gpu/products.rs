@@ -3,6 +3,7 @@
 use super::operand::Operand;
 use super::shaped;
 use crate::DynTensor;
+use crate::exec::integer::bytes;
 use crate::exec::matmul::{LinearShape, product_shape};
 use trueno_core::{DType, Result};
 use trueno_gpu::View;
@@ -10,8 +11,19 @@ use trueno_gpu::matmul::{self as kernel, Epilogue};
 
 pub(super) fn matmul(operands: &[Operand<'_>]) -> Result<DynTensor> {
     let [a, b] = [&operands[0], &operands[1]];
-    let shape = product_shape(a.shape(), b.shape())?;
+    let shape = product_shape("matmul", a.shape(), b.shape())?;
     shaped(&shape, kernel::matmul(&a.view("matmul")?, &b.view("matmul")?, a.dtype(), Epilogue::default()))
+}
+
+/// The product of 32-bit integers that hold 8: the same sums.
+pub(super) fn matmul_integer(operands: &[Operand<'_>]) -> Result<DynTensor> {
+    let op = "matmul_integer";
+    let [a, b] = [&operands[0], &operands[1]];
+    let shape = product_shape(op, a.shape(), b.shape())?;
+    bytes(op, [a.dtype(), b.dtype()])?;
+    let [a, b] = [a.whole(op, DType::I32)?, b.whole(op, DType::I32)?];
+    let product = kernel::matmul(&a.view(op)?, &b.view(op)?, DType::I32, Epilogue::default());
+    shaped(&shape, product.map_err(|error| error.named(op)))
 }
 
 /// `x wᵀ + b`; the weight is read transposed where it lies.
@@ -19,7 +31,7 @@ pub(super) fn linear(operands: &[Operand<'_>]) -> Result<DynTensor> {
     let op = "linear";
     let (x, w) = (&operands[0], &operands[1]);
     let bias = operands.get(2);
-    let LinearShape { rows, inputs, output } = LinearShape::new(x.shape(), w.shape(), bias.map(Operand::shape))?;
+    let LinearShape { rows, inputs, output } = LinearShape::new(op, x.shape(), w.shape(), bias.map(Operand::shape))?;
     let copy;
     let rows = match x.layout().reshape(&[rows, inputs]) {
         Some(layout) => x.with_layout(op, &layout)?,

@@ -1,0 +1,181 @@
+//! Matrix times vector of 8-bit integers, where every element of the matrix is used once: it is read where it lies, and no words are
+//! made of it.
+
+use super::unit::ProductVector;
+use super::view::MatRef;
+use super::words::{OFFSET, Side, Word, Words};
+use crate::Isa;
+use crate::simd::{Dots, MAX_LANES, kernel};
+
+/// Columns whose sums stay in the first level of cache while the rows go by.
+const COLUMNS: usize = 2048;
+/// Rows that are read, or added, at a time.
+const ROWS: usize = 4;
+
+/// A vector of 8-bit integers that matrices are multiplied with.
+#[derive(Clone, Copy, Debug)]
+pub struct ByteVector<'a> {
+    integers: &'a [i8],
+    /// The same as words of a right factor, up to a whole vector of them.
+    words: &'a [Word],
+}
+
+impl<'a> ByteVector<'a> {
+    /// Words that a vector of `k` integers takes.
+    pub fn len(isa: Isa, k: usize) -> usize {
+        Word::steps(isa, k).next_multiple_of(MAX_LANES)
+    }
+
+    /// The vector, with room for its words.
+    ///
+    /// # Panics
+    /// If there are not [`ByteVector::len`] of them.
+    pub fn new(isa: Isa, integers: &'a [i8], words: &'a mut [Word]) -> ByteVector<'a> {
+        assert_eq!(words.len(), ByteVector::len(isa, integers.len()), "as many words as the vector takes");
+        let (held, rest) = words.split_at_mut(Word::steps(isa, integers.len()));
+        Word::lines(isa, Side::Right, MatRef::row_major(integers, 1, integers.len()), held);
+        rest.fill(Word(0));
+        ByteVector { integers, words }
+    }
+}
+
+/// `out[i]` is the product of row `i` of `matrix` with `vector`, exact but for wrapping at 32 bits.
+///
+/// ```
+/// use trueno_kernels::{Isa, matmul::{ByteVector, MatRef, Unit, Word, product_with_vector}};
+/// let isa = Isa::best();
+/// let mut words = vec![Word::NOTHING; ByteVector::len(isa, 2)];
+/// let vector = ByteVector::new(isa, &[-128, 127], &mut words);
+/// let mut out = [0; 2];
+/// product_with_vector(isa, MatRef::row_major(&[1, 2, -128, 127], 2, 2), vector, &mut out);
+/// assert_eq!(out, [126, 32_513]);
+/// ```
+///
+/// # Panics
+/// If the sizes do not fit together, or the vector was made for another instruction set.
+pub fn product_with_vector(isa: Isa, matrix: MatRef<'_, i8>, vector: ByteVector<'_>, out: &mut [i32]) {
+    let ByteVector { integers, words } = vector;
+    assert!(integers.len() == matrix.cols() && out.len() == matrix.rows(), "a vector per axis of the matrix");
+    assert_eq!(words.len(), ByteVector::len(isa, integers.len()), "words of this instruction set");
+    if matrix.col_stride() == 1 || matrix.cols() < 2 {
+        dot_rows(isa, matrix, words, out);
+    } else if matrix.row_stride() == 1 {
+        add_columns(isa, matrix.transposed(), integers, out);
+    } else {
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = 0;
+            for (step, &factor) in integers.iter().enumerate() {
+                // SAFETY: inside the matrix.
+                *out = out.wrapping_add(i32::from(unsafe { *matrix.at(i, step) }) * i32::from(factor));
+            }
+        }
+    }
+}
+
+kernel! {
+    /// The product of each row, whose elements are adjacent, with the vector.
+    fn dot_rows<S: Dots>(simd: S, matrix: MatRef<'_, i8>, vector: &[Word], out: &mut [i32]) {
+        for (part, out) in out.chunks_mut(ROWS).enumerate() {
+            let first = part * ROWS;
+            if out.len() == ROWS {
+                let mut rows = [matrix.at(first, 0); ROWS];
+                for (i, row) in rows.iter_mut().enumerate() {
+                    *row = matrix.at(first + i, 0);
+                }
+                // SAFETY: these rows are in the matrix, their elements adjacent.
+                let [products, sums] = unsafe { dots(simd, rows, matrix.cols(), Some(vector)) };
+                for (i, out) in out.iter_mut().enumerate() {
+                    *out = products[i].wrapping_sub(sums[i].wrapping_mul(OFFSET));
+                }
+            } else {
+                for (i, out) in out.iter_mut().enumerate() {
+                    // SAFETY: this row is in the matrix, its elements adjacent.
+                    let [[product], [sum]] =
+                        unsafe { dots(simd, [matrix.at(first + i, 0)], matrix.cols(), Some(vector)) };
+                    *out = product.wrapping_sub(sum.wrapping_mul(OFFSET));
+                }
+            }
+        }
+    }
+}
+
+/// The products of rows of `length` integers with the words of a vector, and the sums of the rows: with a vector, only where bytes of it
+/// are unsigned and those sums have to be taken off (else zeros); without one, the sums alone.
+///
+/// # Safety
+/// Each row must be readable for `length` integers, and the vector hold the words of as many, up to whole vectors of words.
+#[inline(always)]
+pub(super) unsafe fn dots<T: Dots, const R: usize>(
+    simd: T,
+    rows: [*const i8; R],
+    length: usize,
+    vector: Option<&[Word]>,
+) -> [[i32; R]; 2] {
+    let nothing = Words::splat(simd, Word(0));
+    let (mut products, mut sums) = ([nothing; R], [nothing; R]);
+    let ones = Words::ones(simd);
+    for from in (0..length).step_by(Words::<T>::INTEGERS) {
+        let factor = match vector {
+            // SAFETY: the caller vouches for whole vectors of words.
+            Some(words) => unsafe {
+                Words::load(simd, words.as_ptr().wrapping_add(from / Words::<T>::INTEGERS * Words::<T>::LANES))
+            },
+            None => nothing,
+        };
+        let count = (length - from).min(Words::<T>::INTEGERS);
+        for i in 0..R {
+            let source = rows[i].wrapping_add(from);
+            let mut rest = [0_i8; 4 * MAX_LANES];
+            // SAFETY: the caller vouches for `count` integers, and `rest` has as many as any vector.
+            let left = unsafe {
+                if count == Words::<T>::INTEGERS {
+                    Words::load_left(simd, source)
+                } else {
+                    core::ptr::copy_nonoverlapping(source, rest.as_mut_ptr(), count);
+                    Words::load_left(simd, rest.as_ptr())
+                }
+            };
+            if vector.is_some() {
+                products[i] = left.mul_add(factor, products[i]);
+            }
+            if T::OF_BYTES || vector.is_none() {
+                sums[i] = left.mul_add(ones, sums[i]);
+            }
+        }
+    }
+    let mut totals = [[0; R]; 2];
+    for i in 0..R {
+        totals[0][i] = products[i].total();
+        totals[1][i] = sums[i].total();
+    }
+    totals
+}
+
+kernel! {
+    /// The sum of the rows of a matrix of adjacent columns, each times an element of the vector.
+    fn add_columns(_simd: S, matrix: MatRef<'_, i8>, vector: &[i8], out: &mut [i32]) {
+        for (part, out) in out.chunks_mut(COLUMNS).enumerate() {
+            out.fill(0);
+            for (at, factors) in vector.chunks(ROWS).enumerate() {
+                let mut rows: [&[i8]; ROWS] = [&[]; ROWS];
+                for (i, row) in rows.iter_mut().enumerate().take(factors.len()) {
+                    // SAFETY: these columns of the row are in the matrix, and adjacent.
+                    *row = unsafe { core::slice::from_raw_parts(matrix.at(at * ROWS + i, part * COLUMNS), out.len()) };
+                }
+                if let (&[a, b, c, d], [w, x, y, z]) = (factors, rows) {
+                    for ((((out, &w), &x), &y), &z) in out.iter_mut().zip(w).zip(x).zip(y).zip(z) {
+                        let first = i32::from(a) * i32::from(w) + i32::from(b) * i32::from(x);
+                        let second = i32::from(c) * i32::from(y) + i32::from(d) * i32::from(z);
+                        *out = out.wrapping_add(first + second);
+                    }
+                } else {
+                    for (&factor, row) in factors.iter().zip(rows) {
+                        for (out, &x) in out.iter_mut().zip(row) {
+                            *out = out.wrapping_add(i32::from(factor) * i32::from(x));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Products of 8-bit integers: what a lane of 32 bits holds of a factor, and how two such words are multiplied.
+
+#[cfg(target_arch = "x86_64")]
+use super::{Avx2, Avx512, F32x8, F32x16, Sealed};
+use super::{MAX_LANES, RealVector, Simd, Token};
+#[cfg(target_arch = "x86_64")]
+use crate::Level;
+
+/// Vectors of `f32` whose lanes are read as integers of 32 bits, next to the operations on representations that all vectors have.
+pub trait IntegerLanes: RealVector<Elem = f32> {
+    /// In each lane `sum`, plus the product of the lower halves of `self` and `factor`, plus that of the upper ones; halves are signed, and
+    /// the sum wraps.
+    fn dot_pairs(self, factor: Self, sum: Self) -> Self;
+    /// The float nearest to each lane, which is signed.
+    fn integers_to_floats(self) -> Self;
+}
+
+/// The proof of instructions that multiply words of small integers: of two of 16 bits where it is that of a level, else of four of 8 bits, of
+/// which those of the right factor are unsigned.
+pub trait Dots: Token {
+    /// What holds the words, and their sums.
+    type Lanes: IntegerLanes;
+    /// Whether words are bytes, those of the right factor unsigned.
+    const OF_BYTES: bool;
+    /// What the lanes ask for.
+    fn base(self) -> <Self::Lanes as RealVector>::Token;
+    /// In each lane `sum` plus the products of the integers in the words of the two factors, one by one; the sum wraps.
+    fn dot(self, left: Self::Lanes, right: Self::Lanes, sum: Self::Lanes) -> Self::Lanes;
+    /// Adjacent integers of a left factor as words, as many as the lanes hold.
+    ///
+    /// # Safety
+    /// `source` must be readable for so many.
+    unsafe fn load_left(self, source: *const i8) -> Self::Lanes;
+}
+
+impl<S: Simd> Dots for S {
+    type Lanes = S::F32;
+    const OF_BYTES: bool = false;
+    #[inline(always)]
+    fn base(self) -> S {
+        self
+    }
+    #[inline(always)]
+    fn dot(self, left: S::F32, right: S::F32, sum: S::F32) -> S::F32 {
+        left.dot_pairs(right, sum)
+    }
+    #[inline(always)]
+    unsafe fn load_left(self, source: *const i8) -> S::F32 {
+        let mut halves = [0_i16; 2 * MAX_LANES];
+        for (i, half) in halves.iter_mut().enumerate().take(2 * S::F32::LANES) {
+            // SAFETY: the caller vouches for two per lane.
+            *half = i16::from(unsafe { *source.add(i) });
+        }
+        // SAFETY: there are two halves per lane, which are as large as a float.
+        unsafe { S::F32::load(self, halves.as_ptr().cast()) }
+    }
+}
+
+/// The proof of instructions for words of four, and of the level whose vectors they work on.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ByteDots {
+    Avx2(Avx2Vnni),
+    Avx512(Avx512Vnni),
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! vnni {
+    ($(#[$doc:meta])* $name:ident, $base:ident, $lanes:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name($base);
+
+        impl $name {
+            /// # Safety
+            /// The machine must have the instructions, on top of those of `base`.
+            pub(crate) unsafe fn assume(base: $base) -> Self {
+                $name(base)
+            }
+        }
+
+        impl Sealed for $name {}
+        impl Token for $name {
+            const LEVEL: Level = $base::LEVEL;
+            #[inline(always)]
+            fn prefetch<T>(self, address: *const T) {
+                self.0.prefetch(address);
+            }
+        }
+        impl Dots for $name {
+            type Lanes = $lanes;
+            const OF_BYTES: bool = true;
+            #[inline(always)]
+            fn base(self) -> $base {
+                self.0
+            }
+            #[inline(always)]
+            fn dot(self, left: $lanes, right: $lanes, sum: $lanes) -> $lanes {
+                // SAFETY: the token proves the instructions.
+                unsafe { left.dot_bytes(right, sum) }
+            }
+            #[inline(always)]
+            unsafe fn load_left(self, source: *const i8) -> $lanes {
+                // SAFETY: the caller vouches for four bytes per lane, which are as large as a float.
+                unsafe { $lanes::load(self.0, source.cast()) }
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+vnni!(
+    /// The proof of AVX-VNNI on top of AVX2.
+    Avx2Vnni,
+    Avx2,
+    F32x8
+);
+#[cfg(target_arch = "x86_64")]
+vnni!(
+    /// The proof of AVX512-VNNI on top of the other parts of AVX-512.
+    Avx512Vnni,
+    Avx512,
+    F32x16
+);
