@@ -3,12 +3,13 @@
 use super::isa::isa;
 use super::movement::{self, contiguous};
 use super::operand::elements;
-use super::{Executed, FLOATS, index, unsupported};
+use super::{Executed, FLOATS, index, reduce, unsupported};
 use crate::dyn_tensor::checked_size;
 use crate::parallel::{for_each_piece, for_each_piece_pair, piece_size};
 use crate::storage::Buffer;
-use crate::{DynTensor, Pool2dConfig};
+use crate::{DynTensor, Pool2dConfig, Reduction};
 use smallvec::smallvec;
+use trueno_core::table::ReduceOp;
 use trueno_core::{DType, Error, Result, dispatch_dtype};
 use trueno_kernels::pool::{self as kernel, Pool2dShape};
 
@@ -132,6 +133,10 @@ pub(crate) fn adaptive_avg_pool2d(output: [usize; 2], x: &DynTensor) -> Result<D
     let (plane_in, plane_out) = (height * width, checked_size(op, &output)?);
     if plane_in == 0 && plane_out > 0 {
         return Err(refuse(op, shape, format!("has empty planes, which have no means for {output:?}")));
+    }
+    if output == [1, 1] && matches!(x.dtype(), DType::F32 | DType::F64) {
+        let (op, axes) = (ReduceOp::Mean, smallvec![2, 3]);
+        return reduce::reduce(&Reduction { op, axes, keep_dims: true, correction: 0.0 }, x);
     }
     let cost = plane_in / plane_out.max(1) + 1;
     let kind = Planes::Adaptive([height, width], output);
@@ -271,6 +276,7 @@ mod tests {
     fn adaptive_windows_overlap_as_in_pytorch() {
         let x = DynTensor::from_slice(&[0.0, 1.0, 2.0, 3.0, 4.0], &[1, 1, 1, 5]).unwrap();
         assert_close(&adaptive_avg_pool2d([1, 3], &x).unwrap(), &[0.5, 2.0, 3.5], 1e-15);
+        assert_close(&adaptive_avg_pool2d([1, 1], &x).unwrap(), &[2.0], 1e-15);
     }
 
     #[test]
@@ -283,6 +289,7 @@ mod tests {
         assert_threads_agree(|| avg_pool2d(&config, &x).unwrap());
         assert_threads_agree(|| avg_pool2d_grad(&config, [8, 16, 56, 57], &g).unwrap());
         assert_threads_agree(|| adaptive_avg_pool2d([7, 5], &x).unwrap());
+        assert_threads_agree(|| adaptive_avg_pool2d([1, 1], &x).unwrap());
     }
 
     #[test]
