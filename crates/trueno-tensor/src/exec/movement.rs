@@ -22,12 +22,9 @@ pub(crate) fn copy(op: &'static str, x: &DynTensor) -> Result<DynTensor> {
             if let Some(transposed) = Transposed::new(&walk) {
                 transposed.copy(elements, out);
             } else {
-                let (source, inner) = (Source::<T>::new(x, x.layout()), walk.inner());
+                let source = Source::<T>::new(x, x.layout());
                 let piece = piece_size(size, 2);
-                for_each_piece(out, piece, 2, |index, part| {
-                    let start = index * piece;
-                    source.gather(start / inner, start % inner, part);
-                });
+                for_each_piece(out, piece, 2, |index, part| source.copy(index * piece, part));
             }
         }
         Ok(DynTensor::from_buffer(buffer, x.shape()))
@@ -137,16 +134,53 @@ pub(crate) fn concat(axis: usize, inputs: &[&DynTensor]) -> Result<DynTensor> {
         return Err(mixed("concat", first.dtype(), other.dtype()));
     }
     let mut buffer = Buffer::new("concat", first.dtype(), checked_size("concat", &shape)?)?;
-    let whole = Layout::contiguous(&shape);
-    dispatch_dtype!(first.dtype(), all T => {
-        let mut start = 0;
-        for x in inputs {
-            let window = whole.narrow("concat", axis as isize, start, x.shape()[axis])?;
-            write_window::<T>(buffer.as_mut_slice::<T>(), &window, x);
-            start += x.shape()[axis];
-        }
-    });
+    if buffer.len() > 0 {
+        dispatch_dtype!(first.dtype(), all T => Joined::<T>::new(axis, inputs).write(buffer.as_mut_slice::<T>()));
+    }
     Ok(DynTensor::from_buffer(buffer, &shape))
+}
+
+/// Tensors joined along an axis, as rows that hold a part of each.
+struct Joined<'a, T> {
+    /// Where each part ends in a row, and what it is from.
+    parts: Vec<(usize, Source<'a, T>)>,
+    width: usize,
+}
+
+impl<'a, T: Element> Joined<'a, T> {
+    /// The tensors that have any elements.
+    fn new(axis: usize, inputs: &[&'a DynTensor]) -> Joined<'a, T> {
+        let mut width = 0;
+        let part = |x: &&'a DynTensor| {
+            width += x.shape()[axis..].iter().product::<usize>();
+            (width, Source::new(x, x.layout()))
+        };
+        let parts = inputs.iter().filter(|x| x.size() > 0).map(part).collect();
+        Joined { parts, width }
+    }
+
+    /// Writes all rows, on several threads if that pays.
+    fn write(&self, out: &mut [T]) {
+        let piece = piece_size(out.len(), 2);
+        for_each_piece(out, piece, 2, |index, out| {
+            let (mut row, mut within) = (index * piece / self.width, index * piece % self.width);
+            let mut part = self.parts.partition_point(|&(end, _)| end <= within);
+            let mut rest = out;
+            while !rest.is_empty() {
+                let (end, source) = &self.parts[part];
+                let start = if part == 0 { 0 } else { self.parts[part - 1].0 };
+                let (head, tail) = rest.split_at_mut(rest.len().min(end - within));
+                source.copy(row * (end - start) + within - start, head);
+                within += head.len();
+                if within == self.width {
+                    (row, within, part) = (row + 1, 0, 0);
+                } else {
+                    part += 1;
+                }
+                rest = tail;
+            }
+        });
+    }
 }
 
 /// A shape with a border.

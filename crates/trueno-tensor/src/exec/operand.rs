@@ -86,9 +86,24 @@ impl<'a, T: Element> Source<'a, T> {
         Operand::Slice(&scratch[..len])
     }
 
+    /// Copies the positions from `start` on.
+    pub(crate) fn copy(&self, start: usize, out: &mut [T]) {
+        let inner = self.walk.inner();
+        self.gather(start / inner, start % inner, out);
+    }
+
     /// Copies consecutive positions, from `within` in run `run`.
-    pub(crate) fn gather(&self, run: usize, within: usize, out: &mut [T]) {
+    fn gather(&self, run: usize, within: usize, out: &mut [T]) {
         let [stride] = self.walk.inner_strides();
+        if within + out.len() <= self.walk.inner() {
+            let [first] = self.walk.run_offsets(run);
+            return copy_run(
+                self.elements.as_slice(),
+                first.wrapping_add_signed(within as isize * stride),
+                stride,
+                out,
+            );
+        }
         let (mut rest, mut skip) = (out, within);
         for [first] in self.walk.runs(run) {
             let take = (self.walk.inner() - skip).min(rest.len());
@@ -121,10 +136,15 @@ fn copy_run<T: Copy>(elements: &[T], first: usize, stride: isize, out: &mut [T])
     }
 }
 
+/// Whether blocks end where runs of this length do, so that nothing is gathered.
+pub(crate) fn is_direct(run: usize) -> bool {
+    run >= BLOCK / 4
+}
+
 /// Cuts `start..end` into blocks: whole runs' pieces where every operand's runs are long, fixed blocks otherwise.
 /// `run` is the shortest run among the operands.
 pub(crate) fn blocks(start: usize, end: usize, run: usize) -> impl Iterator<Item = (usize, usize)> {
-    let direct = run >= BLOCK / 4;
+    let direct = is_direct(run);
     let mut position = start;
     std::iter::from_fn(move || {
         let left = end.checked_sub(position).filter(|&left| left > 0)?;
