@@ -93,6 +93,21 @@ impl<'a, T> MatRef<'a, T> {
         MatRef { rows: self.cols, cols: self.rows, row_stride: self.col_stride, col_stride: self.row_stride, ..self }
     }
 
+    /// Whether this is the transpose of `other` in the same memory.
+    ///
+    /// ```
+    /// use trueno_kernels::matmul::MatRef;
+    /// let x = [1.0, 2.0, 3.0, 4.0];
+    /// let a = MatRef::row_major(&x, 2, 2);
+    /// assert!(a.transposed().is_transpose_of(&a) && !a.is_transpose_of(&a));
+    /// ```
+    #[inline]
+    pub fn is_transpose_of(&self, other: &MatRef<'_, T>) -> bool {
+        core::ptr::eq(self.pointer, other.pointer)
+            && [self.rows, self.cols] == [other.cols, other.rows]
+            && [self.row_stride, self.col_stride] == [other.col_stride, other.row_stride]
+    }
+
     /// The block of the given rows and columns.
     ///
     /// # Panics

@@ -3,6 +3,7 @@
 use super::isa::isa;
 use super::product::{JOB, Lasting, cost, product};
 use super::reduce::dot;
+use super::symmetric::product_with_transpose;
 use super::{mixed, movement, unsupported};
 use crate::DynTensor;
 use crate::dyn_tensor::checked_size;
@@ -201,8 +202,12 @@ impl<'a> Problem<'a> {
             let lasting = (out.len() == m * n).then(|| b.lasting(&self.b));
             for (index, out) in out.chunks_mut(m * n).enumerate() {
                 let [skip_a, skip_b] = self.offsets(index);
-                let c = MatMut::row_major(out, m, n);
-                product(a.matrix(skip_a), b.matrix(skip_b), lasting, c, &Epilogue::STORE)?;
+                let (a, b) = (a.matrix(skip_a), b.matrix(skip_b));
+                if b.is_transpose_of(&a) && m > 1 {
+                    product_with_transpose(a, out)?;
+                } else {
+                    product(a, b, lasting, MatMut::row_major(out, m, n), &Epilogue::STORE)?;
+                }
             }
             return Ok(());
         }

@@ -31,6 +31,7 @@ mod reduce;
 mod softmax;
 mod sort;
 mod switch;
+mod symmetric;
 mod transpose;
 mod views;
 

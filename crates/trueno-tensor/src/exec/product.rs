@@ -63,7 +63,7 @@ pub(super) fn cost([m, n, k]: [usize; 3]) -> usize {
 }
 
 /// How many blocks of rows and of columns a product is cut into.
-fn blocks([m, n, k]: [usize; 3], plan: &Plan, threads: usize) -> [usize; 2] {
+pub(super) fn blocks([m, n, k]: [usize; 3], plan: &Plan, threads: usize) -> [usize; 2] {
     let worth = cost([m, n, k]) / JOB;
     if threads == 1 || worth < 2 {
         return [1, 1];
@@ -76,7 +76,7 @@ fn blocks([m, n, k]: [usize; 3], plan: &Plan, threads: usize) -> [usize; 2] {
 }
 
 /// Equal cuts of `length` into about `count` parts of whole units.
-fn cuts(length: usize, unit: usize, count: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+pub(super) fn cuts(length: usize, unit: usize, count: usize) -> impl Iterator<Item = Range<usize>> + Clone {
     let size = length.div_ceil(count).next_multiple_of(unit.max(1));
     (0..length).step_by(size).map(move |start| start..length.min(start + size))
 }
@@ -115,12 +115,23 @@ pub(super) struct Panels {
 
 impl Panels {
     pub fn new(plan: &Plan, k: usize, n: usize) -> Panels {
-        Panels { k, n, width: n.div_ceil(n.div_ceil(PACKED_COLUMNS).max(1)).next_multiple_of(plan.col_unit()) }
+        Panels::of_width(plan, k, n, n.div_ceil(n.div_ceil(PACKED_COLUMNS).max(1)))
     }
 
-    fn columns(&self) -> impl Iterator<Item = Range<usize>> + Clone {
+    /// Panels of `width` columns, or a few more.
+    pub(super) fn of_width(plan: &Plan, k: usize, n: usize, width: usize) -> Panels {
+        Panels { k, n, width: width.next_multiple_of(plan.col_unit()) }
+    }
+
+    pub(super) fn columns(&self) -> impl Iterator<Item = Range<usize>> + Clone {
         let (n, width) = (self.n, self.width);
         (0..n).step_by(width).map(move |start| start..n.min(start + width))
+    }
+
+    /// The panels that [`pack`] left in a buffer.
+    pub(super) fn packed<'p, T: Unit>(&self, packed: &'p Buffer) -> Vec<PackedB<'p, T>> {
+        let places = T::of(packed.as_slice()).chunks(self.len::<T>());
+        self.columns().zip(places).map(|(cols, place)| PackedB::packed(isa(), place, self.k, cols.len())).collect()
     }
 
     /// Elements from one panel to the next.
@@ -149,10 +160,7 @@ pub(super) fn packed_product<T: Unit>(
     epilogue: &T::Epilogue<'_>,
 ) -> Result<()> {
     let [row_blocks, _] = blocks([a.rows(), panels.n, panels.k], plan, num_threads());
-    let places = T::of(packed.as_slice()).chunks(panels.len::<T>());
-    let panel_blocks = panels.columns().zip(places);
-    let panel_blocks: Vec<_> =
-        panel_blocks.map(|(cols, place)| PackedB::packed(isa(), place, panels.k, cols.len())).collect();
+    let panel_blocks = panels.packed::<T>(packed);
     let mut jobs = Vec::new();
     for (rows, c) in rows_of(c, cuts(a.rows(), plan.row_unit(), row_blocks)) {
         for (panel, (cols, c)) in panel_blocks.iter().zip(cols_of(c, panels.columns())) {
@@ -168,7 +176,10 @@ pub(super) fn packed_product<T: Unit>(
 }
 
 /// A matrix cut into blocks of consecutive rows.
-fn rows_of<T>(c: MatMut<'_, T>, cuts: impl Iterator<Item = Range<usize>>) -> Vec<(Range<usize>, MatMut<'_, T>)> {
+pub(super) fn rows_of<T>(
+    c: MatMut<'_, T>,
+    cuts: impl Iterator<Item = Range<usize>>,
+) -> Vec<(Range<usize>, MatMut<'_, T>)> {
     let mut rest = c;
     let mut blocks = Vec::new();
     for rows in cuts {
@@ -180,7 +191,10 @@ fn rows_of<T>(c: MatMut<'_, T>, cuts: impl Iterator<Item = Range<usize>>) -> Vec
 }
 
 /// A matrix cut into blocks of consecutive columns.
-fn cols_of<T>(c: MatMut<'_, T>, cuts: impl Iterator<Item = Range<usize>>) -> Vec<(Range<usize>, MatMut<'_, T>)> {
+pub(super) fn cols_of<T>(
+    c: MatMut<'_, T>,
+    cuts: impl Iterator<Item = Range<usize>>,
+) -> Vec<(Range<usize>, MatMut<'_, T>)> {
     let mut rest = c;
     let mut blocks = Vec::new();
     for cols in cuts {
@@ -191,12 +205,12 @@ fn cols_of<T>(c: MatMut<'_, T>, cuts: impl Iterator<Item = Range<usize>>) -> Vec
     blocks
 }
 
-fn run_jobs<J: Send>(jobs: &mut [J], work: impl Fn(&mut J) -> Result<()> + Sync + Send) -> Result<()> {
+pub(super) fn run_jobs<J: Send>(jobs: &mut [J], work: impl Fn(&mut J) -> Result<()> + Sync + Send) -> Result<()> {
     try_for_each_piece(jobs, 1, JOB, |_, job| job.iter_mut().try_for_each(&work))
 }
 
 /// Runs `work` with scratch for `plan`, from the pool.
-fn with_scratch<T: Unit>(plan: &Plan, work: impl FnOnce(&mut [T])) -> Result<()> {
+pub(super) fn with_scratch<T: Unit>(plan: &Plan, work: impl FnOnce(&mut [T])) -> Result<()> {
     let mut scratch = Buffer::new("matmul", T::Held::DTYPE, plan.scratch_len())?;
     work(T::of_mut(scratch.as_mut_slice()));
     Ok(())
