@@ -11,12 +11,15 @@ pub struct CacheSizes {
     pub l2: usize,
     /// This core's share of the last level.
     pub l3: usize,
+    /// All of the last level, which cores share.
+    pub last: usize,
 }
 
 impl Default for CacheSizes {
-    /// What x86-64 and AArch64 cores of the last decade have at least: 32 KiB, 512 KiB, 2 MiB.
+    /// What x86-64 and AArch64 cores of the last decade have at least: 32 KiB, 512 KiB, 2 MiB. The whole last level is what many
+    /// have, so that nothing goes past one that was not found.
     fn default() -> Self {
-        CacheSizes { l1: 32 << 10, l2: 512 << 10, l3: 2 << 20 }
+        CacheSizes { l1: 32 << 10, l2: 512 << 10, l3: 2 << 20, last: 32 << 20 }
     }
 }
 
@@ -26,14 +29,17 @@ impl CacheSizes {
         static L1: AtomicUsize = AtomicUsize::new(0);
         static L2: AtomicUsize = AtomicUsize::new(0);
         static L3: AtomicUsize = AtomicUsize::new(0);
+        static LAST: AtomicUsize = AtomicUsize::new(0);
         // The level that is stored last and read first says whether the others are there.
         let l1 = L1.load(Ordering::Acquire);
         if l1 != 0 {
-            return CacheSizes { l1, l2: L2.load(Ordering::Relaxed), l3: L3.load(Ordering::Relaxed) };
+            let [l2, l3, last] = [&L2, &L3, &LAST].map(|size| size.load(Ordering::Relaxed));
+            return CacheSizes { l1, l2, l3, last };
         }
         let sizes = detect().plausible();
         L2.store(sizes.l2, Ordering::Relaxed);
         L3.store(sizes.l3, Ordering::Relaxed);
+        LAST.store(sizes.last, Ordering::Relaxed);
         L1.store(sizes.l1, Ordering::Release);
         sizes
     }
@@ -45,6 +51,7 @@ impl CacheSizes {
             l1: self.l1.clamp(16 << 10, 256 << 10),
             l2: self.l2.clamp(256 << 10, 8 << 20),
             l3: self.l3.clamp(least.l3, 32 << 20),
+            last: self.last.clamp(least.l3, 1 << 30),
         }
     }
 }
@@ -83,7 +90,7 @@ fn detect() -> CacheSizes {
         match (level, kind) {
             (1, DATA) => sizes.l1 = size,
             (2, DATA | UNIFIED) => sizes.l2 = size,
-            (3, DATA | UNIFIED) => sizes.l3 = size / field(cache.eax, 14, 12),
+            (3, DATA | UNIFIED) => (sizes.l3, sizes.last) = (size / field(cache.eax, 14, 12), size),
             _ => {}
         }
     }
@@ -113,7 +120,7 @@ mod tests {
 
     #[test]
     fn claims_are_kept_within_reason() {
-        let wild = CacheSizes { l1: 1, l2: usize::MAX, l3: 0 }.plausible();
-        assert_eq!(wild, CacheSizes { l1: 16 << 10, l2: 8 << 20, l3: 2 << 20 });
+        let wild = CacheSizes { l1: 1, l2: usize::MAX, l3: 0, last: usize::MAX }.plausible();
+        assert_eq!(wild, CacheSizes { l1: 16 << 10, l2: 8 << 20, l3: 2 << 20, last: 1 << 30 });
     }
 }

@@ -36,6 +36,7 @@ pub mod reduce;
 pub mod simd;
 pub mod softmax;
 pub mod sort;
+pub mod stream;
 mod transpose;
 
 pub use axis::AxisBlocks;

@@ -27,6 +27,12 @@ impl Token for Avx2 {
         // SAFETY: a prefetch reads nothing and never faults; every x86-64 machine has it.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
     }
+
+    #[inline(always)]
+    fn settle(self) {
+        // SAFETY: every x86-64 machine has the instruction.
+        unsafe { _mm_sfence() }
+    }
 }
 impl Simd for Avx2 {
     type F32 = F32x8;
@@ -59,6 +65,13 @@ fn first32(_: Avx2, count: usize) -> __m256i {
 impl Sealed for F32x8 {}
 impl RealVector for F32x8 {
     memory!(Avx2, f32, Mask32x8, 8, fused true, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_movemask_ps);
+
+    #[inline(always)]
+    unsafe fn store_past_caches(self, target: *mut f32) {
+        // SAFETY: the vector proves these instructions, the caller vouches for `target`.
+        unsafe { _mm256_stream_ps(target, self.0) }
+    }
+
     forward! {
         add(other) = _mm256_add_ps;
         sub(other) = _mm256_sub_ps;
@@ -170,6 +183,13 @@ fn first64(_: Avx2, count: usize) -> __m256i {
 impl Sealed for F64x4 {}
 impl RealVector for F64x4 {
     memory!(Avx2, f64, Mask64x4, 4, fused true, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_movemask_pd);
+
+    #[inline(always)]
+    unsafe fn store_past_caches(self, target: *mut f64) {
+        // SAFETY: the vector proves these instructions, the caller vouches for `target`.
+        unsafe { _mm256_stream_pd(target, self.0) }
+    }
+
     forward! {
         add(other) = _mm256_add_pd;
         sub(other) = _mm256_sub_pd;

@@ -27,6 +27,12 @@ impl Token for Avx512 {
         // SAFETY: a prefetch reads nothing and never faults; every x86-64 machine has it.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
     }
+
+    #[inline(always)]
+    fn settle(self) {
+        // SAFETY: every x86-64 machine has the instruction.
+        unsafe { _mm_sfence() }
+    }
 }
 impl Simd for Avx512 {
     type F32 = F32x16;
@@ -146,6 +152,13 @@ impl RealVector for F32x16 {
         _mm512_mask_storeu_ps,
         _mm512_mask_blend_ps
     );
+
+    #[inline(always)]
+    unsafe fn store_past_caches(self, target: *mut f32) {
+        // SAFETY: the vector proves these instructions, the caller vouches for `target`.
+        unsafe { _mm512_stream_ps(target, self.0) }
+    }
+
     forward! {
         add(other) = _mm512_add_ps;
         sub(other) = _mm512_sub_ps;
@@ -265,6 +278,13 @@ impl RealVector for F64x8 {
         _mm512_mask_storeu_pd,
         _mm512_mask_blend_pd
     );
+
+    #[inline(always)]
+    unsafe fn store_past_caches(self, target: *mut f64) {
+        // SAFETY: the vector proves these instructions, the caller vouches for `target`.
+        unsafe { _mm512_stream_pd(target, self.0) }
+    }
+
     forward! {
         add(other) = _mm512_add_pd;
         sub(other) = _mm512_sub_pd;

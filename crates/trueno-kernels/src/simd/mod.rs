@@ -79,6 +79,10 @@ pub trait Token: Copy + Debug + Send + Sync + Sealed + 'static {
     fn prefetch<T>(self, address: *const T) {
         let _ = address;
     }
+
+    /// Makes what [`RealVector::store_past_caches`] wrote visible to other threads before anything that is written after.
+    #[inline(always)]
+    fn settle(self) {}
 }
 
 /// The proof that an instruction set is there, and the vectors that it brings.
@@ -202,6 +206,17 @@ pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
     /// # Safety
     /// `target` must be writable for `LANES` values.
     unsafe fn store(self, target: *mut Self::Elem);
+
+    /// As [`store`](Self::store), without a place in the caches where there are instructions for that. Other threads see it
+    /// after [`Simd::settle`].
+    ///
+    /// # Safety
+    /// `target` must be writable for `LANES` values and a multiple of the vector's size.
+    #[inline(always)]
+    unsafe fn store_past_caches(self, target: *mut Self::Elem) {
+        // SAFETY: the caller vouches for more.
+        unsafe { self.store(target) }
+    }
 
     /// Reads the first `count` lanes and sets the others to 0.
     ///

@@ -27,6 +27,12 @@ impl Token for Sse2 {
         // SAFETY: a prefetch reads nothing and never faults; every x86-64 machine has it.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
     }
+
+    #[inline(always)]
+    fn settle(self) {
+        // SAFETY: every x86-64 machine has the instruction.
+        unsafe { _mm_sfence() }
+    }
 }
 impl Simd for Sse2 {
     type F32 = F32x4;
@@ -51,6 +57,13 @@ pub struct F32x4(__m128);
 impl Sealed for F32x4 {}
 impl RealVector for F32x4 {
     memory!(Sse2, f32, Mask32x4, 4, fused false, _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps, _mm_movemask_ps);
+
+    #[inline(always)]
+    unsafe fn store_past_caches(self, target: *mut f32) {
+        // SAFETY: the vector proves these instructions, the caller vouches for `target`.
+        unsafe { _mm_stream_ps(target, self.0) }
+    }
+
     forward! {
         add(other) = _mm_add_ps;
         sub(other) = _mm_sub_ps;
@@ -126,6 +139,13 @@ pub struct F64x2(__m128d);
 impl Sealed for F64x2 {}
 impl RealVector for F64x2 {
     memory!(Sse2, f64, Mask64x2, 2, fused false, _mm_set1_pd, _mm_loadu_pd, _mm_storeu_pd, _mm_movemask_pd);
+
+    #[inline(always)]
+    unsafe fn store_past_caches(self, target: *mut f64) {
+        // SAFETY: the vector proves these instructions, the caller vouches for `target`.
+        unsafe { _mm_stream_pd(target, self.0) }
+    }
+
     forward! {
         add(other) = _mm_add_pd;
         sub(other) = _mm_sub_pd;

@@ -1,5 +1,6 @@
 //! Elementwise operations: broadcast, walk in blocks, run a kernel on each.
 
+use super::caches::{AT_HAND, LOOKED_FOR, Writing};
 use super::isa::isa;
 use super::operand::{BLOCK, Source, blocks};
 use super::{FLOATS, mixed, unsupported};
@@ -59,14 +60,16 @@ fn in_order<'a, T: Element, const N: usize>(
 fn map<T: Element, U: Element, const N: usize>(
     inputs: [&DynTensor; N],
     shape: &[usize],
-    out: &mut [U],
+    (out, writing): (&mut [U], Writing),
     cost: usize,
     kernel: impl Fn([Operand<'_, T>; N], &mut [U]) + Sync + Send,
 ) -> Result<()> {
     let piece = piece_size(out.len(), cost);
     if let Some(operands) = in_order(inputs, shape) {
         for_each_piece(out, piece, cost, |index, part| {
-            kernel(operands.map(|operand| operand.part(index * piece, part.len())), part);
+            writing.fill(part, AT_HAND, |start, block| {
+                kernel(operands.map(|operand| operand.part(index * piece + start, block.len())), block);
+            });
         });
         return Ok(());
     }
@@ -76,15 +79,17 @@ fn map<T: Element, U: Element, const N: usize>(
     let run = sources.iter().map(Source::run).min().unwrap_or(1);
     for_each_piece(out, piece, cost, |index, part| {
         let mut scratch = [[T::default(); BLOCK]; N];
-        let start = index * piece;
-        for (position, len) in blocks(start, start + part.len(), run) {
-            let mut sources = sources.iter();
-            let operands = scratch.each_mut().map(|scratch| match sources.next() {
-                Some(source) => source.block(position, len, scratch),
-                None => Operand::InPlace,
-            });
-            kernel(operands, &mut part[position - start..position - start + len]);
-        }
+        writing.fill(part, LOOKED_FOR, |start, part| {
+            let start = index * piece + start;
+            for (position, len) in blocks(start, start + part.len(), run) {
+                let mut sources = sources.iter();
+                let operands = scratch.each_mut().map(|scratch| match sources.next() {
+                    Some(source) => source.block(position, len, scratch),
+                    None => Operand::InPlace,
+                });
+                kernel(operands, &mut part[position - start..position - start + len]);
+            }
+        });
     });
     Ok(())
 }
@@ -100,7 +105,9 @@ fn map_new<T: Element, U: Element, const N: usize>(
     let size = crate::dyn_tensor::checked_size(op, shape)?;
     let mut buffer = Buffer::new(op, U::DTYPE, size)?;
     if size > 0 {
-        map::<T, U, N>(inputs, shape, buffer.as_mut_slice::<U>(), cost, kernel)?;
+        let operands: usize = inputs.iter().map(|x| x.size() * size_of::<T>()).sum();
+        let writing = Writing::of(operands + size * size_of::<U>());
+        map::<T, U, N>(inputs, shape, (buffer.as_mut_slice::<U>(), writing), cost, kernel)?;
     }
     Ok(DynTensor::from_buffer(buffer, shape))
 }
@@ -224,6 +231,8 @@ fn write_in_place<T: trueno_kernels::simd::Real>(op: &Op, first: &mut DynTensor,
     let Some(out) = first.as_mut_slice::<T>().filter(|out| !out.is_empty()) else {
         return Ok(false);
     };
+    // It is in the caches already, or on its way, for it is read first.
+    let out = (out, Writing::Cached);
     match op.row() {
         Row::Unary(row) => {
             let (Op::Unary(_, parameters), []) = (op, rest) else { return Ok(false) };

@@ -1,8 +1,9 @@
 //! Formulas of the user's own: broadcast, walk in blocks, run their one kernel on each.
 
+use super::caches::{AT_HAND, Writing};
 use super::elementwise::{common_shape, same_dtype, unary_cost};
 use super::isa::isa;
-use super::operand::{BLOCK, Source, blocks};
+use super::operand::{BLOCK, Source, blocks, is_direct};
 use super::{FLOATS, unsupported};
 use crate::DynTensor;
 use crate::fused::{Fusion, Kernel};
@@ -82,10 +83,16 @@ fn new_buffer<T: Element>(shape: &[usize]) -> Result<Buffer> {
 
 fn value<T: Kernel>(fusion: &Fusion, inputs: &Inputs<'_>, shape: &[usize], out: &mut [T]) -> Result<()> {
     let mut outs: Outs<'_, T> = [const { None }; MAX_OPERANDS];
+    // A result in the memory of an operand is read first, so the caches have it already.
+    let operands: Option<usize> = inputs.iter().map(|x| x.map(DynTensor::size)).sum();
+    let writing = operands.map_or(Writing::Cached, |operands| Writing::of((operands + out.len()) * size_of::<T>()));
     outs[0] = Some(out);
     map::<T>(inputs, shape, outs, cost(fusion.listing()), &|operands, [out, ..]| {
         if let Some(out) = out {
-            T::compute(fusion, isa(), operands, out);
+            writing.fill(out, AT_HAND, |start, block| {
+                let operands: Operands<'_, T> = operands.iter().map(|x| x.part(start, block.len())).collect();
+                T::compute(fusion, isa(), &operands, block);
+            });
         }
     })
 }
@@ -163,14 +170,18 @@ fn map<T: Kernel>(
     let run = sources.iter().flatten().map(Source::run).min().unwrap_or(size);
     for_each_piece(&mut pieces, 1, piece.saturating_mul(cost), |index, part| {
         let (start, length) = (index * piece, piece.min(size - index * piece));
-        let mut scratch = vec![[T::default(); BLOCK]; sources.len()];
+        // Blocks of whole runs are borrowed.
+        let gathered = if is_direct(run) { 0 } else { sources.len() };
+        let mut scratch = vec![[T::default(); BLOCK]; gathered];
         for outs in part {
             for (position, len) in blocks(start, start + length, run) {
                 let block = |(source, scratch)| match (source, scratch) {
                     (Some(source), scratch) => Source::block(source, position, len, scratch),
                     (None, _) => Operand::InPlace,
                 };
-                let pairs = sources.iter().map(Option::as_ref).zip(scratch.iter_mut().map(|block| &mut block[..]));
+                let nowhere = std::iter::repeat_with(|| &mut [][..]);
+                let scratch = scratch.iter_mut().map(|block| &mut block[..]).chain(nowhere);
+                let pairs = sources.iter().map(Option::as_ref).zip(scratch);
                 let operands: Operands<'_, T> = pairs.map(block).collect();
                 kernel(&operands, outs.each_mut().map(|out| out.as_mut().and_then(|rest| rest.split_off_mut(..len))));
             }

@@ -5,6 +5,7 @@
 
 mod attention;
 pub mod backward;
+mod caches;
 mod check;
 mod chunks;
 pub mod conv;

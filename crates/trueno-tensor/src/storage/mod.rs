@@ -3,6 +3,7 @@
 //! What lies on a GPU is a buffer of `trueno-gpu`, which has a pool of its own.
 
 mod derived;
+mod pages;
 mod pool;
 
 pub use derived::PackedPlace;

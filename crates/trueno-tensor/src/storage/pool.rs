@@ -5,7 +5,8 @@
 //! the most that was ever in use, plus a slack; where they would not, what sizes that nobody asks for any more have left makes
 //! room.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use super::pages;
+use std::alloc::{Layout, dealloc};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -115,8 +116,7 @@ impl Pool {
             None => {
                 let layout = layout(class)?;
                 self.allocations.fetch_add(1, Ordering::Relaxed);
-                // SAFETY: the layout's size is that of a class, which is not 0.
-                NonNull::new(unsafe { alloc_zeroed(layout) })?
+                pages::zeroed(layout)?
             }
         };
         self.classes[class].taken.store(self.allocations.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -207,12 +207,13 @@ fn class_size(class: usize) -> usize {
 
 /// What the allocator is asked for, or `None` if no allocation can be that large.
 fn layout(class: usize) -> Option<Layout> {
-    Layout::from_size_align(class_size(class), ALIGNMENT).ok()
+    let size = class_size(class);
+    Layout::from_size_align(size, if size < pages::LARGE_FROM { ALIGNMENT } else { pages::LARGE }).ok()
 }
 
 fn free(pointer: NonNull<u8>, class: usize) {
     let Some(layout) = layout(class) else { return };
-    // SAFETY: `pointer` came from `alloc_zeroed` with the layout of its class, and its owner gives it up.
+    // SAFETY: `pointer` came from `pages::zeroed` with the layout of its class, and its owner gives it up.
     unsafe { dealloc(pointer.as_ptr(), layout) }
 }
 
