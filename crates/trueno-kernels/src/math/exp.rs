@@ -39,6 +39,14 @@ pub(super) fn exp2_of_parts<V: RealOps>(integer: V, fraction: V, small: V) -> V 
     power.round().scale(integer)
 }
 
+/// `n` and `p` with `e^(x + small) = 2^n p`, for a `small` that is a rounding error of `x`.
+#[inline(always)]
+pub(super) fn exp_of_sum<V: RealOps>(x: V, small: V) -> (V, Double<V>) {
+    let (n, r) = reduce(x);
+    let r = r.add(small);
+    (n, Double::ordered_sum(x.lit(1.0), r).plus_small(r.mul(r).mul(polynomial(r, V::Elem::EXP))))
+}
+
 /// `e^x` for `x` within `EXP_RANGE`, or NaN.
 #[inline(always)]
 pub(super) fn exp_in_range<V: RealOps>(x: V) -> V {

@@ -1,9 +1,9 @@
 //! The Gaussian error linear unit.
 
 use super::double::Double;
-use super::exp::reduce;
+use super::exp::exp_of_sum;
 use super::lookup::{self, Pieces};
-use super::{Lookups, Tables, polynomial, precise_polynomial};
+use super::{Lookups, Tables, precise_polynomial};
 use crate::simd::{Real, RealOps};
 
 /// `x Phi(x)` with the normal distribution's `Phi`: `max(x, 0) - |x| Phi(-|x|)`, whose second term is
@@ -19,17 +19,17 @@ pub(crate) fn gelu<V: RealOps>(x: V) -> V {
     let magnitude = x.lit(V::Elem::GELU_ZERO).min(x.abs());
     let square = Double::product(magnitude, magnitude);
     let minus_half = x.lit(-0.5);
-    let (n, r) = reduce(square.hi.mul(minus_half));
-    let r = square.lo.mul_add(minus_half, r);
-    let decay = Double::ordered_sum(one, r).plus_small(r.mul(r).mul(polynomial(r, V::Elem::EXP)));
+    let (n, decay) = exp_of_sum(square.hi.mul(minus_half), square.lo.mul(minus_half));
 
     let scale = x.lit(GELU_SCALE);
     let denominator = magnitude.mul_add(scale, one);
     let lost = magnitude.mul_add(scale, one.sub(denominator));
     let share = Double { hi: magnitude, lo: zero }.divided_by(Double { hi: denominator, lo: lost });
-    let place = share.lo.neg_mul_add(scale, share.hi.neg_mul_add(scale, x.lit(1.0 - GELU_SHIFT)));
+    let place = Double { hi: x.lit(1.0 - GELU_SHIFT), lo: zero }.rest(share.hi, Double { hi: scale, lo: zero });
+    let place = share.lo.neg_mul_add(scale, place);
     let constant = Double::<V>::constant(x.token(), V::Elem::GELU_CONSTANT);
-    let ratio = Double::sum(constant.hi, place.mul(precise_polynomial(place, V::Elem::GELU))).plus_small(constant.lo);
+    let rest = Double::product(place, precise_polynomial(place, V::Elem::GELU));
+    let ratio = Double::sum(constant.hi, rest.hi).plus_small(constant.lo.add(rest.lo));
     let tail = share.times(ratio).times(decay).round().scale(n);
     let result = x.max(zero).sub(tail).copysign(x);
     // As PyTorch: the product of the definition has no value there.
@@ -43,23 +43,22 @@ const GELU_SCALE: f64 = 0.3125;
 const GELU_SHIFT: f64 = 0.5;
 
 /// The same, with `|x| R(|x|)` from its pieces.
+///
+/// The machine looks a few vectors ahead and no further, so what counts is how few instructions there are and how few of them wait
+/// for one another.
 #[inline(always)]
 fn by_pieces<V: RealOps>(x: V, pieces: &Pieces<V::Elem>) -> V {
-    let half = x.lit(0.5);
+    let (token, zero) = (x.token(), x.lit(0.0));
     let magnitude = pieces.magnitude(x);
-    let square = Double::product(magnitude, magnitude);
-    // e^(-x^2/2) = 2^n e^(-r/2) with x^2 = r - 2 n ln 2.
-    let (n, shifted) = lookup::nearest_sixteenth(square.hi, -0.5 * core::f64::consts::LOG2_E);
+    // e^(-x^2/2) = 2^n e^r.
+    let exponent = Double::product(magnitude.mul(x.lit(-0.5)), magnitude);
+    let (n, shifted) = lookup::nearest_sixteenth(exponent.hi, core::f64::consts::LOG2_E);
     let [hi, lo] = V::Elem::LN_PIECES.unit();
-    let twice = n.add(n);
-    let r = twice.mul_add(V::splat(x.token(), hi), square.hi).add(square.lo);
-    let r = twice.mul_add(V::splat(x.token(), lo), r);
-    let growth = lookup::expm1_near_zero(r.mul(half.neg()));
-    let decay = lookup::power_of_sixteenths(shifted, growth);
+    let r = n.neg_mul_add(V::splat(token, hi), exponent.hi).add(n.neg_mul_add(V::splat(token, lo), exponent.lo));
+    let decay = lookup::power_of_sixteenths(shifted, lookup::expm1_near_zero(r));
     let ratio = pieces.at(magnitude);
-    let product = Double::product(ratio, decay.hi);
-    let tail = product.hi.add(ratio.mul_add(decay.lo, product.lo)).scale_by_floor(n);
-    // max(x, 0), but NaN for -inf: as PyTorch, for the product of the definition has no value there.
-    let positive = half.mul_add(x.abs(), half.mul(x));
-    positive.sub(tail).copysign(x)
+    let tail = ratio.mul_add(decay.hi, ratio.mul(decay.lo)).scale_by_floor(n);
+    // max(x, 0) with the sign of x, but NaN for -inf: as PyTorch, for the product of the definition has no value there.
+    let positive = x.max(zero.min(x).mul(zero));
+    positive.sub(tail)
 }

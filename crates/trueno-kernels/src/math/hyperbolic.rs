@@ -6,7 +6,7 @@ use super::{Lookups, Tables, polynomial, power_of_two};
 use crate::simd::RealOps;
 
 /// Where `x + x^3 P(x^2)` gives way to `1 - 2 e^(-2x) / (1 + e^(-2x))`: from here on, the fraction is less than 1/3, so
-/// that its rounding errors count for less than a third.
+/// that its rounding errors count for less than a third. The largest of them, that of `e^(-2x)`, is carried along.
 const CENTRE: f64 = 0.85;
 
 /// Hyperbolic tangent.
@@ -19,7 +19,7 @@ pub(crate) fn tanh<V: RealOps>(x: V) -> V {
     }
     let magnitude = x.lit(V::Elem::TANH_ONE).min(x.abs());
     let square = x.mul(x);
-    let centre = square.mul(polynomial(square, V::Elem::TANH)).mul_add(x, x);
+    let centre = Double::sum_with_product(x, x, square.mul(polynomial(square, V::Elem::TANH)));
 
     // -2 e^(-2|x|) = 2^n (-2 e^(-2r)) with |x| = r - n ln(2) / 2.
     let (n, shifted) = nearest_exponent(magnitude, -2.0 * core::f64::consts::LOG2_E);
@@ -28,17 +28,12 @@ pub(crate) fn tanh<V: RealOps>(x: V) -> V {
     let r = half.mul_add(V::splat(token, V::Elem::LN_2_LO), r);
     let slope = r.mul_add(polynomial(r, V::Elem::TANH_EXP), x.lit(4.0));
     let scale = shifted.shift_into_exponent();
-    let tail = if V::FUSED {
-        let decay = r.mul_add(slope, x.lit(-2.0)).mul(scale);
-        decay.mul_add(polynomial(decay, V::Elem::TANH_TAIL), x.lit(1.0))
-    } else {
-        let product = Double::product(r, slope);
-        let decay = Double::ordered_sum(x.lit(-2.0), product.hi).plus_small(product.lo);
-        let (decay, lost) = (decay.hi.mul(scale), decay.lo.mul(scale));
-        let factor = polynomial(decay, V::Elem::TANH_TAIL);
-        let product = Double::product(decay, factor).plus_small(lost.mul(factor));
-        Double::ordered_sum(x.lit(1.0), product.hi).plus_small(product.lo).round()
-    };
+    let product = Double::product(r, slope);
+    let decay = Double::ordered_sum(x.lit(-2.0), product.hi).plus_small(product.lo);
+    let (decay, lost) = (decay.hi.mul(scale), decay.lo.mul(scale));
+    let factor = polynomial(decay, V::Elem::TANH_TAIL);
+    let product = Double::product(decay, factor).plus_small(lost.mul(factor));
+    let tail = Double::ordered_sum(x.lit(1.0), product.hi).plus_small(product.lo).round();
     V::select(magnitude.lt(x.lit(CENTRE)), centre, tail).copysign(x)
 }
 
