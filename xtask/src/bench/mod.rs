@@ -11,6 +11,8 @@ mod sides;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -91,11 +93,18 @@ fn time_all(sides: &Sides, rows: &[Row], rounds: usize) -> Result<Vec<Timing>> {
     Ok(timings)
 }
 
+/// Threads that wait for work by asking for it, as those of OpenBLAS do, hold a core for some time after the last: a side is not
+/// asked while those of another do.
+const REST: Duration = Duration::from_millis(50);
+
 /// Asks every side in turn, `rounds` times over, after one answer that warms up and is thrown away.
 fn time(sides: &mut [Peer], row: &Row, threads: usize, rounds: usize) -> Result<Timing> {
     let mut answers = vec![Vec::new(); sides.len()];
     for round in 0..=rounds {
         for (side, answers) in sides.iter_mut().zip(&mut answers) {
+            if threads > 1 {
+                thread::sleep(REST);
+            }
             if let (Some(microseconds), true) = (side.ask(&row.name)?, round > 0) {
                 answers.push(microseconds);
             }
