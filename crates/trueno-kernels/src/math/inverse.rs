@@ -48,7 +48,8 @@ fn atan_of_ratio<V: RealOps>(t: V, small: V) -> Double<V> {
     let square = t.mul(t);
     // The derivative, 1 / (1 + t^2), within a tenth: `small` counts for half a unit at most.
     let slope = square.neg_mul_add(t.lit(0.5), t.lit(1.0));
-    let bend = Double::product(t.mul(square), precise_polynomial(square, V::Elem::ATAN));
+    let (cube, factor) = (Double::product(t, square), precise_polynomial(square, V::Elem::ATAN));
+    let bend = Double::product(cube.hi, factor).plus_small(cube.lo.mul(factor));
     Double::ordered_sum(t, bend.hi).plus_small(small.mul_add(slope, bend.lo))
 }
 
