@@ -23,6 +23,13 @@ pub(super) fn reduce<V: RealOps>(x: V) -> (V, V) {
     (n, n.neg_mul_add(V::splat(token, V::Elem::LN_2_LO), r))
 }
 
+/// What [`reduce`] loses of `x` by rounding `r`.
+#[inline(always)]
+pub(super) fn lost_by_reduction<V: RealOps>(x: V, n: V, r: V) -> V {
+    let rough = n.neg_mul_add(V::splat(x.token(), V::Elem::LN_2_HI), x);
+    n.neg_mul_add(V::splat(x.token(), V::Elem::LN_2_LO), rough.sub(r))
+}
+
 /// `e^r - 1` for `|r| <= ln(2) / 2`.
 #[inline(always)]
 pub(super) fn expm1_of_rest<V: RealOps>(r: V) -> V {
@@ -74,7 +81,11 @@ pub(crate) fn exp2<V: RealOps>(x: V) -> V {
     }
     let (n, _) = nearest_exponent(x, 1.0);
     let fraction = x.sub(n);
-    Double::sum_with_product(x.lit(1.0), fraction, polynomial(fraction, V::Elem::EXP2)).scale(n)
+    // e^(fraction ln 2), whose linear term is exact but for what is added last.
+    let [hi, lo] = V::Elem::LN_2.map(|part| V::splat(x.token(), part));
+    let r = Double::product(fraction, hi);
+    let rest = fraction.mul_add(lo, r.lo).add(r.hi.mul(r.hi).mul(polynomial(r.hi, V::Elem::EXP)));
+    Double::ordered_sum(x.lit(1.0), r.hi).plus_small(rest).round().scale(n)
 }
 
 /// `e^x - 1`.
@@ -84,6 +95,7 @@ pub(crate) fn expm1<V: RealOps>(x: V) -> V {
     let inside = clamp(x, -40.0, V::Elem::EXP_RANGE[1]);
     let (n, r) = reduce(inside);
     let power = Double::ordered_sum(r, r.mul(r).mul(polynomial(r, V::Elem::EXP)));
+    let power = power.plus_small(lost_by_reduction(inside, n, r));
     // Half of 2^n (1 + power) - 1, so that it overflows no sooner than the result.
     let scale = power_of_two(n.sub(x.lit(1.0)));
     let constant = Double::sum(scale, x.lit(-0.5));

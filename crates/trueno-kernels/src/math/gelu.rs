@@ -58,7 +58,8 @@ fn by_pieces<V: RealOps>(x: V, pieces: &Pieces<V::Elem>) -> V {
     let decay = lookup::power_of_sixteenths(shifted, lookup::expm1_near_zero(r));
     let ratio = pieces.at(magnitude);
     let tail = ratio.mul_add(decay.hi, ratio.mul(decay.lo)).scale_by_floor(n);
-    // max(x, 0) with the sign of x, but NaN for -inf: as PyTorch, for the product of the definition has no value there.
+    // max(x, 0), but NaN for -inf: as PyTorch, for the product of the definition has no value there.
     let positive = x.max(zero.min(x).mul(zero));
-    positive.sub(tail)
+    // The tail of the smallest numbers can round to a zero of either sign.
+    positive.sub(tail).copysign(x)
 }

@@ -1,7 +1,7 @@
 //! Hyperbolic functions.
 
 use super::double::Double;
-use super::exp::nearest_exponent;
+use super::exp::{lost_by_reduction, nearest_exponent, reduce};
 use super::{Lookups, Tables, polynomial, power_of_two};
 use crate::simd::RealOps;
 
@@ -43,11 +43,8 @@ pub(crate) fn tanh<V: RealOps>(x: V) -> V {
 /// where both factors are sums of two floats.
 #[inline(always)]
 fn halved_sinh_cosh<V: RealOps>(magnitude: V) -> (Double<V>, Double<V>) {
-    let token = magnitude.token();
-    let (n, _) = nearest_exponent(magnitude, core::f64::consts::LOG2_E);
-    let rough = n.neg_mul_add(V::splat(token, V::Elem::LN_2_HI), magnitude);
-    let r = n.neg_mul_add(V::splat(token, V::Elem::LN_2_LO), rough);
-    let lost = n.neg_mul_add(V::splat(token, V::Elem::LN_2_LO), rough.sub(r));
+    let (n, r) = reduce(magnitude);
+    let lost = lost_by_reduction(magnitude, n, r);
 
     let square = r.mul(r);
     let cosine = square.mul(square).mul_add(polynomial(square, V::Elem::COSH), square.mul(magnitude.lit(0.5)));

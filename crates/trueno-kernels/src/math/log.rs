@@ -93,9 +93,13 @@ fn ln_of_sum<V: RealOps>(sum: Double<V>, more: V) -> V {
     let bend = f.mul_add(f.mul_add(more.lit(0.889), more.lit(-1.054)), lost.mul(more.lit(-0.5)));
     let correction = lost.mul_add(bend, lost);
     let exponent = exponent.add(more);
+    // The first two terms are exact, for the rounding errors of the sum that this is a logarithm of come on top.
     let whole = Double::ordered_sum(exponent.mul(V::splat(token, V::Elem::LN_2_HI)), f);
-    let rest = exponent.mul_add(V::splat(token, V::Elem::LN_2_LO), beyond_linear(f).add(correction));
-    whole.plus_small(rest).round()
+    let half_square = Double::product(f, f.mul(more.lit(-0.5)));
+    let total = Double::ordered_sum(whole.hi, half_square.hi).plus_small(whole.lo.add(half_square.lo));
+    let cubic = f.mul(f).mul(f).mul(polynomial(f, V::Elem::LN));
+    let rest = exponent.mul_add(V::splat(token, V::Elem::LN_2_LO), cubic.add(correction));
+    total.plus_small(rest).round()
 }
 
 /// `ln(1 + x)`.
