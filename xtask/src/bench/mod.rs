@@ -93,9 +93,9 @@ fn time_all(sides: &Sides, rows: &[Row], rounds: usize) -> Result<Vec<Timing>> {
     Ok(timings)
 }
 
-/// Threads that wait for work by asking for it, as those of OpenBLAS do, hold a core for some time after the last: a side is not
-/// asked while those of another do.
-const REST: Duration = Duration::from_millis(50);
+/// Threads that wait for work by asking for it, as those of OpenBLAS and OpenMP do, hold a core for some time after the last (OpenMP's
+/// 200 ms): a side is not asked while those of another do.
+const REST: Duration = Duration::from_millis(250);
 
 /// Asks every side in turn, `rounds` times over, after one answer that warms up and is thrown away.
 fn time(sides: &mut [Peer], row: &Row, threads: usize, rounds: usize) -> Result<Timing> {
