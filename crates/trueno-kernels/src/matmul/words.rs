@@ -289,7 +289,7 @@ pub struct Dequantize<'a> {
 /// What is fused into a product of words.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WordEpilogue<'a> {
-    /// What [`Word::left`] left to be added to each row.
+    /// What is left to be added to each row: the part of a left factor that its words do not hold.
     pub row_terms: &'a [i32],
     /// What makes floats of the sums; the product's memory then holds their bits.
     pub dequantize: Option<Dequantize<'a>>,

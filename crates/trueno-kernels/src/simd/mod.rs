@@ -208,7 +208,7 @@ pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
     unsafe fn store(self, target: *mut Self::Elem);
 
     /// As [`store`](Self::store), without a place in the caches where there are instructions for that. Other threads see it
-    /// after [`Simd::settle`].
+    /// after [`Token::settle`].
     ///
     /// # Safety
     /// `target` must be writable for `LANES` values and a multiple of the vector's size.
