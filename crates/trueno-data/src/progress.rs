@@ -91,7 +91,7 @@ impl Status {
     pub fn message(&self, text: impl Into<String>) {
         match &self.0 {
             Display::Bar(bar) => bar.set_message(text.into()),
-            Display::Log(log) => locked(log).message = text.into(),
+            Display::Log(log) => locked(log).say(text.into(), Instant::now()),
         }
     }
 
@@ -144,7 +144,19 @@ impl Log {
 
     fn advance(&mut self, now: Instant) {
         self.done += 1;
-        if self.done < self.total && now.duration_since(self.last_line) >= LOG_INTERVAL {
+        if self.done < self.total {
+            self.write_line_in_turn(now);
+        }
+    }
+
+    /// A loop that stands still for long may have something to say as well.
+    fn say(&mut self, message: String, now: Instant) {
+        self.message = message;
+        self.write_line_in_turn(now);
+    }
+
+    fn write_line_in_turn(&mut self, now: Instant) {
+        if now.duration_since(self.last_line) >= LOG_INTERVAL {
             self.write_line(now);
         }
     }
@@ -202,11 +214,22 @@ mod tests {
         log.advance(after(4));
         assert_eq!(out.text(), "");
         log.advance(after(10));
-        log.message = "loss 0.5".into();
+        log.say("loss 0.5".into(), after(11));
         log.advance(after(12));
         log.advance(after(20));
         log.finish(after(20));
         assert_eq!(out.text(), "epoch 3: 12/14 in 10.0 s, 0.2/s\nepoch 3: 14/14 in 20.0 s, 0.2/s  loss 0.5\n");
+    }
+
+    #[test]
+    fn a_loop_that_stands_still_says_why() {
+        let (out, start) = (Shared::default(), Instant::now());
+        let mut log = Log::new("epoch 1".into(), 0, 4, start, Box::new(out.clone()));
+        for second in 1..=20 {
+            log.say(format!("{} kernels to go", 50 - second), start + Duration::from_secs(second));
+        }
+        let want = "epoch 1: 0/4 in 10.0 s, 0.0/s  40 kernels to go\nepoch 1: 0/4 in 20.0 s, 0.0/s  30 kernels to go\n";
+        assert_eq!(out.text(), want);
     }
 
     #[test]

@@ -20,7 +20,13 @@ pub(crate) fn device() -> Option<&'static Device> {
         .as_ref()
 }
 
-/// The same, if it computes in 64 bits.
+/// A device of a test's own, so that its counters and its limit are its own.
+pub(crate) fn own() -> Option<Device> {
+    device()?;
+    Some(Device::open(&Selector::from_env().unwrap(), &Options::default()).unwrap())
+}
+
+/// The shared device, if it computes in 64 bits.
 pub(crate) fn wide() -> Option<&'static Device> {
     device().filter(|device| {
         let wide = device.capabilities().i64 && device.capabilities().f64;

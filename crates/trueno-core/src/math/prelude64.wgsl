@@ -45,3 +45,34 @@ fn ieee_div(a: f64, b: f64) -> f64 {
 fn ieee_sqrt(x: f64) -> f64 {
     return sqrt(x);
 }
+
+// Functions of WGSL, by other means: Mesa's processor without AVX-512 loses the sign of zeros, and halves beyond 2^24.
+
+fn trunc(x: f64) -> f64 {
+    let bits = bitcast<u64>(x);
+    let exponent = i32((bits >> 52u) & 0x7fflu) - 1023;
+    if exponent < 0 {
+        return bitcast<f64>(bits & 0x8000000000000000lu);
+    }
+    if exponent >= 52 {
+        return x;
+    }
+    return bitcast<f64>(bits & ~(0x000ffffffffffffflu >> u32(exponent)));
+}
+
+fn floor(x: f64) -> f64 {
+    let whole = trunc(x);
+    return select(whole, whole - 1.0lf, x < whole);
+}
+
+fn ceil(x: f64) -> f64 {
+    let whole = trunc(x);
+    return select(whole, whole + 1.0lf, x > whole);
+}
+
+fn round(x: f64) -> f64 {
+    let whole = trunc(magnitude_of(x));
+    let rest = magnitude_of(x) - whole;
+    let odd = trunc(whole * 0.5lf) * 2.0lf != whole;
+    return copysign(select(whole, whole + 1.0lf, rest > 0.5lf || (rest == 0.5lf && odd)), x);
+}

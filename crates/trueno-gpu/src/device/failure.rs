@@ -31,7 +31,8 @@ impl Failure {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn report(&self, message: String) {
+    /// Keeps an error until someone asks.
+    pub fn report(&self, message: String) {
         self.with(|state| _ = state.pending.get_or_insert(message));
     }
 

@@ -127,6 +127,7 @@ pub(crate) struct Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        self.pipelines.compiler.close();
         if let Some(cache) = &self.cache {
             cache.save_last(self.counters.pipelines());
         }
@@ -152,7 +153,8 @@ impl Device {
     /// What it has done so far.
     pub fn stats(&self) -> Stats {
         let pool = self.pool();
-        self.shared.counters.snapshot(pool.held(), pool.used())
+        let compiling = self.shared.pipelines.compiler.unfinished() as u64;
+        Stats { pool_bytes: pool.held(), used_bytes: pool.used(), compiling, ..self.shared.counters.snapshot() }
     }
 
     /// What each kernel took since this was last asked, the longest first, and every reading begins anew. Empty without
@@ -164,7 +166,7 @@ impl Device {
         self.shared.pipelines.timings(&totals, f64::from(self.shared.queue.get_timestamp_period()) * 1e-9)
     }
 
-    /// Hands recorded work to the device without waiting for it.
+    /// Hands recorded work to the device without waiting for it, but for kernels that are still compiled.
     ///
     /// # Errors
     /// [`Error::Device`] for what the driver has found wrong since it was last asked.

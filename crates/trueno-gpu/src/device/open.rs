@@ -107,7 +107,7 @@ impl Device {
             info: info.clone(),
             failure: Failure::watch(&raw),
             counters: Counters::default(),
-            pipelines: Pipelines::new(),
+            pipelines: Pipelines::default(),
             fault: Fault::new(&raw).ok_or_else(|| refused("it has no memory left".into()))?,
             cache,
             tuning: Mutex::new(tuning),

@@ -18,8 +18,10 @@ pub struct Stats {
     pub uploaded_bytes: u64,
     /// Bytes copied to the host.
     pub downloaded_bytes: u64,
-    /// Pipelines compiled.
+    /// Kernels that were asked for; each is compiled once.
     pub pipelines: u64,
+    /// Kernels that are being compiled now. Threads of their own do that while operations are recorded; reading back waits.
+    pub compiling: u64,
     /// Buffers created, for values and for staging.
     pub buffers: u64,
     /// Bind groups created.
@@ -50,13 +52,13 @@ pub(crate) fn count(counter: &AtomicU64, amount: u64) {
 }
 
 impl Counters {
-    /// Pipelines compiled so far.
+    /// Kernels asked for so far.
     pub fn pipelines(&self) -> u64 {
         self.pipelines.load(Ordering::Relaxed)
     }
 
-    /// The counters, with the pool's two figures.
-    pub fn snapshot(&self, pool_bytes: u64, used_bytes: u64) -> Stats {
+    /// The counters; what is held by others is 0.
+    pub fn snapshot(&self) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             submissions: read(&self.submissions),
@@ -68,8 +70,7 @@ impl Counters {
             pipelines: read(&self.pipelines),
             buffers: read(&self.buffers),
             bind_groups: read(&self.bind_groups),
-            pool_bytes,
-            used_bytes,
+            ..Stats::default()
         }
     }
 }

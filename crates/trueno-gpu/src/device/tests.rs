@@ -1,16 +1,9 @@
 use trueno_core::table::{BinaryOp, UnaryOp};
 use trueno_core::{DType, Error};
 
-use super::*;
 use crate::record::{Launch, Program};
-use crate::testing::{all, device, upload};
+use crate::testing::{all, own, upload};
 use crate::{Buffer, elementwise};
-
-/// A device of this test's own, so that its counters and its limit are its own.
-fn own() -> Option<Device> {
-    device()?;
-    Some(Device::open(&Selector::from_env().unwrap(), &Options::default()).unwrap())
-}
 
 fn double(x: &Buffer) -> Buffer {
     elementwise::binary(BinaryOp::Add, &all(x), &all(x)).unwrap()
@@ -112,16 +105,14 @@ fn an_invalid_shader_is_an_error_and_the_next_operation_works() {
         "@group(0) @binding(9) var<storage, read_write> b: array<u32>; @compute @workgroup_size(1) fn main() { b[0] = 1u; }",
     ];
     for text in bad {
-        let launch = Launch {
-            op: "broken",
-            program: Program::Text(text),
-            reads: &[],
-            writes: &[&out],
-            immediates: [0; 32],
-            groups: [1, 1, 1],
+        let launch = || {
+            let (program, writes) = (Program::Text(text), &[&out][..]);
+            Launch { op: "broken", program, reads: &[], writes, immediates: [0; 32], groups: [1, 1, 1] }.record(&device)
         };
-        let error = launch.record(&device).unwrap_err();
-        assert!(matches!(error, Error::Device { op: "broken", .. }), "{error}");
+        let told = launch().and_then(|()| out.download::<f32>("test").wait()).unwrap_err();
+        assert!(told.to_string().contains("`broken`: its driver refuses the shader"), "{told}");
+        let again = launch().unwrap_err();
+        assert!(matches!(again, Error::Device { op: "broken", .. }), "{again}");
     }
     let x = upload(&device, &[3.0; 4]);
     assert_eq!(double(&x).download::<f32>("test").wait().unwrap(), [6.0; 4]);

@@ -16,7 +16,7 @@ use crate::testing::{all, device, gather, samples, shaped, wide};
 use crate::{Device, Options, Selector};
 
 /// Values at which formulas turn.
-const SPECIAL: [f64; 30] = [
+const SPECIAL: [f64; 34] = [
     0.0,
     -0.0,
     1.0,
@@ -47,6 +47,10 @@ const SPECIAL: [f64; 30] = [
     1e15,
     1e22,
     -1e300,
+    1.5,
+    -33_554_433.5,
+    61_728_394.5,
+    4_503_599_627_370_495.5,
 ];
 
 fn doubles(stream: u64, count: usize, domain: [f64; 2]) -> Vec<f64> {

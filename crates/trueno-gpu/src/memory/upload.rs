@@ -36,7 +36,7 @@ impl Buffer {
             let mut recorder = device.recorder();
             recorder.upload(&device.shared, staging, (&self.raw().buffer, at), size);
             if bytes.len() as u64 > CHUNK {
-                recorder.submit(&device.shared);
+                recorder.submit_ready(&device.shared);
             }
             at += size;
         }

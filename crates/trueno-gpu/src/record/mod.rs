@@ -1,9 +1,14 @@
-//! From operations to the queue: commands are recorded into one pass and handed over in batches.
+//! From operations to the queue: commands are recorded into one pass and handed over in batches. Kernels are compiled
+//! beside the recording; what needs one that is not there yet waits, and everything after it.
 
+mod batch;
+mod compile;
 mod fault;
 mod pipeline;
 mod profile;
 mod program;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use fault::{Checked, FAULT_BYTES, Fault, read as read_fault};
 pub(crate) use pipeline::{IMMEDIATE_BYTES, Pipeline, Pipelines, Shader};
@@ -11,13 +16,16 @@ pub(crate) use profile::Profiler;
 pub use profile::Timing;
 pub(crate) use program::Program;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 use trueno_core::{Error, Result};
 use wgpu::SubmissionIndex;
 
-use crate::device::{Device, Shared, count, lock};
+use batch::{Batch, Command};
+
+use crate::device::{Device, Shared, count};
 use crate::memory::{Buffer, Raw};
 
 /// Scalars of one dispatch, as the words of its immediates.
@@ -29,102 +37,79 @@ const BATCH: u32 = 64;
 /// Bind groups that are kept. A program in steady state needs a few hundred; one that never repeats must not grow.
 const MOST_BINDINGS: usize = 4096;
 
-/// Commands that wait, and the bind groups that they and earlier ones used.
+/// Commands that may wait for their kernels to be compiled; beyond, the host waits instead of recording on.
+const MOST_WAITING: usize = 1 << 14;
+
+/// Commands in their order, and the bind groups that they and earlier ones used.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
-    // Before the encoder: a pass must end before the encoder it belongs to goes.
-    pass: Option<wgpu::ComputePass<'static>>,
-    encoder: Option<wgpu::CommandEncoder>,
-    /// Dispatches and copies since the last submission.
-    pending: u32,
-    /// The pipeline set last in the open pass.
-    pipeline: Option<u32>,
+    batch: Batch,
+    /// What follows the batch: the first of them lacks its kernel. Empty in steady state.
+    waiting: VecDeque<Command>,
     bindings: HashMap<(u32, SmallVec<[u64; 8]>), wgpu::BindGroup>,
-    /// Staging buffers that recorded copies read.
-    uploading: Vec<wgpu::Buffer>,
 }
 
 impl Recorder {
-    fn encoder(&mut self, shared: &Shared) -> &mut wgpu::CommandEncoder {
-        self.pass = None;
-        self.pipeline = None;
-        self.encoder
-            .get_or_insert_with(|| shared.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()))
+    fn record(&mut self, shared: &Shared, command: Command) {
+        self.waiting.push_back(command);
+        while let Some(command) = self.waiting.pop_front_if(|command| command.lacks().is_none()) {
+            self.batch.encode(shared, command);
+        }
+        if self.waiting.len() >= MOST_WAITING {
+            self.submit(shared);
+        }
     }
 
     /// Records a dispatch over buffers in the order of their bindings.
     fn dispatch(
         &mut self,
         shared: &Shared,
-        pipeline: &Pipeline,
+        pipeline: Arc<Pipeline>,
         buffers: &[&Raw],
-        immediates: &Immediates,
+        immediates: Immediates,
         groups: [u32; 3],
     ) {
-        if self.pass.is_none() {
-            let encoder = self.encoder(shared);
-            let pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()).forget_lifetime();
-            self.pass = Some(pass);
-        }
-        let Self { pass: Some(pass), bindings, pipeline: current, .. } = self else { return };
-        if *current != Some(pipeline.id) {
-            pass.set_pipeline(&pipeline.raw);
-            *current = Some(pipeline.id);
-        }
         let key = (pipeline.layout.id, buffers.iter().map(|raw| raw.id).collect());
-        if bindings.len() >= MOST_BINDINGS {
-            bindings.clear();
+        if self.bindings.len() >= MOST_BINDINGS {
+            self.bindings.clear();
         }
-        let group = bindings.entry(key).or_insert_with(|| bind(shared, pipeline, buffers));
-        pass.set_bind_group(0, &*group, &[]);
-        pass.set_immediates(0, bytemuck::cast_slice(immediates));
-        match &shared.profiler {
-            None => pass.dispatch_workgroups(groups[0], groups[1], groups[2]),
-            Some(profiler) => lock(profiler).around(pass, pipeline.id, groups),
-        }
+        let group = self.bindings.entry(key).or_insert_with(|| bind(shared, &pipeline, buffers)).clone();
         count(&shared.counters.dispatches, 1);
-        self.pending += 1;
-        if self.pending >= BATCH {
-            self.submit(shared);
-        }
+        self.record(shared, Command::Dispatch { pipeline, group, immediates, groups });
     }
 
     /// Records a copy from a staging buffer, which is mapped again once the device has read it.
     pub fn upload(&mut self, shared: &Shared, staging: wgpu::Buffer, to: (&wgpu::Buffer, u64), bytes: u64) {
-        self.encoder(shared).copy_buffer_to_buffer(&staging, 0, to.0, to.1, bytes);
-        self.uploading.push(staging);
-        self.pending += 1;
+        self.record(shared, Command::Upload { staging, to: (to.0.clone(), to.1), bytes });
     }
 
     /// Records a copy to a staging buffer.
     pub fn download(&mut self, shared: &Shared, from: (&wgpu::Buffer, u64), to: (&wgpu::Buffer, u64), bytes: u64) {
-        self.encoder(shared).copy_buffer_to_buffer(from.0, from.1, to.0, to.1, bytes);
-        self.pending += 1;
+        let (from, staging) = ((from.0.clone(), from.1), (to.0.clone(), to.1));
+        self.record(shared, Command::Download { from, staging, bytes });
     }
 
     /// Records that the note of what was wrong is emptied.
     pub fn forget_fault(&mut self, shared: &Shared) {
         if let Some(note) = shared.fault.armed() {
-            self.encoder(shared).clear_buffer(note, 0, None);
-            self.pending += 1;
+            self.record(shared, Command::Clear(note.clone()));
         }
     }
 
-    /// Hands everything recorded to the queue.
+    /// Hands to the queue what waits for no kernel.
+    pub fn submit_ready(&mut self, shared: &Shared) {
+        self.batch.submit(shared);
+    }
+
+    /// Hands everything recorded to the queue, after waiting for its kernels.
     pub fn submit(&mut self, shared: &Shared) -> Option<SubmissionIndex> {
-        self.pass = None;
-        self.pipeline = None;
-        self.pending = 0;
-        let mut encoder = self.encoder.take()?;
-        let mut profiler = shared.profiler.as_ref().map(lock);
-        profiler.iter().for_each(|profiler| profiler.resolve(&mut encoder));
-        let index = shared.queue.submit([encoder.finish()]);
-        profiler.iter_mut().for_each(|profiler| profiler.collect(shared));
-        count(&shared.counters.submissions, 1);
-        lock(&shared.staging).recycle(&mut self.uploading);
-        // Lets the driver take back what finished submissions used. A failure shows where the caller next asks.
-        _ = shared.raw.poll(wgpu::PollType::Poll);
-        Some(index)
+        for command in self.waiting.drain(..) {
+            if let Some(pipeline) = command.lacks() {
+                shared.pipelines.compiler.wait(pipeline);
+            }
+            self.batch.encode(shared, command);
+        }
+        self.batch.submit(shared)
     }
 
     /// Drops bind groups, which keep their buffers alive.
@@ -189,7 +174,7 @@ impl Launch<'_> {
         let pipeline = device.shared.pipelines.get(device, op, &self.program)?;
         let buffers = self.reads.iter().chain(self.writes).map(|buffer| buffer.raw());
         let buffers: SmallVec<[&Raw; 8]> = buffers.chain(note).collect();
-        device.recorder().dispatch(&device.shared, &pipeline, &buffers, &self.immediates, self.groups);
+        device.recorder().dispatch(&device.shared, pipeline, &buffers, self.immediates, self.groups);
         device.check(op)
     }
 }

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::task::{Context, Poll, Waker};
 
 use trueno_core::Result;
 use wgpu::{BindingType, BufferBindingType, ErrorFilter, ShaderStages};
 
 use super::Program;
+use super::compile::{Compiler, Job};
 use super::profile::{Timing, Total};
 use crate::device::{Device, PipelineCache, count, lock};
 
@@ -27,12 +28,34 @@ pub(crate) struct Shader {
     pub writes: u32,
 }
 
-/// A compiled shader.
+/// A shader that is compiled, or is being compiled.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pub id: u32,
-    pub raw: wgpu::ComputePipeline,
     pub layout: Arc<BindingLayout>,
+    /// What the driver made of it, or has against it.
+    compiled: OnceLock<Result<wgpu::ComputePipeline, String>>,
+}
+
+impl Pipeline {
+    pub fn is_ready(&self) -> bool {
+        self.compiled.get().is_some()
+    }
+
+    /// The driver's pipeline, once it is there; never if the driver refuses the shader.
+    pub fn raw(&self) -> Option<&wgpu::ComputePipeline> {
+        self.compiled.get()?.as_ref().ok()
+    }
+
+    /// Why there will be none, if that is known.
+    fn refused(&self) -> Option<&String> {
+        self.compiled.get()?.as_ref().err()
+    }
+
+    pub(super) fn finish(&self, result: Result<wgpu::ComputePipeline, String>) {
+        // Only its one job finishes it.
+        _ = self.compiled.set(result);
+    }
 }
 
 /// The buffers of a pipeline: some read, then some written.
@@ -44,34 +67,32 @@ pub(crate) struct BindingLayout {
 }
 
 /// The pipelines of a device.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Pipelines {
-    compiled: RwLock<HashMap<Program, Arc<Pipeline>>>,
+    /// Every program that was asked for.
+    known: RwLock<HashMap<Program, Arc<Pipeline>>>,
     layouts: Mutex<HashMap<(u32, u32), Arc<BindingLayout>>>,
     created: AtomicU32,
+    pub compiler: Compiler,
 }
 
 impl Pipelines {
-    pub fn new() -> Self {
-        Self { compiled: RwLock::default(), layouts: Mutex::default(), created: AtomicU32::new(0) }
-    }
-
-    /// The pipeline of a program, compiled when it is first asked for.
+    /// The pipeline of a program, which may still be compiled: it is begun when it is first asked for.
+    ///
+    /// What the driver has against a shader is the error of the device's next check, and of each later call.
     pub fn get(&self, device: &Device, op: &'static str, program: &Program) -> Result<Arc<Pipeline>> {
-        let known = self.compiled.read().unwrap_or_else(PoisonError::into_inner).get(program).cloned();
-        if let Some(pipeline) = known {
-            return Ok(pipeline);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(program).cloned();
+        let pipeline = known.unwrap_or_else(|| self.start(device, op, program));
+        match pipeline.refused() {
+            Some(reason) => device.refuse(op, reason),
+            None => Ok(pipeline),
         }
-        let pipeline = Arc::new(self.compile(device, op, program)?);
-        count(&device.shared.counters.pipelines, 1);
-        let mut compiled = self.compiled.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(compiled.entry(program.clone()).or_insert(pipeline)))
     }
 
     /// What pipelines took, by the ticks of their dispatches; the longest first.
     pub fn timings(&self, totals: &HashMap<u32, Total>, seconds_per_tick: f64) -> Vec<Timing> {
-        let compiled = self.compiled.read().unwrap_or_else(PoisonError::into_inner);
-        let timed = compiled.iter().filter_map(|(program, pipeline)| Some((program, totals.get(&pipeline.id)?)));
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let timed = known.iter().filter_map(|(program, pipeline)| Some((program, totals.get(&pipeline.id)?)));
         let timing = |(program, total): (&Program, &Total)| Timing {
             kernel: format!("{program:?}"),
             calls: total.calls,
@@ -83,40 +104,36 @@ impl Pipelines {
         timings
     }
 
-    fn compile(&self, device: &Device, op: &'static str, program: &Program) -> Result<Pipeline> {
-        let raw = &device.shared.raw;
-        let shader = program.shader();
-        let layout = self.layout(raw, shader.reads, shader.writes);
-        let scope = raw.push_error_scope(ErrorFilter::Validation);
-        let descriptor =
-            wgpu::ShaderModuleDescriptor { label: Some(op), source: wgpu::ShaderSource::Wgsl(Cow::Owned(shader.text)) };
-        let mut checks = wgpu::ShaderRuntimeChecks::checked();
-        checks.bounds_checks = false;
-        checks.force_loop_bounding = false;
-        checks.int_div_checks = false;
-        // SAFETY: every index of a shader of this crate is a grid position below a count, or comes from a layout that
-        // `View::new` proved to lie inside its buffer, or (positions that are data, and what lies past an edge) is clamped by
-        // the shader itself: to a place inside, or to 0, which the least buffer of the pool has.
-        // Loops count to bounds, and nothing divides by a size of 0: empty values launch nothing.
-        let module = unsafe { raw.create_shader_module_trusted(descriptor, checks) };
-        let pipeline = raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(op),
-            layout: Some(&layout.pipeline),
-            module: &module,
-            entry_point: Some("main"),
-            // Shaders write workgroup memory before they read it.
-            compilation_options: wgpu::PipelineCompilationOptions {
-                zero_initialize_workgroup_memory: false,
-                ..Default::default()
-            },
-            cache: device.shared.cache.as_ref().map(PipelineCache::raw),
-        });
-        // Known at once but in browsers, where the device's own handler hears of it later.
-        if let Poll::Ready(Some(error)) = pin!(scope.pop()).poll(&mut Context::from_waker(Waker::noop())) {
-            return device.refuse(op, format!("its driver refuses the shader: {error}"));
+    /// A pipeline that nobody compiles yet.
+    #[cfg(test)]
+    pub fn placeholder(&self, raw: &wgpu::Device) -> Arc<Pipeline> {
+        self.pending(raw, 0, 1)
+    }
+
+    fn pending(&self, raw: &wgpu::Device, reads: u32, writes: u32) -> Arc<Pipeline> {
+        let layout = self.layout(raw, reads, writes);
+        Arc::new(Pipeline { id: self.next(), layout, compiled: OnceLock::new() })
+    }
+
+    /// Begins to compile a program, unless another thread has meanwhile.
+    fn start(&self, device: &Device, op: &'static str, program: &Program) -> Arc<Pipeline> {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = known.get(program) {
+            return Arc::clone(pipeline);
         }
-        device.check(op)?;
-        Ok(Pipeline { id: self.next(), raw: pipeline, layout })
+        let shader = program.shader();
+        let pipeline = self.pending(&device.shared.raw, shader.reads, shader.writes);
+        known.insert(program.clone(), Arc::clone(&pipeline));
+        count(&device.shared.counters.pipelines, 1);
+        // Not the device itself, which waits for this when it goes.
+        let (raw, cache) = (device.shared.raw.clone(), device.shared.cache.as_ref().map(PipelineCache::raw).cloned());
+        let (layout, failure) = (Arc::clone(&pipeline.layout), device.shared.failure.clone());
+        let work = move || {
+            let compiled = compile(&raw, op, shader.text, &layout, cache.as_ref());
+            compiled.inspect_err(|reason| failure.report(format!("`{op}`: {reason}")))
+        };
+        self.compiler.start(Job { pipeline: Arc::clone(&pipeline), work: Box::new(work) });
+        pipeline
     }
 
     fn layout(&self, raw: &wgpu::Device, reads: u32, writes: u32) -> Arc<BindingLayout> {
@@ -147,5 +164,44 @@ impl Pipelines {
 
     fn next(&self) -> u32 {
         self.created.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Has the driver make a pipeline of a shader.
+fn compile(
+    raw: &wgpu::Device,
+    op: &'static str,
+    text: String,
+    layout: &BindingLayout,
+    cache: Option<&wgpu::PipelineCache>,
+) -> Result<wgpu::ComputePipeline, String> {
+    let scope = raw.push_error_scope(ErrorFilter::Validation);
+    let descriptor =
+        wgpu::ShaderModuleDescriptor { label: Some(op), source: wgpu::ShaderSource::Wgsl(Cow::Owned(text)) };
+    let mut checks = wgpu::ShaderRuntimeChecks::checked();
+    checks.bounds_checks = false;
+    checks.force_loop_bounding = false;
+    checks.int_div_checks = false;
+    // SAFETY: every index of a shader of this crate is a grid position below a count, or comes from a layout that
+    // `View::new` proved to lie inside its buffer, or (positions that are data, and what lies past an edge) is clamped by
+    // the shader itself: to a place inside, or to 0, which the least buffer of the pool has.
+    // Loops count to bounds, and nothing divides by a size of 0: empty values launch nothing.
+    let module = unsafe { raw.create_shader_module_trusted(descriptor, checks) };
+    let pipeline = raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(op),
+        layout: Some(&layout.pipeline),
+        module: &module,
+        entry_point: Some("main"),
+        // Shaders write workgroup memory before they read it.
+        compilation_options: wgpu::PipelineCompilationOptions {
+            zero_initialize_workgroup_memory: false,
+            ..Default::default()
+        },
+        cache,
+    });
+    // Known at once but in browsers, where the device's own handler hears of it later.
+    match pin!(scope.pop()).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Some(error)) => Err(format!("its driver refuses the shader: {error}")),
+        Poll::Ready(None) | Poll::Pending => Ok(pipeline),
     }
 }

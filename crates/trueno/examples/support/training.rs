@@ -1,5 +1,7 @@
 //! The training loop: progress, checkpoints, Ctrl-C, resuming, a learning curve.
 
+#[cfg(feature = "gpu")]
+use super::compiling::Compiling;
 use super::curve;
 use super::history::{Epoch, History};
 use std::collections::BTreeMap;
@@ -104,6 +106,8 @@ impl<N: Network, R: Rule, D: Dataset<Item = Image> + 'static> Training<N, R, D> 
     fn train_epoch(&mut self, number: u64, history: &mut History) -> Result<bool, Error> {
         let batches = self.train.epoch(number).skip_to(history.batches).progress();
         let status = batches.status();
+        #[cfg(feature = "gpu")]
+        let _compiling = Compiling::show(&self.device, status.clone());
         let (started, before) = (Instant::now(), history.batches);
         let first = number * self.train.len() as u64 + before as u64;
         let smoothed = CrossEntropyConfig { label_smoothing: self.label_smoothing, ..default() };

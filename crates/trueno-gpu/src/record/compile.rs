@@ -1,0 +1,121 @@
+//! Compiling beside the recording: a driver takes from milliseconds to seconds for a kernel, and compiles several at a time.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use super::Pipeline;
+use crate::device::lock;
+
+/// How often a thread that waits for kernels says so.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// A kernel that is to be compiled.
+pub(super) struct Job {
+    pub pipeline: Arc<Pipeline>,
+    /// Gives the compiled kernel, or what the driver has against it.
+    pub work: Box<dyn FnOnce() -> Result<wgpu::ComputePipeline, String> + Send>,
+}
+
+impl Job {
+    fn run(self) {
+        // Whoever waits for the kernel must not wait forever.
+        let result = catch_unwind(AssertUnwindSafe(self.work));
+        self.pipeline.finish(result.unwrap_or_else(|_| Err("its driver's compiler panicked".into())));
+    }
+}
+
+/// The threads of a device that compile.
+#[derive(Debug, Default)]
+pub(crate) struct Compiler(Arc<Queue>);
+
+#[derive(Debug, Default)]
+struct Queue {
+    state: Mutex<State>,
+    /// Told of every kernel that is done, and of every thread that ends.
+    done: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Job>,
+    /// Threads, each with a kernel.
+    workers: usize,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("waiting", &self.waiting.len()).field("workers", &self.workers).finish()
+    }
+}
+
+impl Compiler {
+    /// Compiles a kernel in a thread of its own, or where there are none, now.
+    pub(super) fn start(&self, job: Job) {
+        if cfg!(target_arch = "wasm32") {
+            return job.run();
+        }
+        let mut state = lock(&self.0.state);
+        state.waiting.push_back(job);
+        if state.workers < available_parallelism().map_or(1, usize::from) {
+            let queue = Arc::clone(&self.0);
+            let spawned = std::thread::Builder::new().name("trueno-compile".into()).spawn(move || queue.work());
+            state.workers += usize::from(spawned.is_ok());
+        }
+        if state.workers == 0 {
+            let job = state.waiting.pop_front();
+            drop(state);
+            job.into_iter().for_each(Job::run);
+        }
+    }
+
+    /// How many kernels are not compiled yet.
+    pub fn unfinished(&self) -> usize {
+        lock(&self.0.state).unfinished()
+    }
+
+    /// Waits until a kernel is compiled, and tells the log if that takes long.
+    pub(super) fn wait(&self, pipeline: &Pipeline) {
+        let mut state = lock(&self.0.state);
+        while !pipeline.is_ready() {
+            let waited = self.0.done.wait_timeout(state, INTERVAL);
+            let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            if timeout.timed_out() {
+                log::info!("compiling kernels: {} to go", state.unfinished());
+            }
+        }
+    }
+
+    /// Gives up what was not begun, and waits for the rest: a driver must not compile when its process ends.
+    pub fn close(&self) {
+        let mut state = lock(&self.0.state);
+        state.waiting.clear();
+        while state.workers > 0 {
+            state = self.0.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl State {
+    fn unfinished(&self) -> usize {
+        self.waiting.len() + self.workers
+    }
+}
+
+impl Queue {
+    /// Compiles what waits until nothing does.
+    fn work(&self) {
+        let mut state = lock(&self.state);
+        while let Some(job) = state.waiting.pop_front() {
+            drop(state);
+            job.run();
+            state = lock(&self.state);
+            self.done.notify_all();
+        }
+        state.workers -= 1;
+        self.done.notify_all();
+    }
+}
