@@ -123,7 +123,7 @@ impl Machine {
         }
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Ok(Self {
-            processor: processor(),
+            processor: processor(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             date: today()?,
             commit: commit(workspace)?,
@@ -174,19 +174,25 @@ pub fn commit(workspace: &Workspace) -> Result<String> {
     Ok(capture(Command::new("git").args(arguments).current_dir(workspace.root()))?.trim().to_string())
 }
 
-/// The processor's name for itself, or the architecture where the system does not say.
-fn processor() -> String {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+/// The processor's name for itself with the widest of its instruction sets, which virtual machines hide behind one name.
+fn processor(info: &str) -> String {
     let field = |name: &str| {
         let line = info.lines().find(|line| line.starts_with(name))?;
         Some(line.split_once(':')?.1.trim().to_string())
     };
-    match field("model name").filter(|name| name != "unknown") {
+    let name = match field("model name").filter(|name| name != "unknown") {
         Some(name) => name,
         None => match (field("vendor_id"), field("cpu family"), field("model")) {
             (Some(vendor), Some(family), Some(model)) => format!("{vendor} family {family} model {model}"),
             _ => std::env::consts::ARCH.to_string(),
         },
+    };
+    let flags = field("flags").unwrap_or_default();
+    let has = |flag: &str| flags.split_whitespace().any(|has| has == flag);
+    match ["avx512f", "avx2"].map(has) {
+        [true, _] => name + ", AVX-512",
+        [_, true] => name + ", AVX2",
+        _ => name,
     }
 }
 
@@ -264,6 +270,15 @@ pub mod tests {
             timing.describe(),
             "1 threads, add 1M: Trueno 3.0 us, NumPy 6.0 us (2.00x), PyTorch 12.0 us (4.00x)"
         );
+    }
+
+    #[test]
+    fn machines_of_one_name_are_told_apart_by_their_instructions() {
+        let info = |flags: &str| format!("vendor_id\t: X\nmodel name\t: Some CPU\nflags\t\t: fpu {flags} nx\n");
+        assert_eq!(processor(&info("avx avx2 avx512f")), "Some CPU, AVX-512");
+        assert_eq!(processor(&info("avx avx2")), "Some CPU, AVX2");
+        assert_eq!(processor(&info("avx2x")), "Some CPU");
+        assert_eq!(processor(""), std::env::consts::ARCH);
     }
 
     #[test]

@@ -55,16 +55,16 @@ mod tests {
 
     #[test]
     fn a_constant_is_made_once() {
-        let Some(device) = testing::device() else { return };
+        let Some(device) = testing::own() else { return };
         let read = |value: f64| {
-            let buffer = Buffer::constant(device, "test", DType::F32, value).unwrap();
+            let buffer = Buffer::constant(&device, "test", DType::F32, value).unwrap();
             buffer.download::<f32>("test").wait().unwrap()
         };
         assert_eq!(read(0.372_519), [0.372_519_f32]);
         let before = device.stats();
         assert_eq!(read(0.372_519), [0.372_519_f32]);
         assert_eq!(device.stats().dispatches, before.dispatches);
-        let constant = Buffer::constant(device, "test", DType::F32, 1.0).unwrap();
+        let constant = Buffer::constant(&device, "test", DType::F32, 1.0).unwrap();
         assert!(constant.is_constant());
         let zeros = [0.0, -0.0].map(|zero| read(zero)[0].is_sign_negative());
         assert_eq!(zeros, [false, true]);
