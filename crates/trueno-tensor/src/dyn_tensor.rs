@@ -23,11 +23,13 @@ pub struct DynTensor {
 /// The number of elements of a shape, whose strides are numbers too: axes of size 0 do not excuse the others.
 pub(crate) fn checked_size(op: &'static str, shape: &[usize]) -> Result<usize> {
     let reach = shape.iter().try_fold(1_usize, |n, &size| n.checked_mul(size.max(1)));
-    reach.filter(|&n| isize::try_from(n).is_ok()).map(|n| if shape.contains(&0) { 0 } else { n }).ok_or(Error::Shape {
-        op,
-        got: shape.into(),
-        reason: "has more elements than memory can address".into(),
-    })
+    match reach {
+        Some(n) if isize::try_from(n).is_ok() => Ok(if shape.contains(&0) { 0 } else { n }),
+        _ => {
+            let reason = "has more elements than memory can address".into();
+            Err(Error::Shape { op, got: shape.into(), reason })
+        }
+    }
 }
 
 impl DynTensor {
@@ -181,6 +183,12 @@ impl DynTensor {
     /// The same memory under another layout, which must stay inside it; carries no recorder.
     pub(crate) fn view(&self, layout: Layout) -> DynTensor {
         DynTensor { narrow: self.narrow, ..DynTensor::from_parts(self.storage.clone(), layout) }
+    }
+
+    /// As [`view`](Self::view) of a value that is given away.
+    pub(crate) fn into_view(self, layout: Layout) -> DynTensor {
+        debug_assert!(layout.extent().is_none_or(|(_, high)| high < self.storage.len()));
+        DynTensor { layout, recorder: None, ..self }
     }
 
     /// The whole storage, in which `layout` finds the elements.

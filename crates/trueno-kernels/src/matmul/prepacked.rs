@@ -16,6 +16,9 @@ pub struct PackedB<'a, T> {
     data: &'a [T],
     rows: usize,
     cols: usize,
+    /// Columns that were packed before the first of these, and all that were packed, in whole tiles.
+    first: usize,
+    padded: usize,
     kc: usize,
     tile: TileShape,
 }
@@ -50,7 +53,18 @@ impl<'a, T: Unit> PackedB<'a, T> {
     pub fn packed(isa: Isa, data: &'a [T], k: usize, n: usize) -> PackedB<'a, T> {
         let (plan, len) = (Plan::packed::<T>(isa, 1, n, k), PackedB::<T>::len(isa, k, n));
         assert!(data.len() >= len, "a packed [{k}, {n}] matrix has {len} elements, got {}", data.len());
-        PackedB { data: &data[..len], rows: k, cols: n, kc: plan.kc, tile: plan.tile }
+        let padded = n.next_multiple_of(plan.tile.cols);
+        PackedB { data: &data[..len], rows: k, cols: n, first: 0, padded, kc: plan.kc, tile: plan.tile }
+    }
+
+    /// A block of columns, which starts at a multiple of [`Plan::col_unit`].
+    ///
+    /// # Panics
+    /// If it does not, or leaves the matrix.
+    pub fn columns(&self, cols: Range<usize>) -> PackedB<'a, T> {
+        assert!(cols.start.is_multiple_of(self.tile.cols), "columns from {} on begin inside a tile", cols.start);
+        assert!(cols.start <= cols.end && cols.end <= self.cols, "{cols:?} of {} columns", self.cols);
+        PackedB { first: self.first + cols.start, cols: cols.len(), ..*self }
     }
 
     /// Number of rows of the matrix.
@@ -66,10 +80,8 @@ impl<'a, T: Unit> PackedB<'a, T> {
 
 impl<T: Unit> PanelSource<T> for PackedB<'_, T> {
     fn panels<'s>(&'s self, _: Isa, steps: Range<usize>, cols: Range<usize>, _: &'s mut [T]) -> &'s [T] {
-        let width = self.tile.cols;
-        let padded = self.cols.next_multiple_of(width);
-        let start = steps.start * padded + cols.start * steps.len();
-        &self.data[start..][..cols.len().next_multiple_of(width) * steps.len()]
+        let start = steps.start * self.padded + (self.first + cols.start) * steps.len();
+        &self.data[start..][..cols.len().next_multiple_of(self.tile.cols) * steps.len()]
     }
 }
 

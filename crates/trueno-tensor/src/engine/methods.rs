@@ -124,9 +124,9 @@ impl DynTensor {
             });
         }
         match (self.rank(), other.rank()) {
-            (1, 1) => apply(op, &[&self.unsqueeze(0)?, &other.unsqueeze(1)?])?.squeeze(-1)?.squeeze(-1),
-            (1, _) => apply(op, &[&self.unsqueeze(0)?, other])?.squeeze(-2),
-            (_, 1) => apply(op, &[self, &other.unsqueeze(1)?])?.squeeze(-1),
+            (1, 1) => apply(op, &[&self.unsqueeze(0)?, &other.unsqueeze(1)?])?.into_squeezed(-1)?.into_squeezed(-1),
+            (1, _) => apply(op, &[&self.unsqueeze(0)?, other])?.into_squeezed(-2),
+            (_, 1) => apply(op, &[self, &other.unsqueeze(1)?])?.into_squeezed(-1),
             _ => apply(op, &[self, other]),
         }
     }

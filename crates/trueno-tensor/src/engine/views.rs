@@ -95,6 +95,12 @@ impl DynTensor {
         self.reshaped(self.layout().squeeze("squeeze", axis)?)
     }
 
+    /// As [`squeeze`](DynTensor::squeeze) of a value that is given away.
+    pub(super) fn into_squeezed(self, axis: isize) -> Result<DynTensor> {
+        let layout = self.layout().squeeze("squeeze", axis)?;
+        if self.recorder().is_none() { Ok(self.into_view(layout)) } else { self.reshaped(layout) }
+    }
+
     /// Axes of size 1 repeated, and leading axes added, until the shape is `shape`.
     ///
     /// # Errors

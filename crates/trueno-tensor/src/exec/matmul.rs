@@ -377,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_kept_packing_changes_no_bit_and_goes_with_the_first_write() {
-        for (rows, inputs, outputs) in [(2, 5, 3), (9, 300, 33), (64, 130, 1170), (256, 64, 70)] {
+        for (rows, inputs, outputs) in [(2, 5, 3), (9, 300, 33), (64, 130, 1170), (20, 700, 500), (256, 64, 70)] {
             let [x, mut w, b] = single([&numbers(&[rows, inputs]), &numbers(&[outputs, inputs]), &numbers(&[outputs])]);
             let packed_each_time =
                 |w: &DynTensor| with_prepacking(false, || x.linear(w, Some(&b)).unwrap().to_vec::<f32>().unwrap());

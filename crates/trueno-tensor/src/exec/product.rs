@@ -159,12 +159,18 @@ pub(super) fn packed_product<T: Unit>(
     c: MatMut<'_, T>,
     epilogue: &T::Epilogue<'_>,
 ) -> Result<()> {
-    let [row_blocks, _] = blocks([a.rows(), panels.n, panels.k], plan, num_threads());
+    let [row_blocks, col_blocks] = blocks([a.rows(), panels.n, panels.k], plan, num_threads());
     let panel_blocks = panels.packed::<T>(packed);
+    // Each part of a panel packs the left operand again: so there are no more of them than give every thread a block.
+    let wanted = num_threads().min(row_blocks * col_blocks);
+    let parts = wanted.div_ceil(row_blocks * panel_blocks.len().max(1));
     let mut jobs = Vec::new();
     for (rows, c) in rows_of(c, cuts(a.rows(), plan.row_unit(), row_blocks)) {
         for (panel, (cols, c)) in panel_blocks.iter().zip(cols_of(c, panels.columns())) {
-            jobs.push((panel, rows.clone(), cols, c));
+            for (part, c) in cols_of(c, cuts(cols.len(), plan.col_unit(), parts)) {
+                let place = cols.start + part.start..cols.start + part.end;
+                jobs.push((panel.columns(part), rows.clone(), place, c));
+            }
         }
     }
     run_jobs(&mut jobs, |(panel, rows, cols, c)| {

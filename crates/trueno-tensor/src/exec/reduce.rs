@@ -137,6 +137,9 @@ fn of_blocks<T: Real>(length: usize, reduce: impl Fn(Range<usize>) -> T + Sync +
 
 /// The sum of the products of two rows of one length.
 pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
+    if a.len() <= kernel::BLOCK {
+        return kernel::dot(isa(), a, b);
+    }
     let mut partial = of_blocks(a.len(), |block| kernel::dot(isa(), &a[block.clone()], &b[block]));
     join_pairwise(ReduceOp::Sum, &mut partial, 1);
     partial.first().copied().unwrap_or(T::ZERO)

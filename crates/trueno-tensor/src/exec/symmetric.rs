@@ -28,7 +28,7 @@ pub(super) fn product_with_transpose<T: Real>(a: MatRef<'_, T>, out: &mut [T]) -
         for_each_piece(&mut rows[..columns.len() * n], MIRRORED * n, 2, |index, rows| {
             let (first, count) = (columns.start + index * MIRRORED, rows.len() / n);
             if columns.start > 0 {
-                transpose(&above[first..], n, rows, n, [columns.start, count]);
+                transpose(isa(), &above[first..], n, rows, n, [columns.start, count]);
             }
         });
     }

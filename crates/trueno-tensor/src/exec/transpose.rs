@@ -1,5 +1,6 @@
 //! Row-major copies of views whose inner axis is not the one that lies together in memory.
 
+use super::isa::isa;
 use crate::parallel::{for_each_piece, piece_size};
 use trueno_core::{Collapsed, Element, Strides};
 use trueno_kernels::transpose;
@@ -60,7 +61,7 @@ impl<'a> Transposed<'a> {
             }
             let size = [shape[inner], length(self.adjacent)];
             let steps = (strides[inner] as usize, self.steps[self.adjacent] as usize);
-            transpose(&elements[from..], steps.0, &mut out[to..], steps.1, size);
+            transpose(isa(), &elements[from..], steps.0, &mut out[to..], steps.1, size);
         }
     }
 }

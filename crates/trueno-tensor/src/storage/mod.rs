@@ -83,8 +83,9 @@ impl Buffer {
     /// # Errors
     /// [`Error::OutOfMemory`], naming `op`.
     pub fn new(op: &'static str, dtype: DType, len: usize) -> Result<Buffer> {
-        let bytes = len.checked_mul(dtype.size()).ok_or(Error::OutOfMemory { op, bytes: usize::MAX })?;
-        let block = Block::take(bytes).ok_or(Error::OutOfMemory { op, bytes })?;
+        let refuse = |bytes| Error::OutOfMemory { op, bytes };
+        let bytes = len.checked_mul(dtype.size()).ok_or_else(|| refuse(usize::MAX))?;
+        let block = Block::take(bytes).ok_or_else(|| refuse(bytes))?;
         let mut buffer = Buffer { block, dtype, len, derived: Derived::default() };
         if dtype == DType::Bool {
             buffer.block.bytes_mut()[..bytes].fill(0);

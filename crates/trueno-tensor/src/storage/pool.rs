@@ -54,7 +54,8 @@ pub struct PoolStats {
 struct Pool {
     used: AtomicUsize,
     peak: AtomicUsize,
-    kept: AtomicUsize,
+    /// Bytes in use and kept: what the system was asked for. It does not change when a block changes hands.
+    held: AtomicUsize,
     allocations: AtomicUsize,
     classes: [Class; CLASSES],
 }
@@ -89,17 +90,19 @@ impl Pool {
         Pool {
             used: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
-            kept: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
             allocations: AtomicUsize::new(0),
             classes: [const { Class::new() }; CLASSES],
         }
     }
 
     fn stats(&self) -> PoolStats {
+        let used = self.used.load(Ordering::Relaxed);
         PoolStats {
-            used: self.used.load(Ordering::Relaxed),
+            used,
             peak: self.peak.load(Ordering::Relaxed),
-            kept: self.kept.load(Ordering::Relaxed),
+            // Others may take and give meanwhile.
+            kept: self.held.load(Ordering::Relaxed).saturating_sub(used),
             allocations: self.allocations.load(Ordering::Relaxed),
         }
     }
@@ -109,14 +112,13 @@ impl Pool {
         let size = class_size(class);
         let spare = self.classes[class].spares().pop();
         let pointer = match spare {
-            Some(spare) => {
-                self.kept.fetch_sub(size, Ordering::Relaxed);
-                spare.0
-            }
+            Some(spare) => spare.0,
             None => {
                 let layout = layout(class)?;
                 self.allocations.fetch_add(1, Ordering::Relaxed);
-                pages::zeroed(layout)?
+                let pointer = pages::zeroed(layout)?;
+                self.held.fetch_add(size, Ordering::Relaxed);
+                pointer
             }
         };
         self.classes[class].taken.store(self.allocations.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -130,34 +132,31 @@ impl Pool {
 
     /// Takes a block back that [`take`](Self::take) gave for this class and nobody uses any more.
     fn give(&self, pointer: NonNull<u8>, class: usize) {
-        let size = class_size(class);
-        let used = self.used.fetch_sub(size, Ordering::Relaxed) - size;
-        if self.has_room(used + size) || self.make_room(used + size) {
-            self.kept.fetch_add(size, Ordering::Relaxed);
+        self.used.fetch_sub(class_size(class), Ordering::Relaxed);
+        if self.has_room() || self.make_room() {
             self.classes[class].spares().push(Spare(pointer));
         } else {
-            free(pointer, class);
+            self.free(pointer, class);
         }
     }
 
-    /// Whether what is kept may stay beside `bytes`.
-    fn has_room(&self, bytes: usize) -> bool {
-        bytes + self.kept.load(Ordering::Relaxed) <= self.peak.load(Ordering::Relaxed) + SLACK
+    /// Whether all that is held may stay.
+    fn has_room(&self) -> bool {
+        self.held.load(Ordering::Relaxed) <= self.peak.load(Ordering::Relaxed) + SLACK
     }
 
-    /// Frees blocks of cold classes, the coldest first, until there is room for `bytes`; `false` if they are not enough.
+    /// Frees blocks of cold classes, the coldest first, until all else may stay; `false` if they are not enough.
     #[cold]
-    fn make_room(&self, bytes: usize) -> bool {
+    fn make_room(&self) -> bool {
         let now = self.allocations.load(Ordering::Relaxed);
         let age = |class: &Class| now.saturating_sub(class.taken.load(Ordering::Relaxed));
-        while !self.has_room(bytes) {
+        while !self.has_room() {
             let cold = self.classes.iter().enumerate().filter(|(_, class)| age(class) >= COLD);
             let coldest = cold.filter(|(_, class)| !class.spares().is_empty()).max_by_key(|(_, class)| age(class));
             let Some((index, class)) = coldest else { return false };
             // Somebody may have been faster.
             if let Some(spare) = class.spares().pop() {
-                self.kept.fetch_sub(class_size(index), Ordering::Relaxed);
-                free(spare.0, index);
+                self.free(spare.0, index);
             }
         }
         true
@@ -167,11 +166,18 @@ impl Pool {
         for (index, class) in self.classes.iter().enumerate() {
             let spares = std::mem::take(&mut *class.spares());
             for spare in spares {
-                self.kept.fetch_sub(class_size(index), Ordering::Relaxed);
-                free(spare.0, index);
+                self.free(spare.0, index);
             }
         }
         self.peak.store(self.used.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Gives memory back to the operating system.
+    fn free(&self, pointer: NonNull<u8>, class: usize) {
+        let Some(layout) = layout(class) else { return };
+        self.held.fetch_sub(class_size(class), Ordering::Relaxed);
+        // SAFETY: `pointer` came from `pages::zeroed` with the layout of its class, and its owner gives it up.
+        unsafe { dealloc(pointer.as_ptr(), layout) }
     }
 }
 
@@ -209,12 +215,6 @@ fn class_size(class: usize) -> usize {
 fn layout(class: usize) -> Option<Layout> {
     let size = class_size(class);
     Layout::from_size_align(size, if size < pages::LARGE_FROM { ALIGNMENT } else { pages::LARGE }).ok()
-}
-
-fn free(pointer: NonNull<u8>, class: usize) {
-    let Some(layout) = layout(class) else { return };
-    // SAFETY: `pointer` came from `pages::zeroed` with the layout of its class, and its owner gives it up.
-    unsafe { dealloc(pointer.as_ptr(), layout) }
 }
 
 impl Block {

@@ -71,7 +71,7 @@ fn the_number_of_threads_changes_no_bit() {
 
 #[test]
 fn a_kept_packing_changes_no_bit_and_goes_with_the_first_write() {
-    for (rows, inputs, outputs) in [(2, 5, 3), (9, 300, 33), (64, 130, 1170), (300, 64, 70)] {
+    for (rows, inputs, outputs) in [(2, 5, 3), (9, 300, 33), (64, 130, 1170), (20, 1000, 500), (300, 64, 70)] {
         let (x, mut w) = (integers(&[rows, inputs]), integers(&[outputs, inputs]));
         for _ in 0..2 {
             let product = |w: &DynTensor| x.matmul_integer(&w.transpose().unwrap()).unwrap();
