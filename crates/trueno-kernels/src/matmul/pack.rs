@@ -82,26 +82,57 @@ const AHEAD: usize = 4;
 #[inline(always)]
 fn turn_rows<V: ProductVector>(simd: V::Token, matrix: MatRef<'_, V::Elem>, width: usize, panel: &mut [V::Elem]) {
     assert!(matrix.col_stride() == 1 || matrix.cols() < 2);
-    for first_step in (0..matrix.cols()).step_by(V::LANES) {
-        let depth = (matrix.cols() - first_step).min(V::LANES);
-        for first in (0..width).step_by(V::LANES) {
-            let mut square = [V::splat(simd, V::Elem::NOTHING); MAX_LANES];
+    for step in (0..matrix.cols()).step_by(V::LANES) {
+        let depth = (matrix.cols() - step).min(V::LANES);
+        // From the right: what a square writes past its row, the first of the next row replaces.
+        for first in (0..width).step_by(V::LANES).rev() {
             let lines = matrix.rows().saturating_sub(first).min(V::LANES);
+            let target = &mut panel[step * width + first..];
+            let whole = depth == V::LANES && lines == (width - first).min(V::LANES);
+            if whole && target.len() >= (V::LANES - 1) * width + V::LANES {
+                let square = matrix.block(first..first + lines, step..step + depth);
+                // SAFETY: the block has `LANES` columns and at least a row, the target was just compared.
+                unsafe { turn_square::<V>(simd, square, target.as_mut_ptr(), width) };
+                continue;
+            }
+            let mut square = [V::splat(simd, V::Elem::NOTHING); MAX_LANES];
             for (i, line) in square.iter_mut().enumerate().take(lines) {
-                // SAFETY: `depth` elements from `first_step` are in row `first + i`.
-                *line = unsafe { load_some::<V>(simd, matrix.at(first + i, first_step), depth) };
-                // Each row is a stream of its own, too short for the machine to notice it.
-                simd.prefetch(matrix.at(first + i, first_step + AHEAD * V::LANES));
+                // SAFETY: `depth` elements from `step` are in row `first + i`.
+                *line = unsafe { load_some::<V>(simd, matrix.at(first + i, step), depth) };
             }
             transpose_square(&mut square);
-            let count = (width - first).min(V::LANES);
             for (i, values) in square.iter().enumerate().take(depth) {
-                let start = (first_step + i) * width + first;
-                // What the first square of a row writes past it, the next row replaces; another would write over the first.
-                let end = if first == 0 { panel.len() } else { start + count };
-                store_first(*values, &mut panel[start..end]);
+                store_first(*values, &mut target[i * width..]);
             }
         }
+    }
+}
+
+/// Writes the columns of a block as rows that start `width` elements apart, each a whole vector whose lanes past the block's rows say
+/// nothing. That everything has one size keeps the square in registers.
+///
+/// # Safety
+/// The block must have `LANES` adjacent columns and 1 to `LANES` rows, and `target` be writable for `LANES` such rows.
+#[inline(always)]
+unsafe fn turn_square<V: ProductVector>(
+    simd: V::Token,
+    block: MatRef<'_, V::Elem>,
+    target: *mut V::Elem,
+    width: usize,
+) {
+    let mut square = [V::splat(simd, V::Elem::NOTHING); MAX_LANES];
+    let last = block.rows() - 1;
+    for (i, line) in square.iter_mut().enumerate().take(V::LANES) {
+        let row = block.at(i.min(last), 0);
+        // SAFETY: the caller vouches for `LANES` elements of every row.
+        *line = unsafe { V::load(simd, row) };
+        // Each row is a stream of its own, too short for the machine to notice it.
+        simd.prefetch(row.wrapping_add(AHEAD * V::LANES));
+    }
+    transpose_square(&mut square);
+    for (i, values) in square.iter().enumerate().take(V::LANES) {
+        // SAFETY: the caller vouches for the target.
+        unsafe { values.store(target.wrapping_add(i * width)) };
     }
 }
 
