@@ -244,7 +244,12 @@ macro_rules! unary_table {
             }
             /// Scaled ELU with self-normalising constants (Klambauer et al., 2017).
             float Selu selu(x) {
-                value: M::select(x.gt(x.lit(0.0)), x * 1.050_700_987_355_480_5, x.expm1() * 1.758_099_340_847_376_6);
+                // The constant in two parts, the first of 24 bits: rounded to one, the largest numbers overflow before their time.
+                value: M::select(
+                    x.gt(x.lit(0.0)),
+                    x.mul_add(x.lit(1.050_700_902_938_842_8), x * 8.441_663_768_010_699e-8),
+                    x.expm1() * 1.758_099_340_847_376_6
+                );
                 grad: input(x, g) => g * 1.050_700_987_355_480_5
                     * M::select(x.gt(x.lit(0.0)), x.lit(1.0), x.exp() * 1.673_263_242_354_377_2);
                 oracle: "torch.nn.functional.selu(x)"; domain: -4.0, 4.0; kinks: 0.0; tolerance: 1e-6, 1e-14;

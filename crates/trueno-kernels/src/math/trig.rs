@@ -13,7 +13,8 @@ fn sin_cos<V: RealOps>(hi: V, lo: V) -> (Double<V>, Double<V>) {
     let quartic = square.mul(square).mul(polynomial(square, V::Elem::COS));
     let cosine = parabola.plus_small(hi.neg_mul_add(lo, lost.mul_add(hi.lit(-0.5), quartic)));
     // sin(hi + lo) = sin(hi) + lo cos(hi), with two terms of the cosine.
-    let cubic = hi.mul(square).mul(polynomial(square, V::Elem::SIN));
+    let slope = hi.mul(polynomial(square, V::Elem::SIN));
+    let cubic = slope.mul_add(lost, slope.mul(square));
     (Double { hi, lo: lo.mul_add(parabola.hi, cubic) }, cosine)
 }
 
