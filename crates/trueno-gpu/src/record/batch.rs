@@ -92,8 +92,11 @@ impl Batch {
         immediates: &Immediates,
         groups: [u32; 3],
     ) {
-        // One that the driver refused was reported when that was found.
-        let Some(raw) = pipeline.raw() else { return };
+        let raw = match pipeline.compiled() {
+            Some(Ok(raw)) => raw,
+            Some(Err(reason)) => return shared.failure.report(reason.clone()),
+            None => return,
+        };
         if self.pass.is_none() {
             let encoder = self.encoder(shared);
             let pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()).forget_lifetime();

@@ -42,14 +42,9 @@ impl Pipeline {
         self.compiled.get().is_some()
     }
 
-    /// The driver's pipeline, once it is there; never if the driver refuses the shader.
-    pub fn raw(&self) -> Option<&wgpu::ComputePipeline> {
-        self.compiled.get()?.as_ref().ok()
-    }
-
-    /// Why there will be none, if that is known.
-    fn refused(&self) -> Option<&String> {
-        self.compiled.get()?.as_ref().err()
+    /// The driver's pipeline, or what it has against the shader, once that is known.
+    pub fn compiled(&self) -> Option<Result<&wgpu::ComputePipeline, &String>> {
+        self.compiled.get().map(Result::as_ref)
     }
 
     pub(super) fn finish(&self, result: Result<wgpu::ComputePipeline, String>) {
@@ -79,13 +74,14 @@ pub(crate) struct Pipelines {
 impl Pipelines {
     /// The pipeline of a program, which may still be compiled: it is begun when it is first asked for.
     ///
-    /// What the driver has against a shader is the error of the device's next check, and of each later call.
+    /// What the driver has against a shader is the error of this call if it is known by now, and else of the device's next check after
+    /// the dispatch was found to have no pipeline.
     pub fn get(&self, device: &Device, op: &'static str, program: &Program) -> Result<Arc<Pipeline>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(program).cloned();
         let pipeline = known.unwrap_or_else(|| self.start(device, op, program));
-        match pipeline.refused() {
-            Some(reason) => device.refuse(op, reason),
-            None => Ok(pipeline),
+        match pipeline.compiled() {
+            Some(Err(reason)) => device.refuse(op, reason),
+            Some(Ok(_)) | None => Ok(pipeline),
         }
     }
 
@@ -127,11 +123,8 @@ impl Pipelines {
         count(&device.shared.counters.pipelines, 1);
         // Not the device itself, which waits for this when it goes.
         let (raw, cache) = (device.shared.raw.clone(), device.shared.cache.as_ref().map(PipelineCache::raw).cloned());
-        let (layout, failure) = (Arc::clone(&pipeline.layout), device.shared.failure.clone());
-        let work = move || {
-            let compiled = compile(&raw, op, shader.text, &layout, cache.as_ref());
-            compiled.inspect_err(|reason| failure.report(format!("`{op}`: {reason}")))
-        };
+        let layout = Arc::clone(&pipeline.layout);
+        let work = move || compile(&raw, op, shader.text, &layout, cache.as_ref());
         self.compiler.start(Job { pipeline: Arc::clone(&pipeline), work: Box::new(work) });
         pipeline
     }
@@ -201,7 +194,7 @@ fn compile(
     });
     // Known at once but in browsers, where the device's own handler hears of it later.
     match pin!(scope.pop()).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Some(error)) => Err(format!("its driver refuses the shader: {error}")),
+        Poll::Ready(Some(error)) => Err(format!("its driver refuses the shader of `{op}`: {error}")),
         Poll::Ready(None) | Poll::Pending => Ok(pipeline),
     }
 }

@@ -79,9 +79,25 @@ fn a_compiler_that_panics_ends_no_thread_and_nobody_waits_for_it() {
         let work = Box::new(|| std::panic::resume_unwind(Box::new("a driver's bug")));
         pipelines.compiler.start(Job { pipeline: Arc::clone(&pipeline), work });
         pipelines.compiler.wait(&pipeline);
-        assert!(pipeline.is_ready() && pipeline.raw().is_none());
+        assert!(matches!(pipeline.compiled(), Some(Err(_))));
     }
     let x = upload(&device, &[1.0; 4]);
+    assert_eq!(chain(&x).download::<f32>("test").wait().unwrap(), [8.0_f32.sqrt(); 4]);
+}
+
+#[test]
+fn a_shader_that_is_refused_while_its_dispatch_waits_is_one_error_of_the_reading() {
+    let Some(device) = own() else { return };
+    let out = Buffer::new(&device, "test", trueno_core::DType::F32, 4).unwrap();
+    let held = occupy(&device);
+    let (program, writes) = (Program::Text("fn main( {"), &[&out][..]);
+    let launch = Launch { op: "broken", program, reads: &[], writes, immediates: [0; 32], groups: [1, 1, 1] };
+    launch.record(&device).unwrap();
+    let x = upload(&device, &[1.0; 4]);
+    let result = chain(&x);
+    drop(held);
+    let error = result.download::<f32>("test").wait().unwrap_err();
+    assert!(error.to_string().contains("refuses the shader of `broken`"), "{error}");
     assert_eq!(chain(&x).download::<f32>("test").wait().unwrap(), [8.0_f32.sqrt(); 4]);
 }
 
