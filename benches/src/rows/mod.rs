@@ -4,6 +4,7 @@ mod arrays;
 mod conv;
 mod matmul;
 mod movement;
+mod wide;
 
 use std::hint::black_box;
 
@@ -19,7 +20,7 @@ pub type Work = Box<dyn FnMut()>;
 pub type Row = (&'static str, fn() -> Work);
 
 /// Rows by what they time, in the order of the page.
-const GROUPS: [(&str, &[Row]); 10] = [
+const GROUPS: [(&str, &[Row]); 11] = [
     ("vectors", &arrays::VECTORS),
     ("chains", &arrays::CHAINS),
     ("functions", &arrays::FUNCTIONS),
@@ -30,6 +31,7 @@ const GROUPS: [(&str, &[Row]); 10] = [
     ("convolutions", &conv::ROWS),
     ("training", &networks::TRAINING),
     ("inference", &networks::INFERENCE),
+    ("wide", wide::ROWS),
 ];
 
 /// The names of all rows, each after that of its group.

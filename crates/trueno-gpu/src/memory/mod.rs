@@ -1,6 +1,7 @@
 //! Device memory: buffers from a pool, and the way there and back through mapped staging memory.
 
 mod constants;
+mod pieces;
 mod pool;
 mod readback;
 mod staging;

@@ -2,8 +2,6 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 use std::mem::MaybeUninit;
-#[cfg(not(target_arch = "wasm32"))]
-use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -13,7 +11,9 @@ use trueno_core::{Element, Error, Result};
 use wgpu::MapMode;
 
 use super::Buffer;
-use super::staging::CHUNK;
+use super::pieces::PIECE;
+#[cfg(not(target_arch = "wasm32"))]
+use super::pieces::copy_pieces;
 use crate::device::{Device, count, lock};
 use crate::record::{FAULT_BYTES, read_fault};
 
@@ -72,10 +72,6 @@ impl Mapping {
     }
 }
 
-/// The most threads that copy a value.
-#[cfg(not(target_arch = "wasm32"))]
-const COPIERS: usize = 4;
-
 /// How long the callback of a copy that is done is waited for before the driver is said to have lost it.
 #[cfg(not(target_arch = "wasm32"))]
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -101,8 +97,8 @@ impl Buffer {
         let device = self.device();
         let mut chunks = Vec::new();
         let total = self.bytes();
-        for at in (0..total).step_by(CHUNK as usize) {
-            let bytes = CHUNK.min(total - at);
+        for at in (0..total).step_by(PIECE as usize) {
+            let bytes = PIECE.min(total - at);
             let size = bytes.next_multiple_of(4);
             let note = device.shared.fault.armed().filter(|_| at + bytes == total);
             let room = size + note.map_or(0, |_| FAULT_BYTES);
@@ -202,8 +198,6 @@ impl<T: Element + CheckedBitPattern> Readback<T> {
     }
 
     /// Waits for every piece and writes all of `out`, which is as long as they are together, unless there is an error.
-    ///
-    /// Several threads copy, each the next piece: one alone copies slower than the device does.
     #[cfg(not(target_arch = "wasm32"))]
     fn collect(&mut self, out: &mut [MaybeUninit<T>]) -> Result<()> {
         if let Some(error) = self.failed.take() {
@@ -216,21 +210,9 @@ impl<T: Element + CheckedBitPattern> Readback<T> {
             pieces.push((chunk, part));
             rest = left;
         }
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(COPIERS).min(pieces.len());
-        let (queue, this) = (Mutex::new(pieces.into_iter()), &*self);
-        let work = || -> Result<()> {
-            loop {
-                let next = lock(&queue).next();
-                let Some((chunk, part)) = next else { return Ok(()) };
-                this.arrive(&chunk)?;
-                this.take(chunk, |piece| _ = part.write_copy_of_slice(piece))?;
-            }
-        };
-        std::thread::scope(|scope| {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-            let own = work();
-            let joined = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            joined.fold(own, Result::and)
+        copy_pieces(pieces, |(chunk, part)| {
+            self.arrive(&chunk)?;
+            self.take(chunk, |piece| _ = part.write_copy_of_slice(piece))
         })?;
         self.device.check(self.op)
     }

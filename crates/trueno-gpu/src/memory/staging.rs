@@ -8,10 +8,6 @@ use wgpu::{BufferUsages, MapMode};
 use super::pool::{create_buffer, size_class};
 use crate::device::{Device, count, lock};
 
-/// Bytes that pass through one staging buffer; larger values go in pieces, so that the host fills one while the device
-/// empties another.
-pub(super) const CHUNK: u64 = 8 << 20;
-
 /// Bytes of staging buffers for uploads beyond which the host waits for the device.
 const MOST_UPLOADING: u64 = 128 << 20;
 

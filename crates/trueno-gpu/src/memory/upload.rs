@@ -4,7 +4,7 @@ use bytemuck::NoUninit;
 use trueno_core::{Element, Error, Result};
 
 use super::Buffer;
-use super::staging::CHUNK;
+use super::pieces::{PIECE, copy_pieces};
 use crate::device::{Device, count};
 
 impl Buffer {
@@ -23,25 +23,29 @@ impl Buffer {
     /// Fills the buffer from its start.
     fn write(&self, op: &'static str, bytes: &[u8]) -> Result<()> {
         let device = self.device();
-        let mut at = 0;
-        for chunk in bytes.chunks(CHUNK as usize) {
-            // Copies move whole words; the buffer is padded to more.
-            let size = (chunk.len() as u64).next_multiple_of(4);
-            let staging = device.upload_staging(size).ok_or(Error::OutOfMemory { op, bytes: chunk.len() })?;
-            match staging.get_mapped_range_mut(..size) {
-                Ok(mut mapped) => mapped.slice(..chunk.len()).copy_from_slice(chunk),
-                Err(error) => return device.refuse(op, error.to_string()),
-            }
-            staging.unmap();
-            let mut recorder = device.recorder();
-            recorder.upload(&device.shared, staging, (&self.raw().buffer, at), size);
-            if bytes.len() as u64 > CHUNK {
-                recorder.submit_ready(&device.shared);
-            }
-            at += size;
-        }
+        let pieces = bytes.chunks(PIECE as usize).zip((0..).step_by(PIECE as usize)).collect();
+        copy_pieces(pieces, |(piece, at)| self.write_piece(op, piece, at, bytes.len() as u64 > PIECE))?;
         count(&device.shared.counters.uploads, 1);
         count(&device.shared.counters.uploaded_bytes, bytes.len() as u64);
         device.check(op)
+    }
+
+    /// Writes a piece at a byte. One of several is handed to the device at once, which reads it while the next is written.
+    fn write_piece(&self, op: &'static str, piece: &[u8], at: u64, of_several: bool) -> Result<()> {
+        let device = self.device();
+        // Copies move whole words; the buffer is padded to more.
+        let size = (piece.len() as u64).next_multiple_of(4);
+        let staging = device.upload_staging(size).ok_or(Error::OutOfMemory { op, bytes: piece.len() })?;
+        match staging.get_mapped_range_mut(..size) {
+            Ok(mut mapped) => mapped.slice(..piece.len()).copy_from_slice(piece),
+            Err(error) => return device.refuse(op, error.to_string()),
+        }
+        staging.unmap();
+        let mut recorder = device.recorder();
+        recorder.upload(&device.shared, staging, (&self.raw().buffer, at), size);
+        if of_several {
+            recorder.submit_ready(&device.shared);
+        }
+        Ok(())
     }
 }

@@ -16,7 +16,8 @@ const ROWS: usize = 4;
 #[derive(Clone, Copy, Debug)]
 pub struct ByteVector<'a> {
     integers: &'a [i8],
-    /// The same as words of a right factor, up to a whole vector of them.
+    /// The same as words of a left factor, up to a whole vector of them: where bytes of a right factor are unsigned, those of the
+    /// matrix are made so as they are read.
     words: &'a [Word],
 }
 
@@ -33,7 +34,7 @@ impl<'a> ByteVector<'a> {
     pub fn new(isa: Isa, integers: &'a [i8], words: &'a mut [Word]) -> ByteVector<'a> {
         assert_eq!(words.len(), ByteVector::len(isa, integers.len()), "as many words as the vector takes");
         let (held, rest) = words.split_at_mut(Word::steps(isa, integers.len()));
-        Word::lines(isa, Side::Right, MatRef::row_major(integers, 1, integers.len()), held);
+        Word::lines(isa, Side::Left, MatRef::row_major(integers, 1, integers.len()), held);
         rest.fill(Word(0));
         ByteVector { integers, words }
     }
@@ -58,7 +59,8 @@ pub fn product_with_vector(isa: Isa, matrix: MatRef<'_, i8>, vector: ByteVector<
     assert!(integers.len() == matrix.cols() && out.len() == matrix.rows(), "a vector per axis of the matrix");
     assert_eq!(words.len(), ByteVector::len(isa, integers.len()), "words of this instruction set");
     if matrix.col_stride() == 1 || matrix.cols() < 2 {
-        dot_rows(isa, matrix, words, out);
+        let sum = integers.iter().fold(0_i32, |sum, &x| sum.wrapping_add(i32::from(x)));
+        dot_rows(isa, matrix, words, sum, out);
     } else if matrix.row_stride() == 1 {
         add_columns(isa, matrix.transposed(), integers, out);
     } else {
@@ -73,34 +75,22 @@ pub fn product_with_vector(isa: Isa, matrix: MatRef<'_, i8>, vector: ByteVector<
 }
 
 kernel! {
-    /// The product of each row, whose elements are adjacent, with the vector.
-    fn dot_rows<S: Dots>(simd: S, matrix: MatRef<'_, i8>, vector: &[Word], out: &mut [i32]) {
+    /// The product of each row, whose elements are adjacent, with the vector, whose elements are `sum` together.
+    fn dot_rows<S: Dots>(simd: S, matrix: MatRef<'_, i8>, vector: &[Word], sum: i32, out: &mut [i32]) {
+        let added = if S::OF_BYTES { sum.wrapping_mul(OFFSET) } else { 0 };
         for (part, out) in out.chunks_mut(ROWS).enumerate() {
-            let first = part * ROWS;
-            if out.len() == ROWS {
-                let mut rows = [matrix.at(first, 0); ROWS];
-                for (i, row) in rows.iter_mut().enumerate() {
-                    *row = matrix.at(first + i, 0);
-                }
-                // SAFETY: these rows are in the matrix, their elements adjacent.
-                let [products, sums] = unsafe { dots(simd, rows, matrix.cols(), Some(vector)) };
-                for (i, out) in out.iter_mut().enumerate() {
-                    *out = products[i].wrapping_sub(sums[i].wrapping_mul(OFFSET));
-                }
-            } else {
-                for (i, out) in out.iter_mut().enumerate() {
-                    // SAFETY: this row is in the matrix, its elements adjacent.
-                    let [[product], [sum]] =
-                        unsafe { dots(simd, [matrix.at(first + i, 0)], matrix.cols(), Some(vector)) };
-                    *out = product.wrapping_sub(sum.wrapping_mul(OFFSET));
-                }
+            let rows: [_; ROWS] = core::array::from_fn(|i| matrix.at(part * ROWS + i.min(out.len() - 1), 0));
+            // SAFETY: these rows are in the matrix, their elements adjacent, and the vector was made for as many.
+            let products = unsafe { dots(simd, rows, matrix.cols(), Some(vector)) };
+            for (out, product) in out.iter_mut().zip(products) {
+                *out = product.wrapping_sub(added);
             }
         }
     }
 }
 
-/// The products of rows of `length` integers with the words of a vector, and the sums of the rows: with a vector, only where bytes of it
-/// are unsigned and those sums have to be taken off (else zeros); without one, the sums alone.
+/// The products of rows of `length` integers with the words of a vector, [`OFFSET`] added to each integer where words are of bytes; or
+/// without a vector the sums of the rows.
 ///
 /// # Safety
 /// Each row must be readable for `length` integers, and the vector hold the words of as many, up to whole vectors of words.
@@ -110,45 +100,26 @@ pub(super) unsafe fn dots<T: Dots, const R: usize>(
     rows: [*const i8; R],
     length: usize,
     vector: Option<&[Word]>,
-) -> [[i32; R]; 2] {
-    let nothing = Words::splat(simd, Word(0));
-    let (mut products, mut sums) = ([nothing; R], [nothing; R]);
+) -> [i32; R] {
+    let mut sums = [Words::splat(simd, Word(0)); R];
     let ones = Words::ones(simd);
     for from in (0..length).step_by(Words::<T>::INTEGERS) {
-        let factor = match vector {
-            // SAFETY: the caller vouches for whole vectors of words.
-            Some(words) => unsafe {
-                Words::load(simd, words.as_ptr().wrapping_add(from / Words::<T>::INTEGERS * Words::<T>::LANES))
-            },
-            None => nothing,
-        };
         let count = (length - from).min(Words::<T>::INTEGERS);
+        let factor = vector.map(|words| {
+            let words = words.as_ptr().wrapping_add(from / Words::<T>::INTEGERS * Words::<T>::LANES);
+            // SAFETY: the caller vouches for whole vectors of words.
+            unsafe { Words::load(simd, words) }
+        });
         for i in 0..R {
-            let source = rows[i].wrapping_add(from);
-            let mut rest = [0_i8; 4 * MAX_LANES];
-            // SAFETY: the caller vouches for `count` integers, and `rest` has as many as any vector.
-            let left = unsafe {
-                if count == Words::<T>::INTEGERS {
-                    Words::load_left(simd, source)
-                } else {
-                    core::ptr::copy_nonoverlapping(source, rest.as_mut_ptr(), count);
-                    Words::load_left(simd, rest.as_ptr())
-                }
+            // SAFETY: the caller vouches for `count` integers, which are no more than a vector's.
+            let row = unsafe { Words::load_integers(simd, rows[i].wrapping_add(from), count) };
+            sums[i] = match factor {
+                Some(factor) => factor.mul_add(row.as_right(), sums[i]),
+                None => row.mul_add(ones, sums[i]),
             };
-            if vector.is_some() {
-                products[i] = left.mul_add(factor, products[i]);
-            }
-            if T::OF_BYTES || vector.is_none() {
-                sums[i] = left.mul_add(ones, sums[i]);
-            }
         }
     }
-    let mut totals = [[0; R]; 2];
-    for i in 0..R {
-        totals[0][i] = products[i].total();
-        totals[1][i] = sums[i].total();
-    }
-    totals
+    Words::totals(sums)
 }
 
 kernel! {

@@ -230,7 +230,7 @@ kernel! {
         if x.col_stride() == 1 {
             for (i, sum) in sums.iter_mut().enumerate() {
                 // SAFETY: row `i` is in the matrix, and its elements are adjacent.
-                [_, [*sum]] = unsafe { dots(simd, [x.at(i, 0)], x.cols(), None) };
+                [*sum] = unsafe { dots(simd, [x.at(i, 0)], x.cols(), None) };
             }
         } else if x.row_stride() == 1 {
             for step in 0..x.cols() {
@@ -335,14 +335,24 @@ impl<T: Dots> Words<T> {
     /// Integers in a vector.
     pub(super) const INTEGERS: usize = if T::OF_BYTES { 4 } else { 2 } * <T::Lanes as RealVector>::LANES;
 
-    /// Adjacent integers of a left factor.
+    /// Adjacent integers as those of a left factor, and 0 for those that are missing.
     ///
     /// # Safety
-    /// `source` must be readable for [`INTEGERS`](Self::INTEGERS).
+    /// `source` must be readable for `count`, at most [`INTEGERS`](Self::INTEGERS).
     #[inline(always)]
-    pub(super) unsafe fn load_left(token: T, source: *const i8) -> Self {
+    pub(super) unsafe fn load_integers(token: T, source: *const i8, count: usize) -> Self {
         // SAFETY: the caller's promise is the same.
-        Words { lanes: unsafe { token.load_left(source) }, token }
+        let lanes = unsafe {
+            if count == Self::INTEGERS { token.load_left(source) } else { token.load_left_partial(source, count) }
+        };
+        Words { lanes, token }
+    }
+
+    /// Integers of a left factor as those of a right one.
+    #[inline(always)]
+    pub(super) fn as_right(self) -> Self {
+        let Words { lanes: signs, .. } = Self::splat(self.token, Word(SIGNS));
+        if T::OF_BYTES { self.map(self.lanes.xor(signs)) } else { self }
     }
 
     /// The integer 1, as one of a right factor, everywhere.
@@ -351,15 +361,35 @@ impl<T: Dots> Words<T> {
         ProductVector::splat(token, Word(if T::OF_BYTES { 0x0101_0101 } else { 0x0001_0001 }))
     }
 
-    /// The sum of the lanes.
+    /// The sum of the lanes of each.
     #[inline(always)]
-    pub(super) fn total(self) -> i32 {
-        let lanes = self.lanes.to_lanes();
-        let mut total = 0_i32;
-        for lane in lanes {
-            total = total.wrapping_add(lane.to_bits() as i32);
+    pub(super) fn totals<const R: usize>(all: [Self; R]) -> [i32; R] {
+        let total = |lanes: &[f32]| lanes.iter().fold(0_i32, |sum, lane| sum.wrapping_add(lane.to_bits() as i32));
+        let mut totals = [0_i32; R];
+        match all[..] {
+            // Four at once: sums of their halves side by side, and of halves of those.
+            [a, b, c, d] if Self::LANES >= 4 => {
+                let joined = a.zipped_sum(c).zipped_sum(b.zipped_sum(d)).lanes.to_lanes();
+                for lanes in joined[..Self::LANES].chunks_exact(4) {
+                    for (sum, lane) in totals.iter_mut().zip(lanes) {
+                        *sum = sum.wrapping_add(lane.to_bits() as i32);
+                    }
+                }
+            }
+            _ => {
+                for (sum, one) in totals.iter_mut().zip(all) {
+                    *sum = total(&one.lanes.to_lanes()[..Self::LANES]);
+                }
+            }
         }
-        total
+        totals
+    }
+
+    /// Sums of two lanes of `self` and of `other`, alternating.
+    #[inline(always)]
+    fn zipped_sum(self, other: Self) -> Self {
+        let (lower, upper) = self.zip(other);
+        ProductVector::add(lower, upper)
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::words::{compare, forward, forward_bits, memory, vector_mask};
+use super::words::{compare, forward, forward_bits, hints, memory, vector_mask};
 use super::{I32x8, I64x4, IntegerLanes, RealVector, Sealed, Simd, Token};
 use crate::Level;
 
@@ -21,18 +21,7 @@ impl Avx2 {
 impl Sealed for Avx2 {}
 impl Token for Avx2 {
     const LEVEL: Level = Level::Avx2;
-
-    #[inline(always)]
-    fn prefetch<T>(self, address: *const T) {
-        // SAFETY: a prefetch reads nothing and never faults; every x86-64 machine has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
-    }
-
-    #[inline(always)]
-    fn settle(self) {
-        // SAFETY: every x86-64 machine has the instruction.
-        unsafe { _mm_sfence() }
-    }
+    hints!();
 }
 impl Simd for Avx2 {
     type F32 = F32x8;

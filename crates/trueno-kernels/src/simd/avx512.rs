@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::words::{forward, forward_bits};
+use super::words::{forward, forward_bits, hints};
 use super::{I32x16, I64x8, IntegerLanes, RealVector, Sealed, Simd, Token};
 use crate::Level;
 
@@ -21,18 +21,7 @@ impl Avx512 {
 impl Sealed for Avx512 {}
 impl Token for Avx512 {
     const LEVEL: Level = Level::Avx512;
-
-    #[inline(always)]
-    fn prefetch<T>(self, address: *const T) {
-        // SAFETY: a prefetch reads nothing and never faults; every x86-64 machine has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
-    }
-
-    #[inline(always)]
-    fn settle(self) {
-        // SAFETY: every x86-64 machine has the instruction.
-        unsafe { _mm_sfence() }
-    }
+    hints!();
 }
 impl Simd for Avx512 {
     type F32 = F32x16;
@@ -258,6 +247,18 @@ impl F32x16 {
             let [x, y] = [_mm512_castps_si512(self.0), _mm512_castps_si512(factor.0)];
             Self(_mm512_castsi512_ps(_mm512_dpbusd_epi32(_mm512_castps_si512(sum.0), y, x)))
         }
+    }
+
+    /// The first `count` bytes of a vector, and zeros.
+    ///
+    /// # Safety
+    /// The machine must have AVX-512, `source` be readable for `count` bytes, and these be no more than a vector's.
+    #[inline(always)]
+    pub(super) unsafe fn load_bytes(source: *const i8, count: usize) -> Self {
+        debug_assert!(count <= 64, "{count} bytes of a vector");
+        let mask = u64::MAX.checked_shr(64 - count as u32).unwrap_or(0);
+        // SAFETY: masked lanes are not read, and the caller vouches for the others.
+        unsafe { Self(_mm512_castsi512_ps(_mm512_maskz_loadu_epi8(mask, source))) }
     }
 }
 

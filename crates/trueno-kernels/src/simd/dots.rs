@@ -31,6 +31,19 @@ pub trait Dots: Token {
     /// # Safety
     /// `source` must be readable for so many.
     unsafe fn load_left(self, source: *const i8) -> Self::Lanes;
+    /// As [`load_left`](Dots::load_left), and 0 for those from `count` on.
+    ///
+    /// # Safety
+    /// `source` must be readable for `count`, no more than the lanes hold.
+    #[inline(always)]
+    unsafe fn load_left_partial(self, source: *const i8, count: usize) -> Self::Lanes {
+        let mut integers = [0_i8; 4 * MAX_LANES];
+        // SAFETY: the caller vouches for `count`, and there is room for as many as any lanes hold.
+        unsafe {
+            core::ptr::copy_nonoverlapping(source, integers.as_mut_ptr(), count);
+            self.load_left(integers.as_ptr())
+        }
+    }
 }
 
 impl<S: Simd> Dots for S {
@@ -66,7 +79,7 @@ pub(crate) enum ByteDots {
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! vnni {
-    ($(#[$doc:meta])* $name:ident, $base:ident, $lanes:ident) => {
+    ($(#[$doc:meta])* $name:ident, $base:ident, $lanes:ident $(, $load_partial:item)?) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $name($base);
@@ -104,6 +117,7 @@ macro_rules! vnni {
                 // SAFETY: the caller vouches for four bytes per lane, which are as large as a float.
                 unsafe { $lanes::load(self.0, source.cast()) }
             }
+            $($load_partial)?
         }
     };
 }
@@ -120,5 +134,10 @@ vnni!(
     /// The proof of AVX512-VNNI on top of the other parts of AVX-512.
     Avx512Vnni,
     Avx512,
-    F32x16
+    F32x16,
+    #[inline(always)]
+    unsafe fn load_left_partial(self, source: *const i8, count: usize) -> F32x16 {
+        // SAFETY: the caller vouches for `count` bytes, and the token proves the instructions.
+        unsafe { F32x16::load_bytes(source, count) }
+    }
 );

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::words::{compare, derived, forward, forward_bits, memory, vector_mask};
+use super::words::{compare, derived, forward, forward_bits, hints, memory, vector_mask};
 use super::{IntegerLanes, OneKey, RealVector, Sealed, Simd, Token, emulate};
 use crate::Level;
 
@@ -21,18 +21,7 @@ impl Sse2 {
 impl Sealed for Sse2 {}
 impl Token for Sse2 {
     const LEVEL: Level = Level::Sse2;
-
-    #[inline(always)]
-    fn prefetch<T>(self, address: *const T) {
-        // SAFETY: a prefetch reads nothing and never faults; every x86-64 machine has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
-    }
-
-    #[inline(always)]
-    fn settle(self) {
-        // SAFETY: every x86-64 machine has the instruction.
-        unsafe { _mm_sfence() }
-    }
+    hints!();
 }
 impl Simd for Sse2 {
     type F32 = F32x4;

@@ -34,6 +34,24 @@ macro_rules! vector_mask {
     };
 }
 
+/// What every x86-64 machine does about its caches.
+#[cfg(target_arch = "x86_64")]
+macro_rules! hints {
+    () => {
+        #[inline(always)]
+        fn prefetch<T>(self, address: *const T) {
+            // SAFETY: a prefetch reads nothing and never faults; every x86-64 machine has it.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+        }
+
+        #[inline(always)]
+        fn settle(self) {
+            // SAFETY: every x86-64 machine has the instruction.
+            unsafe { _mm_sfence() }
+        }
+    };
+}
+
 /// Methods that are one intrinsic on the registers of the operands.
 macro_rules! forward {
     ($($method:ident($($arg:ident),*) = $intrinsic:expr;)*) => {$(
@@ -122,3 +140,5 @@ pub(super) use {compare, derived, forward, memory, vector_mask};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use forward_bits;
+#[cfg(target_arch = "x86_64")]
+pub(super) use hints;
