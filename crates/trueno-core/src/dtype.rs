@@ -170,6 +170,9 @@ macro_rules! dispatch_dtype {
     ($dtype:expr, real $t:ident => $body:expr, else $other:expr) => {
         $crate::dispatch_dtype!(@match $dtype, $t => $body; F32 f32, F64 f64; Bool U8 I8 I32 U32 I64 F16 BF16 => $other)
     };
+    ($dtype:expr, half $t:ident => $body:expr, else $other:expr) => {
+        $crate::dispatch_dtype!(@match $dtype, $t => $body; F16 $crate::f16, BF16 $crate::bf16; Bool U8 I8 I32 U32 I64 F32 F64 => $other)
+    };
     ($dtype:expr, int $t:ident => $body:expr, else $other:expr) => {
         $crate::dispatch_dtype!(@match $dtype, $t => $body; U8 u8, I8 i8, I32 i32, U32 u32, I64 i64;
             Bool F16 BF16 F32 F64 => $other)

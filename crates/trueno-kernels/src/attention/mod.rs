@@ -32,7 +32,7 @@ use crate::simd::Real;
 use core::ops::Range;
 
 /// Queries that are worked on together. Callers cut queries among threads at multiples of this.
-pub const QUERIES: usize = 64;
+pub const QUERIES: usize = 128;
 /// Keys that are worked on together.
 pub const KEYS: usize = 128;
 

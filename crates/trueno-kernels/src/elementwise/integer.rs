@@ -6,12 +6,18 @@ use trueno_core::table::{ArithBinaryRow, ArithBinaryVisitor, ArithUnaryRow, Arit
 
 use super::Operand;
 use crate::Isa;
+use crate::matmul::{MatRef, product_of_integers};
 use crate::simd::kernel;
 
 /// An element whose rows are evaluated through [`Int`]; see [`unary_int`] and [`binary_int`].
 pub trait Integer: Element {
     /// `self + other`, wrapping on overflow.
     fn wrapping_sum(self, other: Self) -> Self;
+    /// `self * other`, wrapping on overflow.
+    fn wrapping_product(self, other: Self) -> Self;
+    /// See [`wrapping_product`](crate::matmul::wrapping_product).
+    #[doc(hidden)]
+    fn product(isa: Isa, a: MatRef<'_, Self>, b: MatRef<'_, Self>, out: &mut [Self], panel: &mut [Self]);
     /// See [`unary_int`].
     #[doc(hidden)]
     fn unary(isa: Isa, op: UnaryOp, parameters: [f64; 2], x: Operand<'_, Self>, out: &mut [Self]);
@@ -124,6 +130,12 @@ macro_rules! integer {
             impl Integer for $t {
                 fn wrapping_sum(self, other: $t) -> $t {
                     self.wrapping_add(other)
+                }
+                fn wrapping_product(self, other: $t) -> $t {
+                    self.wrapping_mul(other)
+                }
+                fn product(isa: Isa, a: MatRef<'_, $t>, b: MatRef<'_, $t>, out: &mut [$t], panel: &mut [$t]) {
+                    product_of_integers(isa, a, b, out, panel);
                 }
                 fn unary(isa: Isa, op: UnaryOp, parameters: [f64; 2], x: Operand<'_, $t>, out: &mut [$t]) {
                     let done = op.dispatch_arith(Unary { isa, parameters, x, out });

@@ -43,7 +43,7 @@ pub(super) fn exp2_of_parts<V: RealOps>(integer: V, fraction: V, small: V) -> V 
     // The power is 1 at 0, where its slope is ln 2; away from there `small` counts for as much as the power does.
     let power = Double::ordered_sum(integer.lit(1.0), fraction.mul(slope));
     let power = power.plus_small(small.mul(integer.lit(core::f64::consts::LN_2)).mul(power.hi));
-    power.round().scale(integer)
+    power.round().scale_by_floor(integer)
 }
 
 /// `n` and `p` with `e^(x + small) = 2^n p`, for a `small` that is a rounding error of `x`.

@@ -121,8 +121,8 @@ impl Tables for f32 {
     const HALF_PI_NEAR: [f32; 3] = [1.5708008, -4.454516e-06, 6.0771006e-11];
     const GELU_CONSTANT: [f32; 2] = [0.22996496, 5.0024664e-09];
 
-    const EXP_RANGE: [f64; 2] = [-104.0, 89.0];
-    const EXP2_RANGE: [f64; 2] = [-151.0, 129.0];
+    const EXP_RANGE: [f64; 2] = [-112.0, 89.0];
+    const EXP2_RANGE: [f64; 2] = [-162.0, 129.0];
     const EXPM1_IDENTITY: f64 = 1e-8;
     const CUBIC_IDENTITY: f64 = 1e-4;
     const TANH_ONE: f64 = 10.0;
@@ -205,8 +205,8 @@ impl Tables for f64 {
     const HALF_PI_NEAR: [f64; 3] = [1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21];
     const GELU_CONSTANT: [f64; 2] = [0.22996496164366353, 3.3189308775610145e-18];
 
-    const EXP_RANGE: [f64; 2] = [-746.0, 710.0];
-    const EXP2_RANGE: [f64; 2] = [-1076.0, 1025.0];
+    const EXP_RANGE: [f64; 2] = [-760.0, 710.0];
+    const EXP2_RANGE: [f64; 2] = [-1100.0, 1025.0];
     const EXPM1_IDENTITY: f64 = 1e-17;
     const CUBIC_IDENTITY: f64 = 5e-9;
     const TANH_ONE: f64 = 22.0;

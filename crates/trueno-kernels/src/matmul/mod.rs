@@ -67,6 +67,7 @@ mod view;
 #[cfg(test)]
 mod word_tests;
 mod words;
+mod wrapping;
 
 pub use epilogue::{Activation, Bias, Epilogue};
 pub use integer::{ByteVector, product_with_vector};
@@ -84,6 +85,8 @@ pub use unit::{Finish, Unit};
 pub use view::{MatMut, MatRef};
 pub(crate) use words::Words;
 pub use words::{Dequantize, Scale, Side, Word, WordEpilogue};
+pub(crate) use wrapping::product as product_of_integers;
+pub use wrapping::{wrapping_product, wrapping_scratch_len};
 
 use crate::Isa;
 use packed::strip_product;

@@ -369,7 +369,8 @@ pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
         emulate::shift_right(self, bits)
     }
 
-    /// `self * 2^floor(exponent)`, within the range of [`scale`](Self::scale).
+    /// `self * 2^floor(exponent)` for `self` from 0 to 4, within the range of [`scale`](Self::scale): 0 if that is less than half of the smallest
+    /// number. NaN in either gives NaN.
     #[inline(always)]
     fn scale_by_floor(self, exponent: Self) -> Self {
         self.scale(exponent.floor())

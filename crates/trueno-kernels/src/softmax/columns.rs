@@ -42,8 +42,9 @@ pub(super) fn softmax<V: RealVector>(simd: V::Token, x: &[V::Elem], inner: usize
             write(term, out, col);
             sum = sum.add(term);
         }
+        let scale = V::splat(simd, V::Elem::ONE).div(sum);
         for out in out.chunks_exact_mut(inner) {
-            write(read::<V>(simd, out, col).div(sum), out, col);
+            write(read::<V>(simd, out, col).mul(scale), out, col);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Elementwise operations: broadcast, walk in blocks, run a kernel on each.
 
 use super::caches::{AT_HAND, LOOKED_FOR, Writing};
+use super::halves::{in_f32, operands_in_f32};
 use super::isa::isa;
 use super::operand::{BLOCK, Source, blocks};
 use super::{FLOATS, mixed, unsupported};
@@ -118,6 +119,10 @@ pub(crate) fn unary(op: UnaryOp, parameters: [f64; 2], x: &DynTensor) -> Result<
     let (isa, cost) = (isa(), unary_cost(op));
     dispatch_dtype!(x.dtype(), real T => {
         map_new::<T, T, 1>(op.name(), [x], x.shape(), cost, |[x], out| kernel::unary(isa, op, parameters, x, out))
+    }, else dispatch_dtype!(x.dtype(), half T => {
+        map_new::<T, T, 1>(op.name(), [x], x.shape(), 2 * cost, |x, out| {
+            in_f32(x, out, |[x], out| kernel::unary(isa, op, parameters, x, out));
+        })
     }, else {
         if !op.info().integers {
             return Err(unsupported(op.name(), x.dtype(), FLOATS));
@@ -125,7 +130,7 @@ pub(crate) fn unary(op: UnaryOp, parameters: [f64; 2], x: &DynTensor) -> Result<
         dispatch_dtype!(x.dtype(), int T => {
             map_new::<T, T, 1>(op.name(), [x], x.shape(), cost, |[x], out| kernel::unary_int(isa, op, parameters, x, out))
         }, else Err(unsupported(op.name(), x.dtype(), NUMBERS)))
-    })
+    }))
 }
 
 /// The gradient of a unary row by its operand, from what the row saved.
@@ -143,6 +148,10 @@ pub(crate) fn binary(op: BinaryOp, a: &DynTensor, b: &DynTensor) -> Result<DynTe
     let dtype = same_dtype(op.name(), &[a, b])?;
     dispatch_dtype!(dtype, real T => {
         map_new::<T, T, 2>(op.name(), [a, b], &shape, 1, |[a, b], out| kernel::binary(isa, op, a, b, out))
+    }, else dispatch_dtype!(dtype, half T => {
+        map_new::<T, T, 2>(op.name(), [a, b], &shape, 2, |operands, out| {
+            in_f32(operands, out, |[a, b], out| kernel::binary(isa, op, a, b, out));
+        })
     }, else {
         if !op.info().integers {
             return Err(unsupported(op.name(), dtype, FLOATS));
@@ -150,7 +159,7 @@ pub(crate) fn binary(op: BinaryOp, a: &DynTensor, b: &DynTensor) -> Result<DynTe
         dispatch_dtype!(dtype, int T => {
             map_new::<T, T, 2>(op.name(), [a, b], &shape, 1, |[a, b], out| kernel::binary_int(isa, op, a, b, out))
         }, else Err(unsupported(op.name(), dtype, NUMBERS)))
-    })
+    }))
 }
 
 pub(crate) fn compare(op: CompareOp, a: &DynTensor, b: &DynTensor) -> Result<DynTensor> {
@@ -162,14 +171,22 @@ pub(crate) fn compare(op: CompareOp, a: &DynTensor, b: &DynTensor) -> Result<Dyn
         map_new::<T, bool, 2>(op.name(), [a, b], &shape, 1, |[a, b], out| kernel::compare(isa, op, a, b, out))
     }, else dispatch_dtype!(readable, int T => {
         map_new::<T, bool, 2>(op.name(), [a, b], &shape, 1, |[a, b], out| kernel::compare(isa, op, a, b, out))
-    }, else Err(unsupported(op.name(), dtype, NUMBERS))))
+    }, else dispatch_dtype!(readable, half T => {
+        map_new::<T, bool, 2>(op.name(), [a, b], &shape, 2, |operands, out| {
+            operands_in_f32(operands, out, |[a, b], out| kernel::compare(isa, op, a, b, out));
+        })
+    }, else Err(unsupported(op.name(), dtype, NUMBERS)))))
 }
 
 pub(crate) fn ternary(op: TernaryOp, operands: [&DynTensor; 3]) -> Result<DynTensor> {
     let (isa, shape) = (isa(), common_shape(op.name(), &operands)?);
     dispatch_dtype!(same_dtype(op.name(), &operands)?, real T => {
         map_new::<T, T, 3>(op.name(), operands, &shape, 2, |[a, b, c], out| kernel::ternary(isa, op, a, b, c, out))
-    }, else Err(unsupported(op.name(), operands[0].dtype(), FLOATS)))
+    }, else dispatch_dtype!(operands[0].dtype(), half T => {
+        map_new::<T, T, 3>(op.name(), operands, &shape, 2, |operands, out| {
+            in_f32(operands, out, |[a, b, c], out| kernel::ternary(isa, op, a, b, c, out));
+        })
+    }, else Err(unsupported(op.name(), operands[0].dtype(), FLOATS))))
 }
 
 pub(crate) fn select(mask: &DynTensor, yes: &DynTensor, no: &DynTensor) -> Result<DynTensor> {

@@ -7,17 +7,18 @@ use super::symmetric::product_with_transpose;
 use super::{mixed, movement, unsupported};
 use crate::DynTensor;
 use crate::dyn_tensor::checked_size;
-use crate::parallel::{for_each_piece, try_for_each_piece};
+use crate::parallel::try_for_each_piece;
 use crate::storage::{Buffer, PackedPlace};
 use std::borrow::Cow;
-use std::ops::{Add, Mul};
-use trueno_core::math::Int;
 use trueno_core::{Dims, Element, Error, Layout, Result, Strides, broadcast_shapes, dispatch_dtype};
-use trueno_kernels::matmul::{Bias, Epilogue, MatMut, MatRef, Plan, gemm};
+use trueno_kernels::elementwise::Integer;
+use trueno_kernels::matmul::{Bias, Epilogue, MatMut, MatRef, Plan, gemm, wrapping_product, wrapping_scratch_len};
 use trueno_kernels::simd::Real;
 
 /// Multiply-adds from which one product of a batch is itself cut among threads.
 pub(super) const LARGE: usize = 1 << 22;
+/// Rows of a product of integers that are computed together.
+const INTEGER_ROWS: usize = 64;
 
 /// One operand: its elements and how its matrices lie in them.
 #[derive(Clone, Copy)]
@@ -118,7 +119,7 @@ pub(crate) fn matmul(a: &DynTensor, b: &DynTensor) -> Result<DynTensor> {
         dispatch_dtype!(a.dtype(), real T => {
             problem.run::<T>(buffer.as_mut_slice::<T>())?;
         }, else dispatch_dtype!(a.dtype(), int T => {
-            problem.run_int::<T>(buffer.as_mut_slice::<T>());
+            problem.run_int::<T>(buffer.as_mut_slice::<T>())?;
         }, else return Err(unsupported("matmul", a.dtype(), "it takes numbers; cast it first"))));
     }
     Ok(DynTensor::from_buffer(buffer, &problem.shape))
@@ -225,25 +226,25 @@ impl<'a> Problem<'a> {
         })
     }
 
-    /// Row by row, wrapping on overflow as NumPy does.
-    fn run_int<T: Element>(&self, out: &mut [T])
-    where
-        Int<T>: Add<Output = Int<T>> + Mul<Output = Int<T>>,
-    {
+    /// Wrapping on overflow as NumPy does.
+    fn run_int<T: Integer>(&self, out: &mut [T]) -> Result<()> {
+        let (m, n, k) = (self.m, self.n, self.k);
         let [a, b] = self.factors::<T>();
-        for_each_piece(out, self.n, self.k.max(1), |row, out| {
-            let [skip_a, skip_b] = self.offsets(row / self.m);
-            out.fill(T::default());
-            for step in 0..self.k {
-                let at = skip_a + (row % self.m) as isize * a.steps[0] + step as isize * a.steps[1];
-                let left = Int(a.elements[a.first.wrapping_add_signed(at)]);
-                let start = b.first.wrapping_add_signed(skip_b + step as isize * b.steps[0]);
-                for (col, out) in out.iter_mut().enumerate() {
-                    let right = Int(b.elements[start.wrapping_add_signed(col as isize * b.steps[1])]);
-                    *out = (Int(*out) + left * right).0;
-                }
+        let mut jobs = Vec::new();
+        for (index, out) in out.chunks_mut(m * n).enumerate() {
+            let rows = (0..m).step_by(INTEGER_ROWS);
+            jobs.extend(rows.zip(out.chunks_mut(INTEGER_ROWS * n)).map(|(row, out)| (index, row, out)));
+        }
+        try_for_each_piece(&mut jobs, 1, cost([m.min(INTEGER_ROWS), n, k]), |_, jobs| {
+            let mut scratch = Buffer::new("matmul", T::DTYPE, wrapping_scratch_len(k))?;
+            for (index, row, out) in jobs {
+                let [skip_a, skip_b] = self.offsets(*index);
+                let rows = *row..*row + out.len() / n;
+                let (a, b) = (a.matrix(skip_a).block(rows, 0..k), b.matrix(skip_b));
+                wrapping_product(isa(), a, b, out, scratch.as_mut_slice());
             }
-        });
+            Ok(())
+        })
     }
 }
 
@@ -354,6 +355,27 @@ mod tests {
         assert_eq!(product.to_vec::<u8>().unwrap(), [80, 144, 144, 5]);
         let a = DynTensor::from_slice(&[1_i64, -2, 3], &[1, 3]).unwrap();
         assert_eq!(matmul(&a, &a.transpose().unwrap()).unwrap().to_vec::<i64>().unwrap(), [14]);
+        assert_threads_agree(|| matmul(&a, &a.transpose().unwrap()).unwrap().cast(trueno_core::DType::F64).unwrap());
+    }
+
+    #[test]
+    fn products_of_integers_are_those_of_floats_where_these_are_exact() {
+        for (a, b) in [
+            (numbers(&[150, 37]), numbers(&[37, 33])),
+            (numbers(&[3, 5, 70]), numbers(&[3, 70, 1])),
+            (numbers(&[1, 9]), numbers(&[9, 20])),
+            (numbers(&[4, 0]), numbers(&[0, 3])),
+            (numbers(&[2, 66, 3]), numbers(&[5, 3]).transpose().unwrap()),
+        ] {
+            let whole =
+                |x: &DynTensor| x.binary_scalar(BinaryOp::Mul, 50.0).unwrap().cast(trueno_core::DType::I32).unwrap();
+            let (a, b) = (whole(&a), whole(&b));
+            let floats = |x: &DynTensor| x.cast(trueno_core::DType::F64).unwrap();
+            let want = matmul(&floats(&a), &floats(&b)).unwrap().to_vec::<f64>().unwrap();
+            let got = floats(&matmul(&a, &b).unwrap());
+            assert_eq!(got.to_vec::<f64>().unwrap(), want);
+            assert_threads_agree(|| floats(&matmul(&a, &b).unwrap()));
+        }
     }
 
     #[test]

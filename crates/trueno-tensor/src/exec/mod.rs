@@ -16,6 +16,7 @@ pub(crate) mod fused;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 mod group_norm;
+mod halves;
 mod index;
 mod integer;
 pub(crate) mod isa;
@@ -94,7 +95,7 @@ fn widened(op: &Op, inputs: &[&DynTensor]) -> Result<Option<(DType, Vec<DynTenso
     Ok(Some((half, inputs.iter().map(wide).collect::<Result<_>>()?)))
 }
 
-/// Whether an operation does arithmetic, rather than move elements.
+/// Whether an operation does arithmetic in kernels that know no half precision, rather than move elements or widen them itself.
 fn computes(op: &Op) -> bool {
     match op {
         Op::Cast(_)
@@ -113,12 +114,12 @@ fn computes(op: &Op) -> bool {
         | Op::Where
         | Op::IndexSelect(_)
         | Op::Gather(_)
-        | Op::Custom(_) => false,
-        Op::Unary(..)
+        | Op::Custom(_)
+        | Op::Unary(..)
         | Op::Binary(_)
         | Op::Compare(_)
-        | Op::Ternary(_)
-        | Op::Reduce(_)
+        | Op::Ternary(_) => false,
+        Op::Reduce(_)
         | Op::ArgReduce { .. }
         | Op::Matmul
         | Op::Linear

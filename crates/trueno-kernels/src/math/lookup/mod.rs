@@ -255,6 +255,6 @@ pub(super) fn sigmoid<V: RealOps>(x: V, pieces: &[Table<V::Elem>]) -> V {
         slope = slope.mul_add(r, find(pieces[next], index));
     }
     let small = slope.mul_add(lost, find(pieces[1], index));
-    let tail = find(pieces[0], index).add(slope.mul_add(r, small)).scale(exponent);
+    let tail = find(pieces[0], index).add(slope.mul_add(r, small)).scale_by_floor(exponent);
     V::select(x.lt(x.lit(0.0)), tail, x.lit(1.0).sub(tail))
 }

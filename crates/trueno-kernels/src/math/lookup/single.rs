@@ -115,7 +115,7 @@ impl Lookups for f32 {
     const GELU_PIECES: Option<Pieces<Self>> = Some(Pieces {
         scale: 1.25,
         offset: 1.25,
-        last: 14.5,
+        last: 14.7,
         slope: 0.5,
         second: 1.5,
         centres: &[Line([0.80132, 1.19992, 1.59948, 1.99924, 2.59984, 3.40048, 4.19708, 5.00108, 6.20144, 7.80024,
