@@ -14,7 +14,7 @@ import matrices
 import movement
 import networks
 import numpy as np
-import wide
+import others
 
 SAMPLE = 0.05
 THREADS = int(os.environ["THREADS"])
@@ -31,7 +31,7 @@ def call(f, *operands):
 
 
 def numpy_rows():
-    return {**arrays.numpy_rows(operand, call), **movement.numpy_rows(operand, call), **matrices.rows(operand, call, np.matmul), **wide.numpy_rows(operand, call)}
+    return {**arrays.numpy_rows(operand, call), **movement.numpy_rows(operand, call), **matrices.rows(operand, call, np.matmul), **others.numpy_rows(operand, call)}
 
 
 def torch_rows():
@@ -54,7 +54,7 @@ def torch_rows():
         **matrices.integer_rows(torch, tensor, call),
         **networks.rows(torch, tensor),
         **convolutions.rows(torch, tensor, unary),
-        **wide.torch_rows(torch, tensor, call),
+        **others.torch_rows(torch, tensor, call),
     }
 
 

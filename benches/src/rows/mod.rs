@@ -4,7 +4,7 @@ mod arrays;
 mod conv;
 mod matmul;
 mod movement;
-mod wide;
+mod others;
 
 use std::hint::black_box;
 
@@ -31,7 +31,7 @@ const GROUPS: [(&str, &[Row]); 11] = [
     ("convolutions", &conv::ROWS),
     ("training", &networks::TRAINING),
     ("inference", &networks::INFERENCE),
-    ("wide", wide::ROWS),
+    ("others", &others::ROWS),
 ];
 
 /// The names of all rows, each after that of its group.

@@ -51,9 +51,14 @@ pub(super) fn strip_product<T: Unit>(
     }
 }
 
-/// An axis cut into ranges of `size`.
+/// An axis cut into ranges of `size`. Most have one, so nothing is divided.
 fn cuts(length: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..length).step_by(size.max(1)).map(move |start| start..length.min(start + size))
+    let mut start = 0_usize;
+    core::iter::from_fn(move || {
+        let cut = start..length.min(start.saturating_add(size.max(1)));
+        start = cut.end;
+        (!cut.is_empty()).then_some(cut)
+    })
 }
 
 /// Where the product over some of the `k` steps goes: added to what earlier ones gave, and finished after the last.

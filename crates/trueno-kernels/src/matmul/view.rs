@@ -39,17 +39,11 @@ impl<'a, T> MatRef<'a, T> {
         [row_stride, col_stride]: [isize; 2],
     ) -> MatRef<'a, T> {
         let empty = rows == 0 || cols == 0;
-        if !empty {
-            let (row_low, row_high) = reach(rows, row_stride);
-            let (col_low, col_high) = reach(cols, col_stride);
-            let lowest = offset as i128 + row_low + col_low;
-            let highest = offset as i128 + row_high + col_high;
-            assert!(
-                lowest >= 0 && highest < data.len() as i128,
-                "a {rows}x{cols} matrix with strides {row_stride}, {col_stride} at {offset} reaches outside its {} elements",
-                data.len()
-            );
-        }
+        assert!(
+            empty || lies_within(data.len(), offset, [rows, cols], [row_stride, col_stride]),
+            "a {rows}x{cols} matrix with strides {row_stride}, {col_stride} at {offset} reaches outside its {} elements",
+            data.len()
+        );
         let start = if empty { 0 } else { offset };
         MatRef { pointer: data[start..].as_ptr(), rows, cols, row_stride, col_stride, lifetime: PhantomData }
     }
@@ -162,10 +156,17 @@ impl<'a, T> MatRef<'a, T> {
     }
 }
 
-/// Lowest and highest offset along an axis of at least one element.
-fn reach(size: usize, stride: isize) -> (i128, i128) {
-    let last = (size as i128 - 1) * stride as i128;
-    (last.min(0), last.max(0))
+/// Whether a matrix that is not empty lies within `len` elements. What `isize` does not hold is outside of any.
+#[inline]
+fn lies_within(len: usize, offset: usize, [rows, cols]: [usize; 2], [row_stride, col_stride]: [isize; 2]) -> bool {
+    let reach = |size: usize, stride: isize| isize::try_from(size - 1).ok()?.checked_mul(stride);
+    let ends = || {
+        let (offset, row, col) = (isize::try_from(offset).ok()?, reach(rows, row_stride)?, reach(cols, col_stride)?);
+        let lowest = offset.checked_add(row.min(0))?.checked_add(col.min(0))?;
+        let highest = offset.checked_add(row.max(0))?.checked_add(col.max(0))?;
+        Some((lowest, highest))
+    };
+    ends().is_some_and(|(lowest, highest)| lowest >= 0 && highest.unsigned_abs() < len)
 }
 
 /// A matrix that is written: rows of adjacent elements, `row_stride` apart.
