@@ -70,8 +70,8 @@ mod tests {
         let (x, row) = (numbers(&[37, 2 * super::BLOCK / 37 + 5]), numbers(&[2 * super::BLOCK / 37 + 5]));
         let turned = numbers(&[2 * super::BLOCK / 37 + 5, 37]).transpose().unwrap();
         let one = numbers(&[1]);
-        assert_rounded_once(&[x.clone()], |x| x[0].unary(UnaryOp::Exp, [0.0; 2]).unwrap());
-        assert_rounded_once(&[turned.clone()], |x| x[0].unary(UnaryOp::Clamp, [-0.3, 0.7]).unwrap());
+        assert_rounded_once(std::slice::from_ref(&x), |x| x[0].unary(UnaryOp::Exp, [0.0; 2]).unwrap());
+        assert_rounded_once(std::slice::from_ref(&turned), |x| x[0].unary(UnaryOp::Clamp, [-0.3, 0.7]).unwrap());
         for other in [&x, &row, &turned, &one] {
             let operands = [x.clone(), other.clone()];
             assert_rounded_once(&operands, |x| x[0].binary(BinaryOp::Div, &x[1]).unwrap());
