@@ -139,23 +139,37 @@ pub fn gather<T: Copy>(
     len: usize,
     out: &mut [T],
 ) -> Result<(), IndexError> {
+    check_indices(indices, shape.len)?;
+    gather_checked(source, shape, indices, len, out);
+    Ok(())
+}
+
+/// As [`gather`], for indices that the caller has checked: [`check_indices`] reads them all once more.
+///
+/// # Panics
+/// If a slice is not as long as the shapes say, or an index is out of range.
+pub fn gather_checked<T: Copy>(source: &[T], shape: AxisBlocks, indices: &[i64], len: usize, out: &mut [T]) {
     assert_eq!(source.len(), shape.elements(), "source");
     assert_eq!(indices.len(), shape.with_len(len).elements(), "indices");
     assert_eq!(out.len(), indices.len(), "out");
-    check_indices(indices, shape.len)?;
     if out.is_empty() {
-        return Ok(());
+        return;
     }
     let block = len * shape.inner;
     let sources = source.chunks_exact(shape.len * shape.inner);
     for ((source, indices), out) in sources.zip(indices.chunks_exact(block)).zip(out.chunks_exact_mut(block)) {
+        if shape.inner == 1 {
+            for (&index, out) in indices.iter().zip(out) {
+                *out = source[index as usize];
+            }
+            continue;
+        }
         for (indices, out) in indices.chunks_exact(shape.inner).zip(out.chunks_exact_mut(shape.inner)) {
             for (i, (&index, out)) in indices.iter().zip(out).enumerate() {
                 *out = source[index as usize * shape.inner + i];
             }
         }
     }
-    Ok(())
 }
 
 /// `out[o, indices[o, j, i], i] += source[o, j, i]` for an `out` of `shape` and indices of `shape.with_len(len)`,
