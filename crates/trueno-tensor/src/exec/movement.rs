@@ -230,7 +230,7 @@ pub(super) fn padded_shape(shape: &[usize], widths: &[[usize; 2]]) -> Result<Dim
 /// Fills what lies around the part of `out`, of row-major `shape`, that is left without so many places on both sides of each axis.
 fn fill_border<T: Element>(out: &mut [T], shape: &[usize], widths: &[[usize; 2]], value: T) {
     let Some((&[before, after], inner)) = widths.split_first() else { return };
-    if out.is_empty() || widths.iter().all(|width| *width == [0, 0]) {
+    if out.is_empty() {
         return;
     }
     let step = out.len() / shape[0];
@@ -238,7 +238,9 @@ fn fill_border<T: Element>(out: &mut [T], shape: &[usize], widths: &[[usize; 2]]
     let (middle, tail) = rest.split_at_mut(rest.len() - after * step);
     head.fill(value);
     tail.fill(value);
-    middle.chunks_mut(step).for_each(|out| fill_border(out, &shape[1..], inner, value));
+    if inner.iter().any(|width| *width != [0, 0]) {
+        middle.chunks_mut(step).for_each(|out| fill_border(out, &shape[1..], inner, value));
+    }
 }
 
 /// A border of a constant.

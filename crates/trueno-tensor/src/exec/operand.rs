@@ -120,7 +120,12 @@ impl<'a, T: Element> Source<'a, T> {
         let ([strides], [first]) = (self.walk.strides(), self.walk.run_offsets(run));
         let (right, outer) = (strides[strides.len() - 1], &strides[..strides.len() - 1]);
         let down = outer.last().copied().unwrap_or(0);
-        let from = Plane { first: first.wrapping_add_signed(within as isize * right), steps: [down, right] };
+        let first = first.wrapping_add_signed(within as isize * right);
+        if (shape[0], right) == (1, 1) {
+            // One piece of memory needs no walk.
+            return out.copy_from_slice(&self.elements.as_slice()[first..first + shape[1]]);
+        }
+        let from = Plane { first, steps: [down, right] };
         let to = Plane { first: 0, steps: [shape[1] as isize, 1] };
         copy_plane(isa(), self.elements.as_slice(), from, out, to, shape);
     }
