@@ -134,15 +134,32 @@ impl<T: Copy> Copying<T> {
     /// Rows of `COLS` columns.
     #[inline(always)]
     fn by_narrow_rows<const COLS: usize>(&self) {
-        let [from_step, to_step] = self.steps[1];
-        for row in 0..self.shape[0] {
-            // SAFETY: the row is one of the plane, whose elements are there; an array is aligned as its elements are.
-            unsafe {
-                let (from, to) = self.row(row);
-                match (from_step, to_step) {
-                    (1, 1) => to.cast::<[T; COLS]>().write(from.cast::<[T; COLS]>().read()),
-                    (0, 1) => to.cast::<[T; COLS]>().write([from.read(); COLS]),
-                    _ => {
+        let (rows, [from_step, to_step]) = (self.shape[0], self.steps[1]);
+        // SAFETY: the rows are those of the plane, whose elements are there; an array is aligned as its elements are, and rows
+        // that follow each other on both sides are as many elements and arrays together.
+        unsafe {
+            match (self.steps[1], self.steps[0]) {
+                ([0, 1], [1, down]) if down == COLS as isize => {
+                    let out = slice::from_raw_parts_mut(self.out.cast::<[T; COLS]>(), rows);
+                    for (to, from) in out.iter_mut().zip(slice::from_raw_parts(self.source, rows)) {
+                        *to = [*from; COLS];
+                    }
+                }
+                ([0, 1], _) => {
+                    for row in 0..rows {
+                        let (from, to) = self.row(row);
+                        to.cast::<[T; COLS]>().write([from.read(); COLS]);
+                    }
+                }
+                ([1, 1], _) => {
+                    for row in 0..rows {
+                        let (from, to) = self.row(row);
+                        to.cast::<[T; COLS]>().write(from.cast::<[T; COLS]>().read());
+                    }
+                }
+                _ => {
+                    for row in 0..rows {
+                        let (from, to) = self.row(row);
                         let mut col = 0;
                         while col < COLS as isize {
                             to.offset(col * to_step).write(from.offset(col * from_step).read());
@@ -269,6 +286,18 @@ mod tests {
         check(|i| trueno_core::f16::from_bits((i % 0x7C00) as u16));
         check(|i| i as f32);
         check(|i| i as i64);
+    }
+
+    #[test]
+    fn every_element_is_repeated_side_by_side() {
+        for (isa, times) in Isa::available().flat_map(|isa| (1..11).map(move |times| (isa, times))) {
+            let source: Vec<f32> = (0..333).map(|i| i as f32).collect();
+            let mut out = vec![-1.0; 333 * times + 1];
+            let (from, to) = (Plane { first: 0, steps: [1, 0] }, Plane { first: 0, steps: [times as isize, 1] });
+            copy_plane(isa, &source, from, &mut out, to, [333, times]);
+            assert!(out[..333 * times].iter().enumerate().all(|(i, &value)| value == source[i / times]));
+            assert_eq!(out[333 * times], -1.0);
+        }
     }
 
     #[test]

@@ -18,28 +18,19 @@ pub trait ElementKernels: Element {
 /// Elements that go through a block on the stack at a time.
 const BLOCK: usize = 512;
 
-/// Compares slices of one length.
+/// Compares slices as long as the result; one of a single element stands for so many of it.
 type CompareSlices<'a, U> = dyn Fn(&[U], &[U], &mut [bool]) + 'a;
 
-/// Hands the operands to a comparison: slices as they are, and others block by block.
-fn compare_plain<T: Copy + Default>(operands: [Operand<'_, T>; 2], out: &mut [bool], compare: &CompareSlices<'_, T>) {
-    if let [Operand::Slice(a), Operand::Slice(b)] = operands {
-        return compare(a, b, out);
-    }
-    let blocks = operands.map(|operand| match operand {
-        Operand::Scalar(value) => [value; BLOCK],
-        Operand::Slice(_) | Operand::InPlace => [T::default(); BLOCK],
-    });
-    for (index, out) in out.chunks_mut(BLOCK).enumerate() {
-        let part = |i: usize| match operands[i] {
-            Operand::Slice(values) => &values[index * BLOCK..][..out.len()],
-            Operand::Scalar(_) | Operand::InPlace => &blocks[i][..out.len()],
-        };
-        compare(part(0), part(1), out);
+/// The elements of an operand, or the one that stands for all.
+fn elements<'a, T>(operand: &'a Operand<'_, T>) -> &'a [T] {
+    match operand {
+        Operand::Slice(values) => values,
+        Operand::Scalar(value) => core::slice::from_ref(value),
+        Operand::InPlace => &[],
     }
 }
 
-/// As [`compare_plain`], for elements that are compared as those of another type.
+/// Compares elements as those of another type, block by block.
 fn compare_as<T: Element, U: Element>(
     isa: Isa,
     operands: [Operand<'_, T>; 2],
@@ -47,20 +38,15 @@ fn compare_as<T: Element, U: Element>(
     compare: &CompareSlices<'_, U>,
 ) {
     let mut blocks = [[U::default(); BLOCK]; 2];
-    for (block, operand) in blocks.iter_mut().zip(operands) {
-        if let Operand::Scalar(value) = operand {
-            let mut converted = [U::default()];
-            convert(isa, &[value], &mut converted);
-            *block = [converted[0]; BLOCK];
-        }
-    }
     for (index, out) in out.chunks_mut(BLOCK).enumerate() {
-        for (block, operand) in blocks.iter_mut().zip(operands) {
-            if let Operand::Slice(values) = operand {
-                convert(isa, &values[index * BLOCK..][..out.len()], &mut block[..out.len()]);
-            }
+        let mut lengths = [1; 2];
+        for ((block, length), operand) in blocks.iter_mut().zip(&mut lengths).zip(operands) {
+            let part = operand.part(index * BLOCK, out.len());
+            let part = elements(&part);
+            *length = part.len();
+            convert(isa, part, &mut block[..part.len()]);
         }
-        compare(&blocks[0][..out.len()], &blocks[1][..out.len()], out);
+        compare(&blocks[0][..lengths[0]], &blocks[1][..lengths[1]], out);
     }
 }
 
@@ -77,8 +63,22 @@ macro_rules! compare {
             kernel! {
                 /// Compares element by element.
                 fn compare_slices<R: CompareRow>(_simd: S, a: &[$t], b: &[$t], out: &mut [bool]) {
-                    for ((&a, &b), out) in a.iter().zip(b).zip(out) {
-                        *out = R::value($number(a), $number(b));
+                    match (a, b) {
+                        (&[a], b) => {
+                            for (&b, out) in b.iter().zip(out) {
+                                *out = R::value($number(a), $number(b));
+                            }
+                        }
+                        (a, &[b]) => {
+                            for (&a, out) in a.iter().zip(out) {
+                                *out = R::value($number(a), $number(b));
+                            }
+                        }
+                        (a, b) => {
+                            for ((&a, &b), out) in a.iter().zip(b).zip(out) {
+                                *out = R::value($number(a), $number(b));
+                            }
+                        }
                     }
                 }
             }
@@ -86,7 +86,12 @@ macro_rules! compare {
                 type Output = ();
                 fn visit<R: CompareRow>(self) {
                     let isa = self.isa;
-                    compare_plain(self.operands, self.out, &|a, b, out| compare_slices::<R>(isa, a, b, out));
+                    let [a, b] = self.operands.each_ref().map(elements);
+                    if let ([_], [_], [first, rest @ ..]) = (a, b, &mut *self.out) {
+                        compare_slices::<R>(isa, a, b, core::slice::from_mut(first));
+                        return rest.fill(*first);
+                    }
+                    compare_slices::<R>(isa, a, b, self.out);
                 }
             }
         };
@@ -97,8 +102,22 @@ macro_rules! compare {
             kernel! {
                 /// Compares element by element.
                 fn compare_slices<R: CompareRow>(_simd: S, a: &[$other], b: &[$other], out: &mut [bool]) {
-                    for ((&a, &b), out) in a.iter().zip(b).zip(out) {
-                        *out = R::value($number(a), $number(b));
+                    match (a, b) {
+                        (&[a], b) => {
+                            for (&b, out) in b.iter().zip(out) {
+                                *out = R::value($number(a), $number(b));
+                            }
+                        }
+                        (a, &[b]) => {
+                            for (&a, out) in a.iter().zip(out) {
+                                *out = R::value($number(a), $number(b));
+                            }
+                        }
+                        (a, b) => {
+                            for ((&a, &b), out) in a.iter().zip(b).zip(out) {
+                                *out = R::value($number(a), $number(b));
+                            }
+                        }
                     }
                 }
             }
@@ -106,7 +125,12 @@ macro_rules! compare {
                 type Output = ();
                 fn visit<R: CompareRow>(self) {
                     let isa = self.isa;
-                    compare_as(isa, self.operands, self.out, &|a, b, out| compare_slices::<R>(isa, a, b, out));
+                    compare_as(isa, self.operands, self.out, &|a, b, out| {
+                        compare_slices::<R>(isa, a, b, out);
+                        if let ([_], [_], [first, rest @ ..]) = (a, b, out) {
+                            rest.fill(*first);
+                        }
+                    });
                 }
             }
         };

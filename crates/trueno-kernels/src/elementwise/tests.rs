@@ -164,6 +164,9 @@ fn comparisons_match_the_oracle_for_every_type() {
                 compare(isa, op, Operand::Slice(&a), Operand::Scalar(values[1]), &mut against_one);
                 let mut one_against = std::vec![true; length];
                 compare(isa, op, Operand::Scalar(values[1]), Operand::Slice(&a), &mut one_against);
+                let mut two_scalars = std::vec![true; length];
+                compare(isa, op, Operand::Scalar(values[1]), Operand::Scalar(values[0]), &mut two_scalars);
+                assert!(two_scalars.iter().all(|&got| got == op.eval(1.0, values[0].to_f64())));
                 for i in 0..length {
                     let context = std::format!("{} of {:?}, {:?}, {}", op.name(), a[i], b[i], isa.level());
                     assert_eq!(out[i], op.eval(a[i].to_f64(), b[i].to_f64()), "{context}");

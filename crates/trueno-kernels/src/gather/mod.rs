@@ -28,7 +28,8 @@ mod tests;
 
 use core::ops::Add;
 
-use crate::AxisBlocks;
+use crate::simd::kernel;
+use crate::{AxisBlocks, Isa};
 
 /// An index that lies outside its axis. Nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,23 @@ pub fn check_indices(indices: &[i64], size: usize) -> Result<(), IndexError> {
     match indices.iter().position(|&index| index as u64 >= size as u64) {
         Some(position) => Err(IndexError { index: indices[position], position, size }),
         None => Ok(()),
+    }
+}
+
+/// The least and the largest of the indices and of 0 and -1: `[0, -1]` of none.
+pub fn index_range(isa: Isa, indices: &[i64]) -> [i64; 2] {
+    range(isa, indices)
+}
+
+kernel! {
+    /// Without an early exit, so that the compiler vectorises it.
+    fn range(_simd: S, indices: &[i64]) -> [i64; 2] {
+        let (mut least, mut most) = (0, -1);
+        for &index in indices {
+            least = index.min(least);
+            most = index.max(most);
+        }
+        [least, most]
     }
 }
 

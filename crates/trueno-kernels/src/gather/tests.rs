@@ -52,6 +52,23 @@ fn rows_there_and_back() {
 }
 
 #[test]
+fn the_range_of_indices_holds_them_all() {
+    for isa in Isa::available() {
+        assert_eq!(index_range(isa, &[]), [0, -1]);
+        for length in [1, 7, 8, 100] {
+            for at in [0, length / 2, length - 1] {
+                let mut indices = vec![3; length];
+                assert_eq!(index_range(isa, &indices), [0, 3]);
+                indices[at] = i64::MIN;
+                assert_eq!(index_range(isa, &indices)[0], i64::MIN);
+                indices[at] = i64::MAX;
+                assert_eq!(index_range(isa, &indices), [0, i64::MAX]);
+            }
+        }
+    }
+}
+
+#[test]
 fn checked_indices_are_followed_and_others_never_leave_the_source() {
     for inner in [1, 3] {
         let shape = AxisBlocks { outer: 2, len: 4, inner };

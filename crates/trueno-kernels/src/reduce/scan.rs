@@ -16,7 +16,9 @@ pub(super) fn check(elements: usize, inner: usize, out: usize) {
 /// See [`cumsum`](super::cumsum).
 pub(super) fn cumsum<T: Real>(isa: Isa, x: &[T], inner: usize, out: &mut [T]) {
     if inner == 1 {
-        line(isa, x, -T::ZERO, out);
+        // Less than a block is a row of many, and what comes after it is wanted next.
+        let is_far = x.len() < SCAN_BLOCK || size_of_val(x) > FAR;
+        line(isa, x, -T::ZERO, is_far, out);
     } else if !x.is_empty() {
         rows(isa, x, inner, out);
     }
@@ -28,19 +30,21 @@ pub const SCAN_PARTS: usize = 8;
 pub const SCAN_BLOCK: usize = 4096;
 /// Bytes that come together from memory.
 const LINE: usize = 64;
+/// Bytes of a line that is worth asking for ahead: a shorter one is in the second level, or on its way there.
+const FAR: usize = 1 << 20;
 
 kernel! {
     /// Running sums of one line, from `total` on.
     ///
     /// Each part of a block is summed by itself, and then what came before is added to all of it. Like the plain order,
     /// this never lets the sums of positive numbers fall: the part after begins where the last sum of this one ends.
-    pub(super) fn line<T: Real>(simd: S, x: &[T], total: T, out: &mut [T]) {
+    fn line<T: Real>(simd: S, x: &[T], total: T, is_far: bool, out: &mut [T]) {
         // The first is -0, which leaves every number as it is, 0 and -0 too.
         let mut total = total;
         for start in (0..x.len()).step_by(SCAN_BLOCK) {
             let end = x.len().min(start + SCAN_BLOCK);
             let length = (end - start) / SCAN_PARTS;
-            sum_parts(simd, &x[start..], length, &mut out[start..]);
+            sum_parts(simd, &x[start..], length, is_far, &mut out[start..]);
             let (x, out) = (&x[start..end], &mut out[start..end]);
             for part in out.chunks_exact_mut(length.max(1)).take(if length > 0 { SCAN_PARTS } else { 0 }) {
                 let before = T::Vector::<S>::splat(simd, total);
@@ -62,16 +66,16 @@ kernel! {
 
 /// Running sums of the first `SCAN_PARTS` parts of `x`, each of `length` elements and from 0.
 ///
-/// A part is too short for the machine to see where its elements lead, so what lies a block further is asked for.
+/// A part is too short for the machine to see where its elements lead, so what lies a block further is asked for if it is far.
 #[inline(always)]
-fn sum_parts<S: Simd, T: Real>(simd: S, x: &[T], length: usize, out: &mut [T]) {
+fn sum_parts<S: Simd, T: Real>(simd: S, x: &[T], length: usize, is_far: bool, out: &mut [T]) {
     assert!(SCAN_PARTS * length <= x.len() && x.len() == out.len());
     let together = LINE / size_of::<T>();
     let mut sums = [-T::ZERO; SCAN_PARTS];
     let mut at = 0;
     while at < length {
         let mut chain = 0;
-        while chain < SCAN_PARTS {
+        while is_far && chain < SCAN_PARTS {
             let ahead = chain * length + at + SCAN_BLOCK;
             simd.prefetch(x.as_ptr().wrapping_add(ahead));
             simd.prefetch(out.as_ptr().wrapping_add(ahead));
@@ -130,7 +134,7 @@ kernel! {
 /// If the lengths differ.
 pub fn cumsum_from<T: Real>(isa: Isa, x: &[T], before: T, out: &mut [T]) {
     check(x.len(), 1, out.len());
-    line(isa, x, before, out);
+    line(isa, x, before, true, out);
 }
 
 kernel! {

@@ -1,5 +1,6 @@
 //! Elements at integer positions, and sums into them. Negative positions count from the end, as in NumPy.
 
+use super::isa::isa;
 use super::movement::{contiguous, pad};
 use super::operand::elements;
 use super::{FLOATS, misfit, unsupported};
@@ -20,8 +21,8 @@ fn positions(op: &'static str, axis: usize, size: usize, index: &DynTensor) -> R
     let all = elements::<i64>(&index);
     // Every size fits: memory ends before `i64` does.
     let length = size as i64;
-    // Without an early exit the loop is vector code; what is outside is searched for only once there is something.
-    let [least, most] = all.iter().fold([0, -1], |[least, most], &at| [at.min(least), at.max(most)]);
+    // What is outside is searched for only once there is something.
+    let [least, most] = kernel::index_range(isa(), all);
     if least < -length || most >= length {
         let outside = all.iter().find(|at| !(-length..length).contains(*at));
         return Err(Error::Index { op, index: outside.copied().unwrap_or(most), axis, size });
