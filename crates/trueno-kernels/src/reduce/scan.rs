@@ -70,7 +70,8 @@ kernel! {
 #[inline(always)]
 fn sum_parts<S: Simd, T: Real>(simd: S, x: &[T], length: usize, is_far: bool, out: &mut [T]) {
     assert!(SCAN_PARTS * length <= x.len() && x.len() == out.len());
-    let together = LINE / size_of::<T>();
+    // What is near is one loop, which the compiler unrolls as it likes.
+    let together = if is_far { LINE / size_of::<T>() } else { length };
     let mut sums = [-T::ZERO; SCAN_PARTS];
     let mut at = 0;
     while at < length {
