@@ -188,7 +188,24 @@ unsafe fn copy_line<T: Copy>(from: *const T, to: *mut T, steps: [isize; 2], coun
                 reverse(source, slice::from_raw_parts_mut(to, count));
             }
             [from_step, to_step] => {
-                for i in 0..count as isize {
+                let (mut from, mut to, mut left) = (from, to, count);
+                // Four are read before any is written, for the compiler cannot know that the sides are apart.
+                while left >= 4 {
+                    let four = [
+                        from.read(),
+                        from.offset(from_step).read(),
+                        from.offset(2 * from_step).read(),
+                        from.offset(3 * from_step).read(),
+                    ];
+                    to.write(four[0]);
+                    to.offset(to_step).write(four[1]);
+                    to.offset(2 * to_step).write(four[2]);
+                    to.offset(3 * to_step).write(four[3]);
+                    from = from.wrapping_offset(4 * from_step);
+                    to = to.wrapping_offset(4 * to_step);
+                    left -= 4;
+                }
+                for i in 0..left as isize {
                     to.offset(i * to_step).write(from.offset(i * from_step).read());
                 }
             }
