@@ -37,6 +37,7 @@ pub mod simd;
 pub mod softmax;
 pub mod sort;
 pub mod stream;
+mod strided;
 mod transpose;
 
 pub use axis::AxisBlocks;
@@ -45,4 +46,5 @@ pub use elementwise::Operand;
 pub use gather::IndexError;
 pub use isa::{Isa, Level};
 pub use math::TWO_OVER_PI;
+pub use strided::{Plane, copy_plane};
 pub use transpose::transpose;

@@ -4,9 +4,9 @@ use trueno_core::math::Int;
 use trueno_core::table::{CompareOp, CompareRow, CompareVisitor};
 use trueno_core::{Element, bf16, f16};
 
-use super::Operand;
+use super::{Operand, convert};
 use crate::Isa;
-use crate::simd::{Lanes, MAX_LANES, Real, RealVector, kernel};
+use crate::simd::{Lanes, Real, RealVector, Scalar, kernel};
 
 /// The kernels that elements of every type have; see [`compare`](super::compare) and [`select`](super::select()).
 #[doc(hidden)]
@@ -15,62 +15,38 @@ pub trait ElementKernels: Element {
     fn compare(isa: Isa, op: CompareOp, a: Operand<'_, Self>, b: Operand<'_, Self>, out: &mut [bool]);
 }
 
-/// Elements that go through a block on the stack at a time: a multiple of `MAX_LANES`.
-const BLOCK: usize = 256;
+/// Elements that go through a block on the stack at a time.
+const BLOCK: usize = 512;
 
-/// Writes one truth value per lane.
-#[inline(always)]
-fn store_bits(bits: u32, out: &mut [bool]) {
-    for (lane, value) in out.iter_mut().enumerate() {
-        *value = bits >> lane & 1 != 0;
+/// Compares slices as long as the result; one of a single element stands for so many of it.
+type CompareSlices<'a, U> = dyn Fn(&[U], &[U], &mut [bool]) + 'a;
+
+/// The elements of an operand, or the one that stands for all.
+fn elements<'a, T>(operand: &'a Operand<'_, T>) -> &'a [T] {
+    match operand {
+        Operand::Slice(values) => values,
+        Operand::Scalar(value) => core::slice::from_ref(value),
+        Operand::InPlace => &[],
     }
 }
 
-kernel! {
-    /// Compares whole blocks of vectors.
-    fn compare_reals<T: Real, R: CompareRow>(simd: S, a: &[T; BLOCK], b: &[T; BLOCK], out: &mut [bool; BLOCK]) {
-        const { assert!(BLOCK.is_multiple_of(MAX_LANES)) };
-        let lanes = T::Vector::<S>::LANES;
-        let mut at = 0;
-        while at < BLOCK {
-            // SAFETY: `at + lanes` is at most `BLOCK`, a multiple of the lanes of any vector.
-            let (x, y) = unsafe {
-                (T::Vector::<S>::load(simd, a.as_ptr().add(at)), T::Vector::<S>::load(simd, b.as_ptr().add(at)))
-            };
-            let mask = R::value(Lanes(x), Lanes(y));
-            store_bits(T::Vector::<S>::mask_bits(mask), &mut out[at..at + lanes]);
-            at += lanes;
-        }
-    }
-}
-
-/// Compares two blocks.
-type CompareBlocks<'a, U> = dyn Fn(&[U; BLOCK], &[U; BLOCK], &mut [bool; BLOCK]) + 'a;
-
-/// Hands each block of the operands, padded with the default, to a comparison of blocks.
-fn by_blocks<T: Element, U: Copy + Default>(
+/// Compares elements as those of another type, block by block.
+fn compare_as<T: Element, U: Element>(
+    isa: Isa,
     operands: [Operand<'_, T>; 2],
     out: &mut [bool],
-    convert: fn(T) -> U,
-    compare: &CompareBlocks<'_, U>,
+    compare: &CompareSlices<'_, U>,
 ) {
-    let mut inputs = operands.map(|operand| match operand {
-        Operand::Scalar(value) => [convert(value); BLOCK],
-        Operand::Slice(_) | Operand::InPlace => [U::default(); BLOCK],
-    });
-    let mut start = 0;
-    for chunk in out.chunks_mut(BLOCK) {
-        for (input, operand) in inputs.iter_mut().zip(operands) {
-            if let Operand::Slice(values) = operand {
-                for (to, &from) in input.iter_mut().zip(&values[start..start + chunk.len()]) {
-                    *to = convert(from);
-                }
-            }
+    let mut blocks = [[U::default(); BLOCK]; 2];
+    for (index, out) in out.chunks_mut(BLOCK).enumerate() {
+        let mut lengths = [1; 2];
+        for ((block, length), operand) in blocks.iter_mut().zip(&mut lengths).zip(operands) {
+            let part = operand.part(index * BLOCK, out.len());
+            let part = elements(&part);
+            *length = part.len();
+            convert(isa, part, &mut block[..part.len()]);
         }
-        let mut result = [false; BLOCK];
-        compare(&inputs[0], &inputs[1], &mut result);
-        chunk.copy_from_slice(&result[..chunk.len()]);
-        start += BLOCK;
+        compare(&blocks[0][..lengths[0]], &blocks[1][..lengths[1]], out);
     }
 }
 
@@ -80,29 +56,29 @@ struct Compare<'a, T> {
     out: &'a mut [bool],
 }
 
-macro_rules! real {
-    ($t:ty, $real:ty, $convert:expr) => {
-        impl CompareVisitor for Compare<'_, $t> {
-            type Output = ();
-            fn visit<R: CompareRow>(self) {
-                let isa = self.isa;
-                by_blocks(self.operands, self.out, $convert, &|a, b, out| compare_reals::<$real, R>(isa, a, b, out));
-            }
-        }
-        element_kernels!($t);
-    };
-}
-
-macro_rules! integer {
-    ($t:ty, $int:ty, $convert:expr) => {
+/// Comparisons as loops that the compiler vectorises for each instruction set: it knows how truth values become bytes.
+macro_rules! compare {
+    ($t:ty, $number:expr) => {
         const _: () = {
             kernel! {
-                /// Compares whole blocks of integers.
-                fn compare_integers<R: CompareRow>(
-                    _simd: S, a: &[$int; BLOCK], b: &[$int; BLOCK], out: &mut [bool; BLOCK],
-                ) {
-                    for ((a, b), out) in a.iter().zip(b).zip(out) {
-                        *out = R::value(Int(*a), Int(*b));
+                /// Compares element by element.
+                fn compare_slices<R: CompareRow>(_simd: S, a: &[$t], b: &[$t], out: &mut [bool]) {
+                    match (a, b) {
+                        (&[a], b) => {
+                            for (&b, out) in b.iter().zip(out) {
+                                *out = R::value($number(a), $number(b));
+                            }
+                        }
+                        (a, &[b]) => {
+                            for (&a, out) in a.iter().zip(out) {
+                                *out = R::value($number(a), $number(b));
+                            }
+                        }
+                        (a, b) => {
+                            for ((&a, &b), out) in a.iter().zip(b).zip(out) {
+                                *out = R::value($number(a), $number(b));
+                            }
+                        }
                     }
                 }
             }
@@ -110,7 +86,51 @@ macro_rules! integer {
                 type Output = ();
                 fn visit<R: CompareRow>(self) {
                     let isa = self.isa;
-                    by_blocks(self.operands, self.out, $convert, &|a, b, out| compare_integers::<R>(isa, a, b, out));
+                    let [a, b] = self.operands.each_ref().map(elements);
+                    if let ([_], [_], [first, rest @ ..]) = (a, b, &mut *self.out) {
+                        compare_slices::<R>(isa, a, b, core::slice::from_mut(first));
+                        return rest.fill(*first);
+                    }
+                    compare_slices::<R>(isa, a, b, self.out);
+                }
+            }
+        };
+        element_kernels!($t);
+    };
+    ($t:ty as $other:ty, $number:expr) => {
+        const _: () = {
+            kernel! {
+                /// Compares element by element.
+                fn compare_slices<R: CompareRow>(_simd: S, a: &[$other], b: &[$other], out: &mut [bool]) {
+                    match (a, b) {
+                        (&[a], b) => {
+                            for (&b, out) in b.iter().zip(out) {
+                                *out = R::value($number(a), $number(b));
+                            }
+                        }
+                        (a, &[b]) => {
+                            for (&a, out) in a.iter().zip(out) {
+                                *out = R::value($number(a), $number(b));
+                            }
+                        }
+                        (a, b) => {
+                            for ((&a, &b), out) in a.iter().zip(b).zip(out) {
+                                *out = R::value($number(a), $number(b));
+                            }
+                        }
+                    }
+                }
+            }
+            impl CompareVisitor for Compare<'_, $t> {
+                type Output = ();
+                fn visit<R: CompareRow>(self) {
+                    let isa = self.isa;
+                    compare_as(isa, self.operands, self.out, &|a, b, out| {
+                        compare_slices::<R>(isa, a, b, out);
+                        if let ([_], [_], [first, rest @ ..]) = (a, b, out) {
+                            rest.fill(*first);
+                        }
+                    });
                 }
             }
         };
@@ -131,13 +151,19 @@ macro_rules! element_kernels {
     };
 }
 
-real!(f32, f32, |value| value);
-real!(f64, f64, |value| value);
-real!(f16, f32, f16::to_f32);
-real!(bf16, f32, bf16::to_f32);
-integer!(u8, u8, |value| value);
-integer!(i8, i8, |value| value);
-integer!(i32, i32, |value| value);
-integer!(u32, u32, |value| value);
-integer!(i64, i64, |value| value);
-integer!(bool, u8, u8::from);
+/// A number as the one lane of plain Rust.
+#[inline(always)]
+fn one<T: Real>(value: T) -> Lanes<T::Vector<Scalar>> {
+    Lanes(T::Vector::<Scalar>::splat(Scalar, value))
+}
+
+compare!(f32, one);
+compare!(f64, one);
+compare!(f16 as f32, one);
+compare!(bf16 as f32, one);
+compare!(u8, Int);
+compare!(i8, Int);
+compare!(i32, Int);
+compare!(u32, Int);
+compare!(i64, Int);
+compare!(bool as u8, Int);

@@ -6,6 +6,7 @@ use trueno_core::{DType, Element, bf16, dispatch_dtype, f16};
 
 use super::half;
 use crate::Isa;
+use crate::simd::kernel;
 
 /// `out[i]` is `x[i]` in another type.
 ///
@@ -59,36 +60,106 @@ macro_rules! cast {
     )*};
 }
 
-macro_rules! native {
+/// As [`cast!`], in loops that the compiler vectorises for each instruction set.
+macro_rules! vector_cast {
+    ($($from:ty => $to:ty: $x:ident => $value:expr;)*) => {$(
+        impl Cast<$to> for $from {
+            fn cast_slice(isa: Isa, x: &[$from], out: &mut [$to]) {
+                kernel! {
+                    /// Casts element by element.
+                    fn cast_all(_simd: S, x: &[$from], out: &mut [$to]) {
+                        for (out, &$x) in out.iter_mut().zip(x) {
+                            *out = $value;
+                        }
+                    }
+                }
+                cast_all(isa, x, out);
+            }
+        }
+    )*};
+}
+
+/// Elements that are looked at before they are cast.
+const BLOCK: usize = 64;
+
+/// Casts of floats to integers. Machines have an instruction for what fits; a block that holds anything else goes element by element.
+macro_rules! truncating_cast {
+    ($($from:ty => $($to:ty),*;)*) => {$($(
+        impl Cast<$to> for $from {
+            fn cast_slice(isa: Isa, x: &[$from], out: &mut [$to]) {
+                kernel! {
+                    /// Casts block by block.
+                    fn cast_all(_simd: S, x: &[$from], out: &mut [$to]) {
+                        // The largest may be rounded up, to the first number that does not fit.
+                        let (least, end) = (<$to>::MIN as $from, <$to>::MAX as $from);
+                        for (x, out) in x.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
+                            let fits = x.iter().fold(true, |fits, &x| fits & (x >= least) & (x < end));
+                            if !fits {
+                                out.iter_mut().zip(x).for_each(|(out, &x)| *out = x as $to);
+                                continue;
+                            }
+                            for (out, &x) in out.iter_mut().zip(x) {
+                                // SAFETY: each is at least the least number of the type and below the largest, or below the number
+                                // after that, and so is what is left without the fraction; NaN would have compared as false.
+                                *out = unsafe { x.to_int_unchecked() };
+                            }
+                        }
+                    }
+                }
+                cast_all(isa, x, out);
+            }
+        }
+    )*)*};
+}
+truncating_cast! {
+    f32 => u8, i8, i32, u32, i64;
+    f64 => u8, i8, i32, u32, i64;
+}
+
+/// What all types of numbers have in common.
+macro_rules! common {
     ($($from:ty),*) => {$(
-        cast! {
+        vector_cast! {
             $from => bool: x => x != 0 as $from;
+            $from => f64: x => x as f64;
+            bool => $from: x => u8::from(x) as $from;
+        }
+    )*};
+}
+common!(u8, i8, i32, u32, i64, f32, f64);
+
+/// What integers have, besides.
+macro_rules! integers {
+    ($($from:ty),*) => {$(
+        vector_cast! {
             $from => u8: x => x as u8;
             $from => i8: x => x as i8;
             $from => i32: x => x as i32;
             $from => u32: x => x as u32;
             $from => i64: x => x as i64;
             $from => f32: x => x as f32;
-            $from => f64: x => x as f64;
-            bool => $from: x => u8::from(x) as $from;
-            f16 => $from: x => x.to_f32() as $from;
-            bf16 => $from: x => x.to_f32() as $from;
         }
     )*};
 }
-native!(u8, i8, i32, u32, i64, f64);
+integers!(u8, i8, i32, u32, i64);
 
-/// `f32` has kernels for the halves, and the rest in common with the others.
-macro_rules! single {
+vector_cast! {
+    f64 => f32: x => x as f32;
+    f32 => f32: x => x;
+}
+
+/// From the halves by way of `f32`.
+macro_rules! halves {
     ($($to:ty),*) => {
-        cast! { $(f32 => $to: x => x as $to;)* }
+        cast! {$(
+            f16 => $to: x => x.to_f32() as $to;
+            bf16 => $to: x => x.to_f32() as $to;
+        )*}
     };
 }
-single!(u8, i8, i32, u32, i64, f32, f64);
+halves!(u8, i8, i32, u32, i64, f64);
 
 cast! {
-    f32 => bool: x => x != 0.0;
-    bool => f32: x => f32::from(u8::from(x));
     bool => bool: x => x;
     bool => f16: x => f16::from_f32(f32::from(u8::from(x)));
     bool => bf16: x => bf16::from_f32(f32::from(u8::from(x)));

@@ -44,8 +44,8 @@ pub fn binary_int<T: Integer>(isa: Isa, op: BinaryOp, a: Operand<'_, T>, b: Oper
     T::binary(isa, op, a, b, out);
 }
 
-/// How many elements go through a block on the stack at a time.
-const BLOCK: usize = 256;
+/// Elements that go through a block on the stack at a time.
+const BLOCK: usize = 512;
 
 struct Unary<'a, T> {
     isa: Isa,
@@ -61,34 +61,65 @@ struct Binary<'a, T> {
     out: &'a mut [T],
 }
 
-/// Copies the operand's elements from `start` on to `block`.
-fn gather<T: Copy>(operand: &Operand<'_, T>, out: &[T], start: usize, block: &mut [T]) {
-    let range = start..start + block.len();
-    match operand {
-        Operand::Slice(values) => block.copy_from_slice(&values[range]),
-        Operand::Scalar(value) => block.fill(*value),
-        Operand::InPlace => block.copy_from_slice(&out[range]),
+impl<T: Element> Unary<'_, T> {
+    /// Hands the operand to `row`: a slice as it is, others block by block.
+    fn run(self, row: impl Fn(&[T], &mut [T])) {
+        self.x.check(self.out.len());
+        if let Operand::Slice(x) = self.x {
+            return row(x, self.out);
+        }
+        let mut block = [T::default(); BLOCK];
+        for (index, out) in self.out.chunks_mut(BLOCK).enumerate() {
+            row(part(&self.x, out, index * BLOCK, &mut block), out);
+        }
     }
+}
+
+impl<T: Element> Binary<'_, T> {
+    /// Hands the operands to `row`: two slices as they are, others block by block.
+    fn run(self, row: impl Fn(&[T], &[T], &mut [T])) {
+        self.a.check(self.out.len());
+        self.b.check(self.out.len());
+        if let (Operand::Slice(a), Operand::Slice(b)) = (self.a, self.b) {
+            return row(a, b, self.out);
+        }
+        let (mut first, mut second) = ([T::default(); BLOCK], [T::default(); BLOCK]);
+        for (index, out) in self.out.chunks_mut(BLOCK).enumerate() {
+            let a = part(&self.a, out, index * BLOCK, &mut first);
+            let b = part(&self.b, out, index * BLOCK, &mut second);
+            row(a, b, out);
+        }
+    }
+}
+
+/// The operand's elements of the block `out` that begins at `start`: borrowed, or copied to the beginning of `block`.
+fn part<'a, T: Copy>(operand: &Operand<'a, T>, out: &[T], start: usize, block: &'a mut [T; BLOCK]) -> &'a [T] {
+    let block = &mut block[..out.len()];
+    match operand {
+        Operand::Slice(values) => return &values[start..start + out.len()],
+        Operand::Scalar(value) => block.fill(*value),
+        Operand::InPlace => block.copy_from_slice(out),
+    }
+    block
 }
 
 macro_rules! integer {
     ($t:ty) => {
         const _: () = {
             kernel! {
-                /// Applies a unary row to a block in place.
-                fn unary_block<R: ArithUnaryRow>(_simd: S, parameters: [f64; 2], block: &mut [$t]) {
-                    for value in block {
-                        let x = Int(*value);
-                        let [first, second] = parameters;
-                        *value = R::value_arith(x, [Int(<$t>::from_f64(first)), Int(<$t>::from_f64(second))]).0;
+                /// Applies a unary row.
+                fn unary_slices<R: ArithUnaryRow>(_simd: S, parameters: [f64; 2], x: &[$t], out: &mut [$t]) {
+                    let parameters = [Int(<$t>::from_f64(parameters[0])), Int(<$t>::from_f64(parameters[1]))];
+                    for (&x, out) in x.iter().zip(out) {
+                        *out = R::value_arith(Int(x), parameters).0;
                     }
                 }
             }
             kernel! {
-                /// Applies a binary row to two blocks, leaving the result in the first.
-                fn binary_block<R: ArithBinaryRow>(_simd: S, a: &mut [$t], b: &[$t]) {
-                    for (a, b) in a.iter_mut().zip(b) {
-                        *a = R::value_arith(Int(*a), Int(*b)).0;
+                /// Applies a binary row.
+                fn binary_slices<R: ArithBinaryRow>(_simd: S, a: &[$t], b: &[$t], out: &mut [$t]) {
+                    for ((&a, &b), out) in a.iter().zip(b).zip(out) {
+                        *out = R::value_arith(Int(a), Int(b)).0;
                     }
                 }
             }
@@ -96,34 +127,16 @@ macro_rules! integer {
             impl ArithUnaryVisitor for Unary<'_, $t> {
                 type Output = ();
                 fn visit<R: ArithUnaryRow>(self) {
-                    self.x.check(self.out.len());
-                    let mut start = 0;
-                    while start < self.out.len() {
-                        let mut block = [0; BLOCK];
-                        let block = &mut block[..BLOCK.min(self.out.len() - start)];
-                        gather(&self.x, self.out, start, block);
-                        unary_block::<R>(self.isa, self.parameters, block);
-                        self.out[start..start + block.len()].copy_from_slice(block);
-                        start += BLOCK;
-                    }
+                    let (isa, parameters) = (self.isa, self.parameters);
+                    self.run(|x, out| unary_slices::<R>(isa, parameters, x, out));
                 }
             }
 
             impl ArithBinaryVisitor for Binary<'_, $t> {
                 type Output = ();
                 fn visit<R: ArithBinaryRow>(self) {
-                    self.a.check(self.out.len());
-                    self.b.check(self.out.len());
-                    let mut start = 0;
-                    while start < self.out.len() {
-                        let (mut a, mut b) = ([0; BLOCK], [0; BLOCK]);
-                        let count = BLOCK.min(self.out.len() - start);
-                        gather(&self.a, self.out, start, &mut a[..count]);
-                        gather(&self.b, self.out, start, &mut b[..count]);
-                        binary_block::<R>(self.isa, &mut a[..count], &b[..count]);
-                        self.out[start..start + count].copy_from_slice(&a[..count]);
-                        start += BLOCK;
-                    }
+                    let isa = self.isa;
+                    self.run(|a, b, out| binary_slices::<R>(isa, a, b, out));
                 }
             }
 

@@ -162,10 +162,16 @@ fn comparisons_match_the_oracle_for_every_type() {
                 compare(isa, op, Operand::Slice(&a), Operand::Slice(&b), &mut out);
                 let mut against_one = std::vec![true; length];
                 compare(isa, op, Operand::Slice(&a), Operand::Scalar(values[1]), &mut against_one);
+                let mut one_against = std::vec![true; length];
+                compare(isa, op, Operand::Scalar(values[1]), Operand::Slice(&a), &mut one_against);
+                let mut two_scalars = std::vec![true; length];
+                compare(isa, op, Operand::Scalar(values[1]), Operand::Scalar(values[0]), &mut two_scalars);
+                assert!(two_scalars.iter().all(|&got| got == op.eval(1.0, values[0].to_f64())));
                 for i in 0..length {
                     let context = std::format!("{} of {:?}, {:?}, {}", op.name(), a[i], b[i], isa.level());
                     assert_eq!(out[i], op.eval(a[i].to_f64(), b[i].to_f64()), "{context}");
                     assert_eq!(against_one[i], op.eval(a[i].to_f64(), 1.0), "{context}");
+                    assert_eq!(one_against[i], op.eval(1.0, a[i].to_f64()), "{context}");
                 }
             }
         }
@@ -193,6 +199,62 @@ fn integers_wrap() {
         unary_int(isa, UnaryOp::Relu, [0.0; 2], Operand::Slice(&x), &mut out);
         assert!(out.iter().zip(&x).all(|(&y, &x)| y == x.max(0)));
     }
+}
+
+#[test]
+fn integers_take_operands_in_any_form_at_any_length() {
+    fn check<T: Integer + core::fmt::Debug>(sum: fn(T, T) -> T) {
+        for (isa, length) in Isa::available().flat_map(|isa| [0, 1, 63, 512, 1300].map(|length| (isa, length))) {
+            let [a, b] =
+                [3, 7].map(|step| (0..length).map(|i| T::from_f64((i * step % 101) as f64)).collect::<Vec<T>>());
+            let scalar = T::from_f64(100.0);
+            let (mut slices, mut left, mut right) = (a.clone(), b.clone(), a.clone());
+            binary_int(isa, BinaryOp::Add, Operand::Slice(&a), Operand::Slice(&b), &mut slices);
+            binary_int(isa, BinaryOp::Add, Operand::Slice(&a), Operand::InPlace, &mut left);
+            binary_int(isa, BinaryOp::Add, Operand::InPlace, Operand::Scalar(scalar), &mut right);
+            let mut negative = a.clone();
+            unary_int(isa, UnaryOp::Neg, [0.0; 2], Operand::InPlace, &mut negative);
+            let mut slice = b.clone();
+            unary_int(isa, UnaryOp::Neg, [0.0; 2], Operand::Slice(&a), &mut slice);
+            for i in 0..length {
+                assert_eq!([slices[i], left[i], right[i]], [sum(a[i], b[i]), sum(a[i], b[i]), sum(a[i], scalar)]);
+                assert_eq!((negative[i], sum(slice[i], a[i])), (slice[i], T::default()));
+            }
+        }
+    }
+    check(u8::wrapping_add);
+    check(i8::wrapping_add);
+    check(i32::wrapping_add);
+    check(u32::wrapping_add);
+    check(i64::wrapping_add);
+}
+
+/// Blocks that fit a type whole, and blocks that hold one number that does not.
+#[test]
+fn floats_become_integers_as_rust_converts_them() {
+    macro_rules! check {
+        ($from:ty => $($to:ty),*) => {$(
+            let bounds = [<$to>::MIN as $from, <$to>::MAX as $from];
+            let near = |x: $from| [x.next_down(), x, x.next_up(), x - 1.0, x + 1.0, x * 2.0];
+            let odd: Vec<$from> =
+                bounds.into_iter().flat_map(near).chain([<$from>::NAN, <$from>::INFINITY, <$from>::NEG_INFINITY, -0.0, -0.5]).collect();
+            for isa in Isa::available() {
+                for length in [0, 1, 63, 64, 65, 500] {
+                    for odd in [None].into_iter().chain(odd.iter().copied().map(Some)) {
+                        let mut x: Vec<$from> = (0..length).map(|i| (i % 120) as $from + 0.7).collect();
+                        if let (Some(odd), Some(last)) = (odd, x.last_mut()) {
+                            *last = odd;
+                        }
+                        let mut out = std::vec![<$to>::default(); length];
+                        convert(isa, &x, &mut out);
+                        assert!(out.iter().zip(&x).all(|(&got, &x)| got == x as $to), "{odd:?} {}", isa.level());
+                    }
+                }
+            }
+        )*};
+    }
+    check!(f32 => u8, i8, i32, u32, i64);
+    check!(f64 => u8, i8, i32, u32, i64);
 }
 
 #[test]

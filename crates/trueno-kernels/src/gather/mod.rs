@@ -28,7 +28,8 @@ mod tests;
 
 use core::ops::Add;
 
-use crate::AxisBlocks;
+use crate::simd::kernel;
+use crate::{AxisBlocks, Isa};
 
 /// An index that lies outside its axis. Nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,23 @@ pub fn check_indices(indices: &[i64], size: usize) -> Result<(), IndexError> {
     match indices.iter().position(|&index| index as u64 >= size as u64) {
         Some(position) => Err(IndexError { index: indices[position], position, size }),
         None => Ok(()),
+    }
+}
+
+/// The least and the largest of the indices and of 0 and -1: `[0, -1]` of none.
+pub fn index_range(isa: Isa, indices: &[i64]) -> [i64; 2] {
+    range(isa, indices)
+}
+
+kernel! {
+    /// Without an early exit, so that the compiler vectorises it.
+    fn range(_simd: S, indices: &[i64]) -> [i64; 2] {
+        let (mut least, mut most) = (0, -1);
+        for &index in indices {
+            least = index.min(least);
+            most = index.max(most);
+        }
+        [least, most]
     }
 }
 
@@ -139,23 +157,37 @@ pub fn gather<T: Copy>(
     len: usize,
     out: &mut [T],
 ) -> Result<(), IndexError> {
+    check_indices(indices, shape.len)?;
+    gather_checked(source, shape, indices, len, out);
+    Ok(())
+}
+
+/// As [`gather`], for indices that the caller has checked: [`check_indices`] reads them all once more.
+///
+/// # Panics
+/// If a slice is not as long as the shapes say, or an index is out of range.
+pub fn gather_checked<T: Copy>(source: &[T], shape: AxisBlocks, indices: &[i64], len: usize, out: &mut [T]) {
     assert_eq!(source.len(), shape.elements(), "source");
     assert_eq!(indices.len(), shape.with_len(len).elements(), "indices");
     assert_eq!(out.len(), indices.len(), "out");
-    check_indices(indices, shape.len)?;
     if out.is_empty() {
-        return Ok(());
+        return;
     }
     let block = len * shape.inner;
     let sources = source.chunks_exact(shape.len * shape.inner);
     for ((source, indices), out) in sources.zip(indices.chunks_exact(block)).zip(out.chunks_exact_mut(block)) {
+        if shape.inner == 1 {
+            for (&index, out) in indices.iter().zip(out) {
+                *out = source[index as usize];
+            }
+            continue;
+        }
         for (indices, out) in indices.chunks_exact(shape.inner).zip(out.chunks_exact_mut(shape.inner)) {
             for (i, (&index, out)) in indices.iter().zip(out).enumerate() {
                 *out = source[index as usize * shape.inner + i];
             }
         }
     }
-    Ok(())
 }
 
 /// `out[o, indices[o, j, i], i] += source[o, j, i]` for an `out` of `shape` and indices of `shape.with_len(len)`,

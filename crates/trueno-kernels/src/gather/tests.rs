@@ -52,6 +52,46 @@ fn rows_there_and_back() {
 }
 
 #[test]
+fn the_range_of_indices_holds_them_all() {
+    for isa in Isa::available() {
+        assert_eq!(index_range(isa, &[]), [0, -1]);
+        for length in [1, 7, 8, 100] {
+            for at in [0, length / 2, length - 1] {
+                let mut indices = vec![3; length];
+                assert_eq!(index_range(isa, &indices), [0, 3]);
+                indices[at] = i64::MIN;
+                assert_eq!(index_range(isa, &indices)[0], i64::MIN);
+                indices[at] = i64::MAX;
+                assert_eq!(index_range(isa, &indices), [0, i64::MAX]);
+            }
+        }
+    }
+}
+
+#[test]
+fn checked_indices_are_followed_and_others_never_leave_the_source() {
+    for inner in [1, 3] {
+        let shape = AxisBlocks { outer: 2, len: 4, inner };
+        let source = numbers(shape.elements());
+        let indices: Vec<i64> = (0..shape.elements()).map(|p| (p * 3 % 4) as i64).collect();
+        let (mut out, mut want) = (vec![77; indices.len()], vec![0; indices.len()]);
+        gather_checked(&source, shape, &indices, 4, &mut out);
+        gather(&source, shape, &indices, 4, &mut want).unwrap();
+        assert_eq!(out, want);
+        for wrong in [-1, 4, i64::MIN] {
+            let mut indices = indices.clone();
+            indices[inner] = wrong;
+            let mut out = out.clone();
+            let caught = std::panic::catch_unwind({
+                let source = source.clone();
+                move || gather_checked(&source, shape, &indices, 4, &mut out)
+            });
+            assert!(caught.is_err());
+        }
+    }
+}
+
+#[test]
 fn elements_there_and_back() {
     for shape in SHAPES {
         for len in [0, 1, 4] {

@@ -4,7 +4,7 @@ use trueno_core::math::Arith;
 
 use crate::Isa;
 use crate::lanes::read;
-use crate::simd::{Lanes, MAX_LANES, Real, RealVector, kernel};
+use crate::simd::{Lanes, MAX_LANES, Real, RealVector, Token, kernel};
 
 /// 0, 1, 2, ... in the lanes.
 #[inline(always)]
@@ -22,7 +22,7 @@ pub(super) fn lane_indices<V: RealVector>(simd: V::Token) -> V {
 pub(super) fn arg_columns<T: Real>(isa: Isa, largest: bool, x: &[T], positions: &mut [i64]) {
     match positions {
         [] => {}
-        [position] => *position = first_extreme(isa, largest, x) as i64,
+        [position] => first_extremes(isa, largest, x, core::slice::from_mut(position)),
         positions => columns(isa, largest, x, positions),
     }
 }
@@ -33,14 +33,29 @@ fn better<V: RealVector>(largest: bool, a: V, b: V) -> V {
     if largest { Lanes(a).max(Lanes(b)).0 } else { Lanes(a).min(Lanes(b)).0 }
 }
 
-/// The largest or smallest element, NaN if any is.
+/// See [`arg_rows`](super::arg_rows).
+pub(super) fn arg_rows<T: Real>(isa: Isa, largest: bool, x: &[T], positions: &mut [i64]) {
+    if !positions.is_empty() {
+        first_extremes(isa, largest, x, positions);
+    }
+}
+
+/// Bytes that come together from memory.
+const LINE: usize = 64;
+
+/// The largest or smallest element, NaN if any is. Asks for what lies `ahead` elements further meanwhile.
 #[inline(always)]
-fn extreme<V: RealVector>(simd: V::Token, largest: bool, x: &[V::Elem]) -> V::Elem {
+fn extreme<V: RealVector>(simd: V::Token, largest: bool, x: &[V::Elem], ahead: usize) -> V::Elem {
     let worst = V::splat(simd, if largest { -V::Elem::INFINITY } else { V::Elem::INFINITY });
     let mut best = [worst; 4];
     let whole = x.chunks_exact(4 * V::LANES);
     let rest = whole.remainder();
     for block in whole {
+        let mut at = 0;
+        while at < block.len() {
+            simd.prefetch(block.as_ptr().wrapping_add(ahead + at));
+            at += LINE / size_of::<V::Elem>();
+        }
         let mut chain = 0;
         while chain < 4 {
             best[chain] = better(largest, best[chain], read(simd, block, chain * V::LANES));
@@ -57,24 +72,38 @@ fn extreme<V: RealVector>(simd: V::Token, largest: bool, x: &[V::Elem]) -> V::El
     if largest { best.reduce_max() } else { best.reduce_min() }
 }
 
-kernel! {
-    /// Where the first element is that equals the extreme of all, or the first NaN.
-    fn first_extreme<T: Real>(simd: S, largest: bool, x: &[T]) -> usize {
-        let extreme = extreme::<T::Vector<S>>(simd, largest, x);
-        let wanted = T::Vector::<S>::splat(simd, extreme);
-        let is_nan = extreme.is_nan();
-        let mut from = 0;
-        while from < x.len() {
-            let values = read::<T::Vector<S>>(simd, x, from);
-            let found = if is_nan { !values.eq(values) } else { values.eq(wanted) };
-            // A lane after the end can only come after one that counts.
-            let bits = T::Vector::<S>::mask_bits(found);
-            if bits != 0 {
-                return from + bits.trailing_zeros() as usize;
-            }
-            from += T::Vector::<S>::LANES;
+/// Where the first element is that equals the extreme of all, or the first NaN.
+#[inline(always)]
+fn first_extreme<V: RealVector>(simd: V::Token, largest: bool, x: &[V::Elem], ahead: usize) -> usize {
+    let extreme = extreme::<V>(simd, largest, x, ahead);
+    let wanted = V::splat(simd, extreme);
+    let is_nan = extreme.is_nan();
+    let mut from = 0;
+    while from < x.len() {
+        let values = read::<V>(simd, x, from);
+        let found = if is_nan { !values.eq(values) } else { values.eq(wanted) };
+        // A lane after the end can only come after one that counts.
+        let bits = V::mask_bits(found);
+        if bits != 0 {
+            return from + bits.trailing_zeros() as usize;
         }
-        0
+        from += V::LANES;
+    }
+    0
+}
+
+/// Elements of a row that the next one is asked for while it is read: it is in the first level by then, and still is when its turn comes.
+const SHORT: usize = 2048;
+
+kernel! {
+    /// Where the first extreme of each row is. While it is looked for in one, the machine does not see the next.
+    fn first_extremes<T: Real>(simd: S, largest: bool, x: &[T], positions: &mut [i64]) {
+        let length = x.len() / positions.len();
+        let ahead = if length <= SHORT { length } else { 0 };
+        for (row, position) in positions.iter_mut().enumerate() {
+            let row = &x[row * length..][..length];
+            *position = first_extreme::<T::Vector<S>>(simd, largest, row, ahead) as i64;
+        }
     }
 }
 

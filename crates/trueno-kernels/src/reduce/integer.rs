@@ -48,8 +48,8 @@ struct Reduce<'a, T>(Isa, &'a [T], &'a mut [T]);
 macro_rules! integer {
     ($t:ty) => {
         const _: () = {
-            /// Elements that are reduced side by side.
-            const WIDTH: usize = 64;
+            /// Elements that are reduced side by side: so many vectors that none waits for the row before.
+            const WIDTH: usize = 512 / size_of::<$t>();
 
             kernel! {
                 /// Reduces columns, row after row.

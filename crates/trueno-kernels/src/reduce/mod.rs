@@ -20,7 +20,7 @@ use crate::simd::Real;
 pub use dot::dot;
 pub use integer::{IntegerReduction, arg_int, reduce_int};
 pub use real::RealReductions;
-pub use scan::cumsum_int;
+pub use scan::{SCAN_BLOCK, SCAN_PARTS, cumsum_from, cumsum_int, scan_parts};
 
 /// The longest row that is reduced in one sequence of additions per lane.
 pub const BLOCK: usize = 8192;
@@ -83,6 +83,17 @@ pub fn finish<T: Real>(isa: Isa, op: ReduceOp, count: usize, correction: f64, ac
 pub fn arg_columns<T: Real>(isa: Isa, largest: bool, x: &[T], positions: &mut [i64]) {
     check_arg(x.len(), positions.len());
     T::arg_columns(isa, largest, x, positions);
+}
+
+/// `positions[i]` is where the largest or smallest element of row `i` of `x` is, which is `[positions.len(), length]`: as
+/// [`arg_columns`] of each row.
+///
+/// # Panics
+/// If the lengths do not fit together, or the rows are empty.
+pub fn arg_rows<T: Real>(isa: Isa, largest: bool, x: &[T], length: usize, positions: &mut [i64]) {
+    assert_eq!(x.len(), positions.len() * length, "arg: rows of {length}");
+    check_arg(x.len(), positions.len());
+    T::arg_rows(isa, largest, x, positions);
 }
 
 /// Running sums over the first axis of `x`, which is `[length, inner]`.

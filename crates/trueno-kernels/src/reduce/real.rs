@@ -15,6 +15,7 @@ pub trait RealReductions: Sized {
     fn combine(isa: Isa, op: ReduceOp, acc: &mut [Self], other: &[Self]);
     fn finish(isa: Isa, op: ReduceOp, count: f64, acc: &mut [Self]);
     fn arg_columns(isa: Isa, largest: bool, x: &[Self], positions: &mut [i64]);
+    fn arg_rows(isa: Isa, largest: bool, x: &[Self], positions: &mut [i64]);
     fn cumsum(isa: Isa, x: &[Self], inner: usize, out: &mut [Self]);
 }
 
@@ -195,6 +196,9 @@ macro_rules! real_reductions {
             }
             fn arg_columns(isa: Isa, largest: bool, x: &[$t], positions: &mut [i64]) {
                 extreme::arg_columns(isa, largest, x, positions);
+            }
+            fn arg_rows(isa: Isa, largest: bool, x: &[$t], positions: &mut [i64]) {
+                extreme::arg_rows(isa, largest, x, positions);
             }
             fn cumsum(isa: Isa, x: &[$t], inner: usize, out: &mut [$t]) {
                 scan::cumsum(isa, x, inner, out);

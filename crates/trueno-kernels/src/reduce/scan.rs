@@ -3,7 +3,7 @@
 use crate::Isa;
 use crate::elementwise::Integer;
 use crate::lanes::{read, write};
-use crate::simd::{Real, RealVector, kernel};
+use crate::simd::{Real, RealVector, Simd, kernel};
 
 pub(super) fn check(elements: usize, inner: usize, out: usize) {
     assert_eq!(elements, out, "running sums are as many as the elements");
@@ -16,29 +16,37 @@ pub(super) fn check(elements: usize, inner: usize, out: usize) {
 /// See [`cumsum`](super::cumsum).
 pub(super) fn cumsum<T: Real>(isa: Isa, x: &[T], inner: usize, out: &mut [T]) {
     if inner == 1 {
-        line(isa, x, out);
+        // Less than a block is a row of many, and what comes after it is wanted next.
+        let is_far = x.len() < SCAN_BLOCK || size_of_val(x) > FAR;
+        line(isa, x, -T::ZERO, is_far, out);
     } else if !x.is_empty() {
         rows(isa, x, inner, out);
     }
 }
 
 /// Parts of a block whose sums run side by side, so that no addition waits for the one before.
-const CHAINS: usize = 8;
+pub const SCAN_PARTS: usize = 8;
 /// Elements of a block: few enough that they are still near when the sum before their part is added to them.
-const BLOCK: usize = 4096;
+pub const SCAN_BLOCK: usize = 4096;
+/// Bytes that come together from memory.
+const LINE: usize = 64;
+/// Bytes of a line that is worth asking for ahead: a shorter one is in the second level, or on its way there.
+const FAR: usize = 1 << 20;
 
 kernel! {
-    /// Running sums of one line.
+    /// Running sums of one line, from `total` on.
     ///
     /// Each part of a block is summed by itself, and then what came before is added to all of it. Like the plain order,
     /// this never lets the sums of positive numbers fall: the part after begins where the last sum of this one ends.
-    fn line<T: Real>(simd: S, x: &[T], out: &mut [T]) {
-        // Leaves every number as it is, 0 and -0 too.
-        let mut total = -T::ZERO;
-        for (x, out) in x.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
-            let length = x.len() / CHAINS;
-            sum_parts(x, length, out);
-            for part in out.chunks_exact_mut(length.max(1)).take(if length > 0 { CHAINS } else { 0 }) {
+    fn line<T: Real>(simd: S, x: &[T], total: T, is_far: bool, out: &mut [T]) {
+        // The first is -0, which leaves every number as it is, 0 and -0 too.
+        let mut total = total;
+        for start in (0..x.len()).step_by(SCAN_BLOCK) {
+            let end = x.len().min(start + SCAN_BLOCK);
+            let length = (end - start) / SCAN_PARTS;
+            sum_parts(simd, &x[start..], length, is_far, &mut out[start..]);
+            let (x, out) = (&x[start..end], &mut out[start..end]);
+            for part in out.chunks_exact_mut(length.max(1)).take(if length > 0 { SCAN_PARTS } else { 0 }) {
                 let before = T::Vector::<S>::splat(simd, total);
                 let mut from = 0;
                 while from < part.len() {
@@ -47,7 +55,7 @@ kernel! {
                 }
                 total = part[length - 1];
             }
-            let rest = CHAINS * length;
+            let rest = SCAN_PARTS * length;
             for (out, &x) in out[rest..].iter_mut().zip(&x[rest..]) {
                 total = total + x;
                 *out = total;
@@ -56,25 +64,78 @@ kernel! {
     }
 }
 
-/// Running sums of the first `CHAINS` parts of `x`, each of `length` elements and from 0.
+/// Running sums of the first `SCAN_PARTS` parts of `x`, each of `length` elements and from 0.
+///
+/// A part is too short for the machine to see where its elements lead, so what lies a block further is asked for if it is far.
 #[inline(always)]
-fn sum_parts<T: Real>(x: &[T], length: usize, out: &mut [T]) {
-    assert!(CHAINS * length <= x.len() && x.len() == out.len());
-    let mut sums = [-T::ZERO; CHAINS];
+fn sum_parts<S: Simd, T: Real>(simd: S, x: &[T], length: usize, is_far: bool, out: &mut [T]) {
+    assert!(SCAN_PARTS * length <= x.len() && x.len() == out.len());
+    // What is near is one loop, which the compiler unrolls as it likes.
+    let together = if is_far { LINE / size_of::<T>() } else { length };
+    let mut sums = [-T::ZERO; SCAN_PARTS];
     let mut at = 0;
     while at < length {
         let mut chain = 0;
-        while chain < CHAINS {
-            let index = chain * length + at;
-            // SAFETY: the index is below `CHAINS * length`, which is at most the length of both.
-            unsafe {
-                sums[chain] = sums[chain] + *x.get_unchecked(index);
-                *out.get_unchecked_mut(index) = sums[chain];
-            }
+        while is_far && chain < SCAN_PARTS {
+            let ahead = chain * length + at + SCAN_BLOCK;
+            simd.prefetch(x.as_ptr().wrapping_add(ahead));
+            simd.prefetch(out.as_ptr().wrapping_add(ahead));
             chain += 1;
         }
-        at += 1;
+        let end = length.min(at + together);
+        while at < end {
+            let mut chain = 0;
+            while chain < SCAN_PARTS {
+                let index = chain * length + at;
+                // SAFETY: the index is below `SCAN_PARTS * length`, which is at most the length of both.
+                unsafe {
+                    sums[chain] = sums[chain] + *x.get_unchecked(index);
+                    *out.get_unchecked_mut(index) = sums[chain];
+                }
+                chain += 1;
+            }
+            at += 1;
+        }
     }
+}
+
+/// The sums of the parts of each block of a line that consists of whole blocks, `SCAN_PARTS` for each: what the blocks must know of
+/// those before them to be summed apart. The sum up to a part is that before it plus this.
+///
+/// # Panics
+/// If there are not so many elements and sums.
+pub fn scan_parts<T: Real>(isa: Isa, x: &[T], sums: &mut [T]) {
+    assert!(
+        x.len().is_multiple_of(SCAN_BLOCK) && sums.len() == x.len() / SCAN_BLOCK * SCAN_PARTS,
+        "{} sums of the parts of {} elements",
+        sums.len(),
+        x.len()
+    );
+    total_parts(isa, x, sums);
+}
+
+kernel! {
+    /// Sums each part one element after the other, as [`line`] does.
+    fn total_parts<T: Real>(_simd: S, x: &[T], sums: &mut [T]) {
+        const LENGTH: usize = SCAN_BLOCK / SCAN_PARTS;
+        for (x, sums) in x.chunks_exact(SCAN_BLOCK).zip(sums.chunks_exact_mut(SCAN_PARTS)) {
+            sums.fill(-T::ZERO);
+            for at in 0..LENGTH {
+                for (chain, sum) in sums.iter_mut().enumerate() {
+                    *sum = *sum + x[chain * LENGTH + at];
+                }
+            }
+        }
+    }
+}
+
+/// Running sums of one line that goes on from the sum `before` of what lies before it: -0 at the beginning.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn cumsum_from<T: Real>(isa: Isa, x: &[T], before: T, out: &mut [T]) {
+    check(x.len(), 1, out.len());
+    line(isa, x, before, true, out);
 }
 
 kernel! {

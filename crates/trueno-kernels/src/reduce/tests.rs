@@ -134,6 +134,25 @@ fn positions_are_of_the_first_extreme() {
 }
 
 #[test]
+fn positions_in_rows_are_those_of_each_row() {
+    for (isa, length) in Isa::available().flat_map(|isa| [1, 3, 16, 65, 300, 2049].map(|length| (isa, length))) {
+        let mut x: Vec<f32> = (0..7 * length).map(|i| ((i * 37) % 101) as f32).collect();
+        x[3 * length + length / 2] = f32::NAN;
+        for largest in [true, false] {
+            let mut positions = [77; 7];
+            arg_rows(isa, largest, &x, length, &mut positions);
+            for (row, position) in x.chunks_exact(length).zip(positions) {
+                let mut want = [0];
+                arg_columns(isa, largest, row, &mut want);
+                let line: Vec<f64> = row.iter().map(|&value| f64::from(value)).collect();
+                assert_eq!(([position], position), (want, plain_arg(&line, largest)), "{} {length}", isa.level());
+            }
+        }
+        arg_rows::<f32>(isa, true, &[], length, &mut []);
+    }
+}
+
+#[test]
 fn integers_reduce_exactly_and_wrap() {
     for isa in Isa::available() {
         for (width, length) in [(1, 200), (1, 63), (3, 50), (70, 4)] {
@@ -199,6 +218,30 @@ fn running_sums_of_a_line_agree_with_plain_ones_at_every_length() {
         cumsum(isa, &[-0.0; 20], 1, &mut zeros);
         assert!(zeros.iter().all(|zero| zero.to_bits() == (-0.0_f64).to_bits()));
     }
+}
+
+#[test]
+fn blocks_of_a_line_are_summed_apart_to_the_same_bits() {
+    fn check<T: Real>() {
+        for (isa, blocks, rest) in Isa::available().flat_map(|isa| [(isa, 0, 5), (isa, 1, 0), (isa, 3, 1001)]) {
+            let x = values::<T>(blocks * SCAN_BLOCK + rest);
+            let (mut whole, mut apart) = (x.clone(), x.clone());
+            cumsum(isa, &x, 1, &mut whole);
+            let mut sums = std::vec![T::ZERO; blocks * SCAN_PARTS];
+            scan_parts(isa, &x[..blocks * SCAN_BLOCK], &mut sums);
+            let mut total = -T::ZERO;
+            for (block, (x, out)) in x.chunks(SCAN_BLOCK).zip(apart.chunks_mut(SCAN_BLOCK)).enumerate() {
+                cumsum_from(isa, x, total, out);
+                if block < blocks {
+                    total = sums[block * SCAN_PARTS..][..SCAN_PARTS].iter().fold(total, |total, &sum| total + sum);
+                    assert_eq!(total.to_bits(), whole[(block + 1) * SCAN_BLOCK - 1].to_bits());
+                }
+            }
+            assert!(whole.iter().zip(&apart).all(|(a, b)| a.to_bits() == b.to_bits()), "{}", isa.level());
+        }
+    }
+    check::<f32>();
+    check::<f64>();
 }
 
 #[test]

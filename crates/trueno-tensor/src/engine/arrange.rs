@@ -26,8 +26,11 @@ impl DynTensor {
 
     fn triangle(&self, op: &'static str, side: CompareOp, diagonal: i64) -> Result<DynTensor> {
         let [rows, cols] = self.matrix(op)?;
+        // Of each row the column that the diagonal goes through: compared with all columns as they are, without their difference.
+        let crossed: Vec<i64> = (0..rows as i64).map(|row| row.saturating_add(diagonal)).collect();
         let keep = || {
-            let mask = from_diagonal(rows, cols)?.compare(side, &DynTensor::scalar(diagonal)?)?.to(&self.device())?;
+            let crossed = DynTensor::from_slice(&crossed, &[rows, 1])?;
+            let mask = positions(cols)?.compare(side, &crossed)?.to(&self.device())?;
             mask.select(self, &self.detach().constant(0.0)?)
         };
         keep().map_err(|error| error.named(op))

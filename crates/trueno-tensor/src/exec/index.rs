@@ -1,5 +1,6 @@
 //! Elements at integer positions, and sums into them. Negative positions count from the end, as in NumPy.
 
+use super::isa::isa;
 use super::movement::{contiguous, pad};
 use super::operand::elements;
 use super::{FLOATS, misfit, unsupported};
@@ -12,23 +13,28 @@ use trueno_kernels::AxisBlocks;
 use trueno_kernels::gather as kernel;
 
 /// Positions inside an axis of `size`, all non-negative and row-major.
-fn positions(op: &'static str, axis: usize, size: usize, index: &DynTensor) -> Result<Buffer> {
+fn positions(op: &'static str, axis: usize, size: usize, index: &DynTensor) -> Result<DynTensor> {
     if index.dtype() != DType::I64 {
         return Err(unsupported(op, index.dtype(), "positions are int64"));
     }
     let index = contiguous(index)?;
-    let mut positions = Buffer::from_slice(op, elements::<i64>(&index))?;
+    let all = elements::<i64>(&index);
     // Every size fits: memory ends before `i64` does.
     let length = size as i64;
-    for position in positions.as_mut_slice::<i64>() {
-        if !(-length..length).contains(position) {
-            return Err(Error::Index { op, index: *position, axis, size });
-        }
-        if *position < 0 {
-            *position += length;
-        }
+    // What is outside is searched for only once there is something.
+    let [least, most] = kernel::index_range(isa(), all);
+    if least < -length || most >= length {
+        let outside = all.iter().find(|at| !(-length..length).contains(*at));
+        return Err(Error::Index { op, index: outside.copied().unwrap_or(most), axis, size });
     }
-    Ok(positions)
+    if least >= 0 {
+        return Ok(index);
+    }
+    let mut buffer = Buffer::new(op, DType::I64, all.len())?;
+    for (to, &at) in buffer.as_mut_slice::<i64>().iter_mut().zip(all) {
+        *to = if at < 0 { at + length } else { at };
+    }
+    Ok(DynTensor::from_buffer(buffer, index.shape()))
 }
 
 /// Positions were checked before any kernel ran.
@@ -54,7 +60,7 @@ pub(crate) fn index_select(axis: usize, x: &DynTensor, index: &DynTensor) -> Res
     if buffer.len() == 0 {
         return Ok(DynTensor::from_buffer(buffer, &shape));
     }
-    let positions = positions.as_slice::<i64>();
+    let positions = elements::<i64>(&positions);
     dispatch_dtype!(x.dtype(), all T => {
         let (x, out) = (elements::<T>(&x), buffer.as_mut_slice::<T>());
         if blocks.outer == 1 {
@@ -102,7 +108,7 @@ pub(crate) fn gather(axis: usize, x: &DynTensor, index: &DynTensor) -> Result<Dy
     let positions = positions(op, axis, reached[axis], index)?;
     let blocks = AxisBlocks::new(&reached, axis);
     let mut buffer = Buffer::new(op, x.dtype(), index.size())?;
-    let (length, positions) = (index.shape()[axis], positions.as_slice::<i64>());
+    let (length, positions) = (index.shape()[axis], elements::<i64>(&positions));
     let (block_in, block_out) = (blocks.len * blocks.inner, length * blocks.inner);
     dispatch_dtype!(x.dtype(), all T => {
         let x = elements::<T>(&x);
@@ -111,7 +117,7 @@ pub(crate) fn gather(axis: usize, x: &DynTensor, index: &DynTensor) -> Result<Dy
             let outer = out.len() / block_out;
             let x = &x[index * together * block_in..][..outer * block_in];
             let positions = &positions[index * together * block_out..][..out.len()];
-            checked(kernel::gather(x, AxisBlocks { outer, ..blocks }, positions, length, out));
+            kernel::gather_checked(x, AxisBlocks { outer, ..blocks }, positions, length, out);
         });
     });
     Ok(DynTensor::from_buffer(buffer, index.shape()))
@@ -130,7 +136,7 @@ pub(crate) fn index_add(axis: usize, size: usize, g: &DynTensor, index: &DynTens
     shape[axis] = size;
     let blocks = AxisBlocks::new(&shape, axis);
     let mut buffer = Buffer::zeros(op, g.dtype(), checked_size(op, &shape)?)?;
-    let positions = positions.as_slice::<i64>();
+    let positions = elements::<i64>(&positions);
     let (block_in, block_out) = (positions.len() * blocks.inner, size * blocks.inner);
     dispatch_dtype!(g.dtype(), real T => {
         let g = elements::<T>(&g);
@@ -155,7 +161,7 @@ pub(crate) fn scatter_add(axis: usize, shape: &[usize], g: &DynTensor, index: &D
     let g = contiguous(g)?;
     let blocks = AxisBlocks::new(&reached, axis);
     let mut buffer = Buffer::zeros(op, g.dtype(), checked_size(op, &reached)?)?;
-    let (length, positions) = (index.shape()[axis], positions.as_slice::<i64>());
+    let (length, positions) = (index.shape()[axis], elements::<i64>(&positions));
     let (block_in, block_out) = (length * blocks.inner, blocks.len * blocks.inner);
     dispatch_dtype!(g.dtype(), real T => {
         let g = elements::<T>(&g);

@@ -1,10 +1,11 @@
 //! An operand seen block by block in the result's row-major order.
 
+use super::isa::isa;
 use super::transpose::Transposed;
 use crate::DynTensor;
 use crate::storage::Buffer;
 use trueno_core::{Collapsed, Element, Layout};
-use trueno_kernels::Operand;
+use trueno_kernels::{Operand, Plane, copy_plane};
 
 /// The largest block that is gathered from strided memory at once; small enough for the first-level cache.
 pub(crate) const BLOCK: usize = 1024;
@@ -92,47 +93,41 @@ impl<'a, T: Element> Source<'a, T> {
         self.gather(start / inner, start % inner, out);
     }
 
-    /// Copies consecutive positions, from `within` in run `run`.
-    fn gather(&self, run: usize, within: usize, out: &mut [T]) {
-        let [stride] = self.walk.inner_strides();
-        if within + out.len() <= self.walk.inner() {
-            let [first] = self.walk.run_offsets(run);
-            return copy_run(
-                self.elements.as_slice(),
-                first.wrapping_add_signed(within as isize * stride),
-                stride,
-                out,
-            );
+    /// Copies consecutive positions, from `within` in run `run`: the rest of that run, whole runs, and the beginning of one.
+    fn gather(&self, mut run: usize, within: usize, out: &mut [T]) {
+        let inner = self.walk.inner();
+        let head = if within > 0 { (inner - within).min(out.len()) } else { 0 };
+        let (part, mut rest) = out.split_at_mut(head);
+        if head > 0 {
+            self.copy_runs(run, within, [1, head], part);
+            run += 1;
         }
-        let (mut rest, mut skip) = (out, within);
-        for [first] in self.walk.runs(run) {
-            let take = (self.walk.inner() - skip).min(rest.len());
-            let (part, more) = rest.split_at_mut(take);
-            copy_run(self.elements.as_slice(), first.wrapping_add_signed(skip as isize * stride), stride, part);
-            (rest, skip) = (more, 0);
-            if rest.is_empty() {
-                break;
-            }
+        let shape = self.walk.shape();
+        let together = if shape.len() > 1 { shape[shape.len() - 2] } else { 1 };
+        while rest.len() >= inner {
+            let count = (together - run % together).min(rest.len() / inner);
+            let (part, more) = rest.split_at_mut(count * inner);
+            self.copy_runs(run, 0, [count, inner], part);
+            (run, rest) = (run + count, more);
+        }
+        if !rest.is_empty() {
+            self.copy_runs(run, 0, [1, rest.len()], rest);
         }
     }
-}
 
-/// Copies `out.len()` elements from `first`, `stride` apart.
-fn copy_run<T: Copy>(elements: &[T], first: usize, stride: isize, out: &mut [T]) {
-    if out.is_empty() {
-        return;
-    }
-    match stride {
-        0 => out.fill(elements[first]),
-        1 => out.copy_from_slice(&elements[first..first + out.len()]),
-        stride if stride > 0 => {
-            let strided = elements[first..].iter().step_by(stride.unsigned_abs());
-            out.iter_mut().zip(strided).for_each(|(to, from)| *to = *from);
+    /// Copies `[count, length]` elements: so many of each of the runs from `run` on, which are neighbours along one axis.
+    fn copy_runs(&self, run: usize, within: usize, shape: [usize; 2], out: &mut [T]) {
+        let ([strides], [first]) = (self.walk.strides(), self.walk.run_offsets(run));
+        let (right, outer) = (strides[strides.len() - 1], &strides[..strides.len() - 1]);
+        let down = outer.last().copied().unwrap_or(0);
+        let first = first.wrapping_add_signed(within as isize * right);
+        if (shape[0], right) == (1, 1) {
+            // One piece of memory needs no walk.
+            return out.copy_from_slice(&self.elements.as_slice()[first..first + shape[1]]);
         }
-        stride => {
-            let strided = elements[..=first].iter().rev().step_by(stride.unsigned_abs());
-            out.iter_mut().zip(strided).for_each(|(to, from)| *to = *from);
-        }
+        let from = Plane { first, steps: [down, right] };
+        let to = Plane { first: 0, steps: [shape[1] as isize, 1] };
+        copy_plane(isa(), self.elements.as_slice(), from, out, to, shape);
     }
 }
 

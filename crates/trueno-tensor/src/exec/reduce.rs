@@ -2,7 +2,7 @@
 
 use super::isa::isa;
 use super::{movement, unsupported};
-use crate::parallel::{for_each_piece, piece_size};
+use crate::parallel::{for_each_piece, num_threads, piece_size};
 use crate::storage::Buffer;
 use crate::{DynTensor, Extreme, Reduction};
 use std::ops::Range;
@@ -24,8 +24,13 @@ struct Frame {
     outer: usize,
     length: usize,
     inner: usize,
+    /// What is reduced once the middle is: the results that far as `[length, inner]`, each to `inner`, from there on as before.
+    folds: Vec<[usize; 2]>,
     shape: Dims,
 }
+
+/// Inner axes this long are reduced by themselves where others are too: rows shorter than that cost more than to move them together.
+const LONG: usize = 16;
 
 impl Frame {
     /// Moves the reduced axes together (by a copy if they are not already) and drops or keeps them in the result's shape.
@@ -37,19 +42,79 @@ impl Frame {
         if let (true, Some(&first)) = (adjacent, axes.first()) {
             let end = first + axes.len();
             let (outer, length, inner) = (product(0..first), product(first..end), product(end..x.rank()));
-            return Ok(Frame { x: movement::contiguous(x)?, outer, length, inner, shape });
+            return Ok(Frame { x: movement::contiguous(x)?, outer, length, inner, folds: vec![], shape });
+        }
+        if let Some(frame) = Frame::by_groups(x, axes, &shape) {
+            return Ok(frame);
         }
         let order: Vec<isize> =
             (0..x.rank()).filter(|a| !reduced(a)).chain(axes.iter().copied()).map(|a| a as isize).collect();
         let moved = x.view(x.layout().permute("reduce", &order)?);
         let length: usize = axes.iter().map(|&axis| x.shape()[axis]).product();
         let outer = x.size().checked_div(length).unwrap_or_else(|| shape.iter().product());
-        Ok(Frame { x: movement::contiguous(&moved)?, outer, length, inner: 1, shape })
+        Ok(Frame { x: movement::contiguous(&moved)?, outer, length, inner: 1, folds: vec![], shape })
+    }
+
+    /// The innermost of several groups of adjacent axes first, and then the others, where that needs no copy and has long rows.
+    fn by_groups(x: &DynTensor, axes: &[usize], shape: &Dims) -> Option<Frame> {
+        let rank = x.rank();
+        if axes.last() != Some(&(rank - 1)) || x.size() == 0 || !x.layout().is_contiguous() {
+            return None;
+        }
+        let kept = (0..rank).rev().find(|axis| !axes.contains(axis)).unwrap_or(0);
+        let length: usize = x.shape()[kept + 1..].iter().product();
+        if length < LONG {
+            return None;
+        }
+        // From the inside out: a reduced axis of the results that far, and how many of them lie inside of it.
+        let (mut folds, mut inner) = (Vec::new(), 1);
+        for axis in (0..=kept).rev() {
+            let size = x.shape()[axis];
+            if axes.contains(&axis) {
+                folds.push([size, inner]);
+            } else {
+                inner *= size;
+            }
+        }
+        Some(Frame { x: x.detach(), outer: x.size() / length, length, inner: 1, folds, shape: shape.clone() })
+    }
+
+    /// Results before the folds.
+    fn partial(&self) -> usize {
+        self.outer * self.inner
     }
 
     fn results(&self) -> usize {
-        self.outer * self.inner
+        self.folds.iter().fold(self.partial(), |count, [length, _]| count / length)
     }
+
+    /// Elements that a result is made of.
+    fn count(&self) -> usize {
+        self.folds.iter().fold(self.length, |count, [length, _]| count * length)
+    }
+}
+
+/// The same elements with axes in the order in which they lie in memory, and the reduced axes among these, if there is nothing
+/// in between and the order of what is kept stays the same: where reduced axes stand, and whether they run backwards, makes no difference.
+fn in_memory_order(x: &DynTensor, axes: &[usize]) -> Option<(DynTensor, Vec<usize>)> {
+    if x.layout().is_contiguous() || x.size() == 0 {
+        return None;
+    }
+    let mut layout = x.layout().clone();
+    for &axis in axes {
+        if layout.strides()[axis] < 0 {
+            layout = layout.flip("reduce", &[axis as isize]).ok()?;
+        }
+    }
+    let mut order: Vec<usize> = (0..x.rank()).collect();
+    order.sort_by_key(|&axis| std::cmp::Reverse(layout.strides()[axis]));
+    if !order.iter().filter(|axis| !axes.contains(axis)).is_sorted() {
+        return None;
+    }
+    let moved: Vec<isize> = order.iter().map(|&axis| axis as isize).collect();
+    let layout = layout.permute("reduce", &moved).ok().filter(|layout| layout.is_contiguous())?;
+    let axes = (0..x.rank()).filter(|&at| axes.contains(&order[at])).collect();
+    Some((x.view(layout), axes))
 }
 
 /// An extreme of nothing does not exist.
@@ -62,7 +127,13 @@ fn refuse_empty(op: &'static str, x: &DynTensor, length: usize) -> Result<()> {
 
 pub(crate) fn reduce(reduction: &Reduction, x: &DynTensor) -> Result<DynTensor> {
     let op = reduction.op;
-    let frame = Frame::new(x, &reduction.axes, reduction.keep_dims)?;
+    let frame = match in_memory_order(x, &reduction.axes) {
+        Some((moved, axes)) => {
+            let shape = reduced_shape(x.shape(), &reduction.axes, reduction.keep_dims);
+            Frame { shape, ..Frame::new(&moved, &axes, false)? }
+        }
+        None => Frame::new(x, &reduction.axes, reduction.keep_dims)?,
+    };
     if op.refuses_empty() {
         refuse_empty(op.name(), x, if frame.results() == 0 { 1 } else { frame.length })?;
     }
@@ -85,9 +156,10 @@ fn reduce_real<T: Real>(op: ReduceOp, correction: f64, frame: &Frame) -> Result<
         true => Some(reduce_real::<T>(ReduceOp::Mean, 0.0, frame)?),
         false => None,
     };
-    let centers = centers.as_ref().and_then(|c| c.as_slice::<T>());
+    let centers = centers.as_ref().map(|c| spread(c.as_slice::<T>().unwrap_or(&[]), &frame.folds));
+    let centers = centers.as_deref();
     let elements = frame.x.as_slice::<T>().unwrap_or(&[]);
-    let mut buffer = Buffer::new(op.name(), T::DTYPE, frame.results())?;
+    let mut buffer = Buffer::new(op.name(), T::DTYPE, frame.partial())?;
     let out = buffer.as_mut_slice::<T>();
     if frame.inner == 1 {
         rows(op, elements, frame.length, centers, out);
@@ -97,8 +169,30 @@ fn reduce_real<T: Real>(op: ReduceOp, correction: f64, frame: &Frame) -> Result<
             columns(op, elements, centers.map(|c| &c[i * frame.inner..][..frame.inner]), out);
         }
     }
-    kernel::finish(isa(), op, frame.length, correction, out);
-    Ok(DynTensor::from_buffer(buffer, &[frame.results()]))
+    let mut count = out.len();
+    for &[length, inner] in &frame.folds {
+        fold(&mut out[..count], [length, inner], |block| join_pairwise(op, block, inner));
+        count /= length;
+    }
+    kernel::finish(isa(), op, frame.count(), correction, &mut out[..count]);
+    let finished = if count == out.len() { buffer } else { Buffer::from_slice(op.name(), &out[..count])? };
+    Ok(DynTensor::from_buffer(finished, &[count]))
+}
+
+/// Reduces each block `[length, inner]` of `partial` to its first row, which `join` makes the result, and moves these together.
+fn fold<T: Copy>(partial: &mut [T], [length, inner]: [usize; 2], mut join: impl FnMut(&mut [T])) {
+    for block in 0..partial.len() / (length * inner) {
+        let start = block * length * inner;
+        join(&mut partial[start..start + length * inner]);
+        partial.copy_within(start..start + inner, block * inner);
+    }
+}
+
+/// One value for each partial result from one for each result: what [`fold`] does, the other way.
+fn spread<T: Copy>(values: &[T], folds: &[[usize; 2]]) -> Vec<T> {
+    folds.iter().rev().fold(values.to_vec(), |values, &[length, inner]| {
+        values.chunks_exact(inner).flat_map(|row| row.repeat(length)).collect()
+    })
 }
 
 /// Accumulates contiguous rows of `length` into `out`. Long rows are cut into blocks, which join pairwise.
@@ -205,23 +299,53 @@ fn join_pairwise<T: Real>(op: ReduceOp, partial: &mut [T], width: usize) {
 /// Integer and truth-value reductions, whose sums are `i64`, as in NumPy.
 fn reduce_int(op: ReduceOp, frame: &Frame) -> Result<DynTensor> {
     let widen = op.result() == ReduceResult::Sum;
-    let x = match frame.x.dtype() {
-        _ if widen => movement::cast(&frame.x, DType::I64)?,
-        DType::Bool => movement::cast(&frame.x, DType::U8)?,
-        _ => frame.x.clone(),
-    };
+    let x = if widen { movement::cast(&frame.x, DType::I64)? } else { frame.x.clone() };
     let x = movement::contiguous(&x)?;
-    let result = dispatch_dtype!(x.dtype(), int T => {
-        let elements = x.as_slice::<T>().unwrap_or(&[]);
-        let mut buffer = Buffer::new(op.name(), T::DTYPE, frame.results())?;
-        for (i, out) in buffer.as_mut_slice::<T>().chunks_mut(frame.inner.max(1)).enumerate() {
-            let elements = &elements[i * frame.length * frame.inner..][..frame.length * frame.inner];
-            kernel::reduce_int(isa(), op, elements, out);
+    // Truth values are read as the bytes that they are.
+    let readable = if x.dtype() == DType::Bool { DType::U8 } else { x.dtype() };
+    let result = dispatch_dtype!(readable, int T => {
+        let elements = &x.storage().as_slice::<T>()[x.layout().offset()..][..x.size()];
+        let mut buffer = Buffer::new(op.name(), T::DTYPE, frame.partial())?;
+        let out = buffer.as_mut_slice::<T>();
+        reduce_int_frame(op, elements, frame, out);
+        let mut count = out.len();
+        for &[length, inner] in &frame.folds {
+            let mut acc = vec![T::default(); inner];
+            fold(&mut out[..count], [length, inner], |block| {
+                kernel::reduce_int(isa(), op, block, &mut acc);
+                block[..inner].copy_from_slice(&acc);
+            });
+            count /= length;
         }
-        DynTensor::from_buffer(buffer, &[frame.results()])
+        let finished = if count == out.len() { buffer } else { Buffer::from_slice(op.name(), &out[..count])? };
+        DynTensor::from_buffer(finished, &[count])
     }, else return Err(unsupported(op.name(), x.dtype(), "it takes numbers; cast it first")));
     let narrow_back = frame.x.dtype() == DType::Bool && !widen;
     if narrow_back { movement::cast(&result, DType::Bool) } else { Ok(result) }
+}
+
+/// Integers of a long row that one thread reduces at a time.
+const INTEGERS: usize = 1 << 16;
+
+/// The middle of a frame. What integers are mapped to stays as it is when it is reduced again, so blocks join by the same kernel.
+fn reduce_int_frame<T: kernel::IntegerReduction>(op: ReduceOp, elements: &[T], frame: &Frame, out: &mut [T]) {
+    let size = frame.length * frame.inner;
+    if out.len() == 1 && size > INTEGERS {
+        let mut partial = vec![T::default(); size.div_ceil(INTEGERS)];
+        for_each_piece(&mut partial, 1, INTEGERS, |block, part| {
+            let start = block * INTEGERS;
+            kernel::reduce_int(isa(), op, &elements[start..size.min(start + INTEGERS)], part);
+        });
+        return kernel::reduce_int(isa(), op, &partial, out);
+    }
+    let inner = frame.inner.max(1);
+    let together = piece_size(frame.outer, size.max(1));
+    for_each_piece(out, together * inner, frame.length, |index, out| {
+        for (i, out) in out.chunks_mut(inner).enumerate() {
+            let start = (index * together + i) * size;
+            kernel::reduce_int(isa(), op, &elements[start..start + size], out);
+        }
+    });
 }
 
 pub(crate) fn arg_reduce(extreme: Extreme, axis: usize, keep_dims: bool, x: &DynTensor) -> Result<DynTensor> {
@@ -240,6 +364,12 @@ pub(crate) fn arg_reduce(extreme: Extreme, axis: usize, keep_dims: bool, x: &Dyn
             for (out, row) in out.iter_mut().zip(elements.chunks_exact(frame.length)) {
                 *out = position(extreme, row);
             }
+        } else if frame.inner == 1 {
+            let together = piece_size(out.len(), frame.length);
+            for_each_piece(out, together, frame.length, |i, out| {
+                let rows = &elements[i * together * frame.length..][..out.len() * frame.length];
+                kernel::arg_rows(isa(), largest, rows, frame.length, out);
+            });
         } else {
             for_each_piece(out, frame.inner, frame.length, |i, out| {
                 kernel::arg_columns(isa(), largest, &elements[i * size..][..size], out);
@@ -254,6 +384,31 @@ pub(crate) fn arg_reduce(extreme: Extreme, axis: usize, keep_dims: bool, x: &Dyn
     Ok(DynTensor::from_buffer(buffer, &frame.shape))
 }
 
+/// Elements of a line that several threads share.
+const SHARED: usize = 16 * kernel::SCAN_BLOCK;
+
+/// Running sums of one line by several threads, to the bit those of one: first the parts of every block are summed, then, from these,
+/// all that lies before each block, and with that the blocks no longer wait for each other.
+fn shared_line<T: Real>(x: &[T], out: &mut [T]) {
+    const BLOCKS: usize = 4;
+    let (piece, whole) = (BLOCKS * kernel::SCAN_BLOCK, x.len() / kernel::SCAN_BLOCK * kernel::SCAN_BLOCK);
+    let mut sums = vec![T::ZERO; whole / kernel::SCAN_BLOCK * kernel::SCAN_PARTS];
+    for_each_piece(&mut sums, BLOCKS * kernel::SCAN_PARTS, kernel::SCAN_BLOCK / kernel::SCAN_PARTS, |i, sums| {
+        let count = sums.len() / kernel::SCAN_PARTS * kernel::SCAN_BLOCK;
+        kernel::scan_parts(isa(), &x[i * piece..][..count], sums);
+    });
+    let mut total = -T::ZERO;
+    for sums in sums.chunks_exact_mut(kernel::SCAN_PARTS) {
+        let before = total;
+        total = sums.iter().fold(total, |total, &sum| total + sum);
+        sums[0] = before;
+    }
+    for_each_piece(out, piece, 2, |i, out| {
+        let before = sums.get(i * BLOCKS * kernel::SCAN_PARTS).copied().unwrap_or(total);
+        kernel::cumsum_from(isa(), &x[i * piece..][..out.len()], before, out);
+    });
+}
+
 /// Running sums along an axis.
 pub(crate) fn cumsum(axis: usize, x: &DynTensor) -> Result<DynTensor> {
     let frame = Frame::new(x, &[axis], true)?;
@@ -264,9 +419,15 @@ pub(crate) fn cumsum(axis: usize, x: &DynTensor) -> Result<DynTensor> {
     let size = frame.length * frame.inner;
     dispatch_dtype!(source.dtype(), real T => {
         let elements = source.as_slice::<T>().unwrap_or(&[]);
-        for_each_piece(buffer.as_mut_slice::<T>(), size, 2, |i, out| {
-            kernel::cumsum(isa(), &elements[i * size..][..size], frame.inner, out);
-        });
+        let shared = frame.inner == 1 && size >= SHARED && frame.outer < num_threads();
+        if shared {
+            let lines = buffer.as_mut_slice::<T>().chunks_exact_mut(size).zip(elements.chunks_exact(size));
+            lines.for_each(|(out, x)| shared_line(x, out));
+        } else {
+            for_each_piece(buffer.as_mut_slice::<T>(), size, 2, |i, out| {
+                kernel::cumsum(isa(), &elements[i * size..][..size], frame.inner, out);
+            });
+        }
     }, else dispatch_dtype!(source.dtype(), int T => {
         let elements = source.as_slice::<T>().unwrap_or(&[]);
         for_each_piece(buffer.as_mut_slice::<T>(), size, 2, |i, out| {
@@ -280,6 +441,8 @@ pub(crate) fn cumsum(axis: usize, x: &DynTensor) -> Result<DynTensor> {
 mod tests {
     use crate::exec::fixtures::{assert_close, assert_threads_agree, numbers, single, values};
     use crate::{DynTensor, Extreme};
+    use trueno_core::DType;
+    use trueno_core::table::{BinaryOp, CompareOp, ReduceOp};
 
     /// Rows of several blocks and a part of one.
     const LONG: usize = 5 * super::kernel::BLOCK + 77;
@@ -301,6 +464,86 @@ mod tests {
         expect(&row, Extreme::Max, &[LONG as i64 - 1]);
         let two = [row.clone(), row.iter().map(|v| -v).collect()].concat();
         expect(&two, Extreme::Min, &[LONG as i64 - 1, LONG as i64 - 1]);
+    }
+
+    /// Sums over some axes, by index arithmetic alone.
+    fn slow_sums(x: &DynTensor, axes: &[usize]) -> Vec<f64> {
+        let kept: Vec<usize> = (0..x.rank()).filter(|axis| !axes.contains(axis)).collect();
+        let mut sums = vec![0.0; kept.iter().map(|&axis| x.shape()[axis]).product()];
+        for (i, value) in values(x).into_iter().enumerate() {
+            let at = |axis: usize| i / x.shape()[axis + 1..].iter().product::<usize>() % x.shape()[axis];
+            sums[kept.iter().fold(0, |place, &axis| place * x.shape()[axis] + at(axis))] += value;
+        }
+        sums
+    }
+
+    #[test]
+    fn axes_in_any_order_and_direction_are_reduced() {
+        let x = numbers(&[3, 5, 4, 17]);
+        let views = [
+            x.clone(),
+            x.permute(&[3, 2, 1, 0]).unwrap(),
+            x.permute(&[3, 0, 1, 2]).unwrap(),
+            x.permute(&[0, 2, 1, 3]).unwrap(),
+            x.flip(&[0, 3]).unwrap(),
+            x.permute(&[3, 1, 0, 2]).unwrap().flip(&[0, 1, 2, 3]).unwrap(),
+            x.narrow(1, 1, 3).unwrap(),
+            x.narrow(0, 1, 1).unwrap().broadcast_to(&[3, 5, 4, 17]).unwrap(),
+        ];
+        let integers = |x: &DynTensor| x.binary_scalar(BinaryOp::Mul, 16.0).unwrap();
+        for view in views {
+            for axes in 0..16_usize {
+                let axes: Vec<usize> = (0..4).filter(|axis| axes >> axis & 1 == 1).collect();
+                let signed: Vec<isize> = axes.iter().map(|&axis| axis as isize).collect();
+                let want = slow_sums(&view, &axes);
+                let got = view.reduce(ReduceOp::Sum, &signed, false, 0.0).unwrap();
+                assert_close(&got, &want, 1e-12);
+                let mean = view.reduce(ReduceOp::Mean, &signed, true, 0.0).unwrap();
+                let count = view.size() as f64 / want.len() as f64;
+                assert_close(&mean, &want.iter().map(|sum| sum / count).collect::<Vec<_>>(), 1e-12);
+                let centered = view.binary(BinaryOp::Sub, &mean).unwrap();
+                let squares = slow_sums(&centered.binary(BinaryOp::Mul, &centered).unwrap(), &axes);
+                let var = view.reduce(ReduceOp::Var, &signed, false, 0.0).unwrap();
+                assert_close(&var, &squares.iter().map(|sum| sum / count).collect::<Vec<_>>(), 1e-12);
+                let whole = integers(&view).cast(DType::I32).unwrap();
+                let sums = whole.reduce(ReduceOp::Sum, &signed, false, 0.0).unwrap();
+                assert_close(&sums, &want.iter().map(|sum| sum * 16.0).collect::<Vec<_>>(), 0.0);
+                let positive = view.compare(CompareOp::Gt, &view.constant(2.5).unwrap()).unwrap();
+                let counts = slow_sums(&positive, &axes);
+                let any = positive.reduce(ReduceOp::Any, &signed, false, 0.0).unwrap();
+                assert_close(&any, &counts.iter().map(|&n| f64::from(n > 0.0)).collect::<Vec<_>>(), 0.0);
+                let all = positive.reduce(ReduceOp::All, &signed, false, 0.0).unwrap();
+                assert_close(&all, &counts.iter().map(|&n| f64::from(n == count)).collect::<Vec<_>>(), 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn all_of_a_transposed_matrix_is_reduced_where_it_lies() {
+        let x = numbers(&[300, 700]);
+        let sum = |x: &DynTensor| x.reduce(ReduceOp::Sum, &[0, 1], false, 0.0).unwrap().item::<f64>().unwrap();
+        assert_eq!(sum(&x.transpose().unwrap()).to_bits(), sum(&x).to_bits());
+        assert!(super::in_memory_order(&x.transpose().unwrap(), &[0, 1]).is_some());
+        assert!(super::in_memory_order(&x.transpose().unwrap(), &[0]).is_some());
+        assert!(super::in_memory_order(&x.narrow(1, 0, 3).unwrap(), &[0, 1]).is_none());
+        // What is kept would change places.
+        let three = numbers(&[2, 3, 4]).permute(&[1, 0, 2]).unwrap();
+        assert!(super::in_memory_order(&three, &[2]).is_none());
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_no_bit_of_reductions() {
+        let [x, long] = single([&numbers(&[40, 30, 200]), &numbers(&[20 * super::kernel::SCAN_BLOCK + 1003])]);
+        let over = |x: &DynTensor, op, axes: &[isize]| x.reduce(op, axes, false, 0.0).unwrap();
+        assert_threads_agree(|| over(&x, ReduceOp::Std, &[0, 2]));
+        assert_threads_agree(|| over(&x.permute(&[2, 0, 1]).unwrap(), ReduceOp::Sum, &[0, 1, 2]));
+        assert_threads_agree(|| over(&x.cast(DType::I64).unwrap(), ReduceOp::Sum, &[0, 1, 2]));
+        assert_threads_agree(|| over(&x.cast(DType::I32).unwrap(), ReduceOp::Max, &[1]));
+        assert_threads_agree(|| x.arg_reduce(Extreme::Max, 2, false).unwrap());
+        assert_threads_agree(|| long.cumsum(0).unwrap());
+        let whole = long.narrow(0, 0, 16 * super::kernel::SCAN_BLOCK).unwrap();
+        assert_threads_agree(|| whole.cumsum(0).unwrap());
+        assert_threads_agree(|| whole.reshape_to(&[1, whole.size()]).unwrap().cumsum(1).unwrap());
     }
 
     #[test]
