@@ -56,42 +56,47 @@ struct Compare<'a, T> {
     out: &'a mut [bool],
 }
 
-/// Comparisons as loops that the compiler vectorises for each instruction set: it knows how truth values become bytes.
-macro_rules! compare {
+/// Makes `compare_slices` for elements of one type, in loops that the compiler vectorises for each instruction set: it knows how truth
+/// values become bytes. A slice of one element stands for as many as the result has.
+macro_rules! compare_slices {
     ($t:ty, $number:expr) => {
-        const _: () = {
-            kernel! {
-                /// Compares element by element.
-                fn compare_slices<R: CompareRow>(_simd: S, a: &[$t], b: &[$t], out: &mut [bool]) {
-                    match (a, b) {
-                        (&[a], b) => {
-                            for (&b, out) in b.iter().zip(out) {
-                                *out = R::value($number(a), $number(b));
-                            }
+        kernel! {
+            /// Compares element by element.
+            fn compare_slices<R: CompareRow>(_simd: S, a: &[$t], b: &[$t], out: &mut [bool]) {
+                match (a, b) {
+                    (&[a], &[b]) => out.fill(R::value($number(a), $number(b))),
+                    (&[a], b) => {
+                        for (&b, out) in b.iter().zip(out) {
+                            *out = R::value($number(a), $number(b));
                         }
-                        (a, &[b]) => {
-                            for (&a, out) in a.iter().zip(out) {
-                                *out = R::value($number(a), $number(b));
-                            }
+                    }
+                    (a, &[b]) => {
+                        for (&a, out) in a.iter().zip(out) {
+                            *out = R::value($number(a), $number(b));
                         }
-                        (a, b) => {
-                            for ((&a, &b), out) in a.iter().zip(b).zip(out) {
-                                *out = R::value($number(a), $number(b));
-                            }
+                    }
+                    (a, b) => {
+                        for ((&a, &b), out) in a.iter().zip(b).zip(out) {
+                            *out = R::value($number(a), $number(b));
                         }
                     }
                 }
             }
+        }
+    };
+}
+
+/// Comparisons of a type, by itself or as another.
+macro_rules! compare {
+    ($t:ty, $number:expr) => {
+        const _: () = {
+            compare_slices!($t, $number);
+
             impl CompareVisitor for Compare<'_, $t> {
                 type Output = ();
                 fn visit<R: CompareRow>(self) {
-                    let isa = self.isa;
                     let [a, b] = self.operands.each_ref().map(elements);
-                    if let ([_], [_], [first, rest @ ..]) = (a, b, &mut *self.out) {
-                        compare_slices::<R>(isa, a, b, core::slice::from_mut(first));
-                        return rest.fill(*first);
-                    }
-                    compare_slices::<R>(isa, a, b, self.out);
+                    compare_slices::<R>(self.isa, a, b, self.out);
                 }
             }
         };
@@ -99,38 +104,13 @@ macro_rules! compare {
     };
     ($t:ty as $other:ty, $number:expr) => {
         const _: () = {
-            kernel! {
-                /// Compares element by element.
-                fn compare_slices<R: CompareRow>(_simd: S, a: &[$other], b: &[$other], out: &mut [bool]) {
-                    match (a, b) {
-                        (&[a], b) => {
-                            for (&b, out) in b.iter().zip(out) {
-                                *out = R::value($number(a), $number(b));
-                            }
-                        }
-                        (a, &[b]) => {
-                            for (&a, out) in a.iter().zip(out) {
-                                *out = R::value($number(a), $number(b));
-                            }
-                        }
-                        (a, b) => {
-                            for ((&a, &b), out) in a.iter().zip(b).zip(out) {
-                                *out = R::value($number(a), $number(b));
-                            }
-                        }
-                    }
-                }
-            }
+            compare_slices!($other, $number);
+
             impl CompareVisitor for Compare<'_, $t> {
                 type Output = ();
                 fn visit<R: CompareRow>(self) {
                     let isa = self.isa;
-                    compare_as(isa, self.operands, self.out, &|a, b, out| {
-                        compare_slices::<R>(isa, a, b, out);
-                        if let ([_], [_], [first, rest @ ..]) = (a, b, out) {
-                            rest.fill(*first);
-                        }
-                    });
+                    compare_as(isa, self.operands, self.out, &|a, b, out| compare_slices::<R>(isa, a, b, out));
                 }
             }
         };

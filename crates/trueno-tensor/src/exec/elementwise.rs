@@ -1,7 +1,7 @@
 //! Elementwise operations: broadcast, walk in blocks, run a kernel on each.
 
 use super::caches::{AT_HAND, LOOKED_FOR, Writing};
-use super::halves::{in_f32, operands_in_f32};
+use super::halves::in_f32;
 use super::isa::isa;
 use super::operand::{BLOCK, Source, blocks};
 use super::{FLOATS, mixed, unsupported};
@@ -167,15 +167,9 @@ pub(crate) fn compare(op: CompareOp, a: &DynTensor, b: &DynTensor) -> Result<Dyn
     let dtype = same_dtype(op.name(), &[a, b])?;
     // Truth values compare as the bytes they are.
     let readable = if dtype == DType::Bool { DType::U8 } else { dtype };
-    dispatch_dtype!(readable, real T => {
+    dispatch_dtype!(readable, all T => {
         map_new::<T, bool, 2>(op.name(), [a, b], &shape, 1, |[a, b], out| kernel::compare(isa, op, a, b, out))
-    }, else dispatch_dtype!(readable, int T => {
-        map_new::<T, bool, 2>(op.name(), [a, b], &shape, 1, |[a, b], out| kernel::compare(isa, op, a, b, out))
-    }, else dispatch_dtype!(readable, half T => {
-        map_new::<T, bool, 2>(op.name(), [a, b], &shape, 2, |operands, out| {
-            operands_in_f32(operands, out, |[a, b], out| kernel::compare(isa, op, a, b, out));
-        })
-    }, else Err(unsupported(op.name(), dtype, NUMBERS)))))
+    })
 }
 
 pub(crate) fn ternary(op: TernaryOp, operands: [&DynTensor; 3]) -> Result<DynTensor> {

@@ -58,7 +58,7 @@ impl Frame {
     /// The innermost of several groups of adjacent axes first, and then the others, where that needs no copy and has long rows.
     fn by_groups(x: &DynTensor, axes: &[usize], shape: &Dims) -> Option<Frame> {
         let rank = x.rank();
-        if axes.last() != Some(&(rank - 1)) || x.size() == 0 || !x.layout().is_contiguous() {
+        if rank == 0 || axes.last() != Some(&(rank - 1)) || x.size() == 0 || !x.layout().is_contiguous() {
             return None;
         }
         let kept = (0..rank).rev().find(|axis| !axes.contains(axis)).unwrap_or(0);
