@@ -39,5 +39,5 @@ pub mod table;
 pub use dtype::{DType, Element, Float, Number};
 pub use error::{Error, Result};
 pub use half::{bf16, f16};
-pub use layout::{Collapsed, Dims, Layout, SliceItem, Strides, broadcast_shapes};
+pub use layout::{Collapsed, Dims, Layout, SliceItem, Strides, broadcast_shapes, dims};
 pub use random::Philox;

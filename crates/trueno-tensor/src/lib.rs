@@ -44,6 +44,7 @@ mod dyn_tensor;
 mod engine;
 mod exec;
 pub mod fused;
+mod numbers;
 mod op;
 mod parallel;
 mod record;

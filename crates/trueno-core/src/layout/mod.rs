@@ -11,9 +11,9 @@ use crate::{Error, Result};
 use smallvec::SmallVec;
 
 /// The sizes of a value's axes; up to six need no heap.
-pub type Dims = SmallVec<[usize; 6]>;
+pub type Dims = SmallVec<[usize; INLINE]>;
 /// Steps, in elements, from one index to the next along each axis. May be negative or zero.
-pub type Strides = SmallVec<[isize; 6]>;
+pub type Strides = SmallVec<[isize; INLINE]>;
 
 /// Where the elements of a value lie in its storage: shape, strides and the offset of the first element.
 ///
@@ -35,55 +35,94 @@ pub struct Layout {
     offset: usize,
 }
 
+/// The axes that a list of one value for each has room for without the heap.
+const INLINE: usize = 6;
+
+/// The values as a list. A copy of a length that the compiler does not know would be a call, which takes longer than most lists.
+#[inline]
+fn short<T: Copy + Default>(values: &[T]) -> SmallVec<[T; INLINE]> {
+    if values.len() > INLINE {
+        return SmallVec::from_slice(values);
+    }
+    let mut list = [T::default(); INLINE];
+    for (axis, place) in list.iter_mut().enumerate() {
+        if let Some(&value) = values.get(axis) {
+            *place = value;
+        }
+    }
+    SmallVec::from_buf_and_len(list, values.len())
+}
+
+/// One value for each of `rank` axes.
+#[inline]
+fn repeated<T: Copy>(value: T, rank: usize) -> SmallVec<[T; INLINE]> {
+    if rank > INLINE { SmallVec::from_elem(value, rank) } else { SmallVec::from_buf_and_len([value; INLINE], rank) }
+}
+
+/// A shape as a value of its own.
+///
+/// ```
+/// use trueno_core::{Layout, dims};
+/// let shape = dims(Layout::contiguous(&[2, 3]).shape());
+/// assert_eq!(shape.as_slice(), [2, 3]);
+/// ```
+#[inline]
+pub fn dims(shape: &[usize]) -> Dims {
+    short(shape)
+}
+
 impl Clone for Layout {
     // The derived one would take the sizes and steps one by one.
+    #[inline]
     fn clone(&self) -> Self {
-        Layout {
-            shape: SmallVec::from_slice(&self.shape),
-            strides: SmallVec::from_slice(&self.strides),
-            offset: self.offset,
-        }
+        Layout { shape: short(&self.shape), strides: short(&self.strides), offset: self.offset }
     }
 }
 
 impl Layout {
     /// Row-major (C) order from the start of the storage.
     pub fn contiguous(shape: &[usize]) -> Self {
-        let mut strides: Strides = SmallVec::from_elem(0, shape.len());
+        let mut strides: Strides = repeated(0, shape.len());
         let mut step = 1_isize;
         for (stride, &size) in strides.iter_mut().zip(shape).rev() {
             *stride = step;
             step *= size.max(1) as isize;
         }
-        Layout { shape: SmallVec::from_slice(shape), strides, offset: 0 }
+        Layout { shape: short(shape), strides, offset: 0 }
     }
 
     /// Sizes of the axes, outermost first.
+    #[inline]
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
     /// Steps in elements, outermost first.
+    #[inline]
     pub fn strides(&self) -> &[isize] {
         &self.strides
     }
 
     /// Index of the first element in the storage.
+    #[inline]
     pub fn offset(&self) -> usize {
         self.offset
     }
 
     /// Number of axes.
+    #[inline]
     pub fn rank(&self) -> usize {
         self.shape.len()
     }
 
     /// Number of elements; 1 for rank 0.
+    #[inline]
     pub fn size(&self) -> usize {
         self.shape.iter().product()
     }
 
     /// True if the elements lie in row-major order without gaps.
+    #[inline]
     pub fn is_contiguous(&self) -> bool {
         let mut step = 1_isize;
         if self.shape.contains(&0) {
@@ -139,7 +178,7 @@ pub(crate) fn normalize_axis(op: &'static str, axis: isize, rank: usize) -> Resu
 /// ```
 pub fn broadcast_shapes(op: &'static str, lhs: &[usize], rhs: &[usize]) -> Result<Dims> {
     let rank = lhs.len().max(rhs.len());
-    let mut shape: Dims = SmallVec::from_elem(1, rank);
+    let mut shape: Dims = repeated(1, rank);
     for back in 1..=rank {
         let size_of = |dims: &[usize]| if back <= dims.len() { dims[dims.len() - back] } else { 1 };
         shape[rank - back] = match (size_of(lhs), size_of(rhs)) {

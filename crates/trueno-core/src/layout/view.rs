@@ -1,6 +1,6 @@
 //! Views: new layouts over the same storage.
 
-use super::{Dims, Layout, Strides, normalize_axis};
+use super::{Dims, Layout, Strides, normalize_axis, repeated, short};
 use crate::{Error, Result};
 use alloc::{borrow::Cow, format};
 use smallvec::SmallVec;
@@ -31,7 +31,7 @@ impl Layout {
             });
         }
         let lead = shape.len() - self.rank();
-        let mut strides: Strides = SmallVec::from_elem(0, shape.len());
+        let mut strides: Strides = repeated(0, shape.len());
         for (axis, &stride) in self.strides.iter().enumerate() {
             strides[lead + axis] = if self.shape[axis] == 1 && shape[lead + axis] != 1 { 0 } else { stride };
         }
@@ -44,7 +44,7 @@ impl Layout {
     /// [`Error::Argument`] unless `axes` names every axis once.
     pub fn permute(&self, op: &'static str, axes: &[isize]) -> Result<Layout> {
         let rank = self.rank();
-        let mut seen: SmallVec<[bool; 6]> = SmallVec::from_elem(false, rank);
+        let mut seen = repeated(false, rank);
         let mut order: Dims = Dims::new();
         for &axis in axes {
             let axis = normalize_axis(op, axis, rank)?;
@@ -111,7 +111,7 @@ impl Layout {
     /// [`Error::Axis`] if one does not exist, [`Error::Argument`] if one is named twice.
     pub fn flip(&self, op: &'static str, axes: &[isize]) -> Result<Layout> {
         let mut result = self.clone();
-        let mut seen: SmallVec<[bool; 6]> = SmallVec::from_elem(false, self.rank());
+        let mut seen = repeated(false, self.rank());
         for &axis in axes {
             let axis = self.axis(op, axis)?;
             if core::mem::replace(&mut seen[axis], true) {
@@ -198,7 +198,7 @@ impl Layout {
             return Some(Layout { offset: self.offset, ..Layout::contiguous(shape) });
         }
         let old = self.collapsed_axes();
-        let mut strides: Strides = SmallVec::from_elem(0, shape.len());
+        let mut strides: Strides = repeated(0, shape.len());
         // Both shapes are walked from the end; each run of old memory must be cut exactly by new axes.
         let mut axis = shape.len();
         for &(size, stride) in old.iter().rev() {
@@ -213,7 +213,7 @@ impl Layout {
                 return None;
             }
         }
-        Some(Layout { shape: SmallVec::from_slice(shape), strides, offset: self.offset })
+        Some(Layout { shape: short(shape), strides, offset: self.offset })
     }
 
     /// Axes of size other than 1, neighbours merged where one step of the outer is a whole run of the inner.

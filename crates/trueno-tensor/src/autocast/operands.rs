@@ -2,10 +2,8 @@
 
 use super::policy::{Class, class};
 use super::{REGION, Region};
-#[cfg(feature = "gpu")]
-use crate::Saved;
-use crate::exec::{self, Executed};
-use crate::{DynTensor, Op};
+use crate::exec;
+use crate::{DynTensor, Op, Saved};
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -54,7 +52,7 @@ pub(crate) fn narrowed(op: &Op, inputs: &[&DynTensor]) -> Result<Option<Operands
 
 /// An `f32` rounded to half precision, at its place in the gradient graph. Leaves are rounded once in a region.
 fn narrow(x: &DynTensor, half: DType) -> Result<DynTensor> {
-    let round = || Ok(exec::execute(&Op::Cast(half), &[&x.as_stored()])?.0.into_narrow());
+    let round = || Ok(exec::execute(&Op::Cast(half), &[&x.as_stored()], &mut Saved::new())?.into_narrow());
     let is_leaf = x.recorder().is_some_and(|recorder| recorder.is_leaf());
     if !is_leaf || super::autocast_dtype().is_none() {
         return Ok(round()?.with_recorder(x.recorder().cloned()));
@@ -76,18 +74,15 @@ fn narrow(x: &DynTensor, half: DType) -> Result<DynTensor> {
 }
 
 /// Computes an operation of which some operand is narrow.
-pub(crate) fn execute_mixed(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
+pub(crate) fn execute_mixed(op: &Op, inputs: &[&DynTensor], saved: &mut Saved) -> Result<DynTensor> {
     let class = class(op);
     match class {
-        Class::Opaque => exec::compute(op, inputs),
-        Class::Converts => exec::compute(op, &[&inputs[0].as_stored()]),
+        Class::Opaque => exec::compute(op, inputs, saved),
+        Class::Converts => exec::compute(op, &[&inputs[0].as_stored()], saved),
         Class::Product | Class::WeightGrad | Class::Whole | Class::Follows | Class::Moves => {
             match result_type(op, class, inputs) {
-                None => execute_whole(op, inputs),
-                Some(half) => {
-                    let (output, saved) = execute_narrow(op, class, inputs, half)?;
-                    Ok((narrow_result(output, half)?, saved))
-                }
+                None => execute_whole(op, inputs, saved),
+                Some(half) => narrow_result(execute_narrow(op, class, inputs, half, saved)?, half),
             }
         }
     }
@@ -121,35 +116,35 @@ fn counts(op: &Op, index: usize, x: &DynTensor) -> bool {
 }
 
 /// Computes in `f32`, from operands as they are stored where a kernel reads them so.
-fn execute_whole(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
+fn execute_whole(op: &Op, inputs: &[&DynTensor], saved: &mut Saved) -> Result<DynTensor> {
     #[cfg(feature = "gpu")]
     if let Some(device) = exec::gpu::device_of(inputs).filter(|_| common_half(inputs.iter().copied()).is_some()) {
         let stored: Operands = inputs.iter().map(|x| x.as_stored()).collect();
         if let Some(output) =
             exec::gpu::execute_wide(op, device, &stored.iter().collect::<SmallVec<[&DynTensor; 4]>>())?
         {
-            return Ok((output, Saved::new()));
+            return Ok(output);
         }
     }
-    run(op, inputs.iter().map(|x| x.widened()).collect::<Result<_>>()?)
+    run(op, inputs.iter().map(|x| x.widened()).collect::<Result<_>>()?, saved)
 }
 
 /// Computes with operands as they are stored where kernels read them so, else in `f32`.
-fn execute_narrow(op: &Op, class: Class, inputs: &[&DynTensor], half: DType) -> Result<Executed> {
+fn execute_narrow(op: &Op, class: Class, inputs: &[&DynTensor], half: DType, saved: &mut Saved) -> Result<DynTensor> {
     #[cfg(feature = "gpu")]
     if let Some(device) = exec::gpu::device_of(inputs) {
         let stored: Operands = inputs.iter().map(|x| x.as_stored()).collect();
-        return exec::gpu::execute(op, device, &stored.iter().collect::<SmallVec<[&DynTensor; 4]>>());
+        return exec::gpu::execute(op, device, &stored.iter().collect::<SmallVec<[&DynTensor; 4]>>(), saved);
     }
     if class == Class::Moves {
         let stored = |x: &&DynTensor| if x.dtype() == DType::F32 { x.as_stored().cast(half) } else { Ok(x.detach()) };
-        return run(op, inputs.iter().map(stored).collect::<Result<_>>()?);
+        return run(op, inputs.iter().map(stored).collect::<Result<_>>()?, saved);
     }
-    run(op, inputs.iter().map(|x| x.widened()).collect::<Result<_>>()?)
+    run(op, inputs.iter().map(|x| x.widened()).collect::<Result<_>>()?, saved)
 }
 
-fn run(op: &Op, operands: Operands) -> Result<Executed> {
-    exec::compute(op, &operands.iter().collect::<SmallVec<[&DynTensor; 4]>>())
+fn run(op: &Op, operands: Operands, saved: &mut Saved) -> Result<DynTensor> {
+    exec::compute(op, &operands.iter().collect::<SmallVec<[&DynTensor; 4]>>(), saved)
 }
 
 /// A float result as a narrow `f32`; truth values and positions as they are.

@@ -1,6 +1,7 @@
 //! A method per operation: resolves axes and shapes, then goes through [`apply`].
 
 use super::apply;
+use crate::numbers::number;
 use crate::{
     AttentionConfig, Axes, Conv2dConfig, ConvTranspose2dConfig, CrossEntropyConfig, DropoutConfig, DynTensor, Extreme,
     Op, Pool2dConfig, Reduction,
@@ -31,7 +32,8 @@ impl DynTensor {
     /// # Errors
     /// [`Error::DType`] if the type lacks the row.
     pub fn binary_scalar(&self, op: BinaryOp, value: f64) -> Result<DynTensor> {
-        self.binary(op, &self.constant(value)?)
+        let value = dispatch_dtype!(self.dtype(), all T => number(<T as trueno_core::Element>::from_f64(value)))?;
+        self.binary(op, &value)
     }
 
     /// A constant of rank 0 and this tensor's type.
@@ -64,7 +66,10 @@ impl DynTensor {
     /// [`Error::Axis`] or [`Error::Argument`] for bad axes, [`Error::DType`] if the type lacks the row,
     /// [`Error::Shape`] for an extreme of nothing.
     pub fn reduce(&self, op: ReduceOp, axes: &[isize], keep_dims: bool, correction: f64) -> Result<DynTensor> {
-        let mut resolved: Axes = axes.iter().map(|&axis| self.layout().axis(op.name(), axis)).collect::<Result<_>>()?;
+        let mut resolved = Axes::new();
+        for &axis in axes {
+            resolved.push(self.layout().axis(op.name(), axis)?);
+        }
         resolved.sort_unstable();
         if resolved.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(Error::Argument { op: op.name(), reason: format!("axes {axes:?} name one twice").into() });

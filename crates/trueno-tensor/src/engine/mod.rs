@@ -4,8 +4,9 @@ mod arrange;
 mod methods;
 mod views;
 
-use crate::{DynTensor, Op, Saved, autocast, exec};
+use crate::{DynTensor, Op, Recorder, Saved, autocast, exec};
 use smallvec::SmallVec;
+use std::sync::Arc;
 use trueno_core::table::BinaryOp;
 use trueno_core::{Error, Result};
 
@@ -16,16 +17,19 @@ use trueno_core::{Error, Result};
 /// What the operation refuses, with its name and the shapes.
 pub fn apply(op: &Op, inputs: &[&DynTensor]) -> Result<DynTensor> {
     match autocast::narrowed(op, inputs)? {
-        None => {
-            let (output, saved) = exec::execute(op, inputs)?;
-            Ok(record(op, inputs, output, saved))
-        }
-        Some(narrowed) => {
-            let inputs: SmallVec<[&DynTensor; 4]> = narrowed.iter().collect();
-            let (output, saved) = exec::execute(op, &inputs)?;
-            Ok(record(op, &inputs, output, saved))
-        }
+        None => execute(op, inputs),
+        Some(narrowed) => execute(op, &narrowed.iter().collect::<SmallVec<[&DynTensor; 4]>>()),
     }
+}
+
+/// As [`apply`], with operands that autocast has seen.
+fn execute(op: &Op, inputs: &[&DynTensor]) -> Result<DynTensor> {
+    let mut saved = Saved::new();
+    let Some(recorder) = recorder(inputs) else {
+        return exec::execute(op, inputs, &mut saved);
+    };
+    let output = exec::execute(op, inputs, &mut saved)?;
+    Ok(record(recorder, op, inputs, output, saved))
 }
 
 /// As [`DynTensor::batch_norm`] by the statistics of the batch, with those statistics: the mean and the unbiased variance of
@@ -52,17 +56,25 @@ pub fn batch_norm_with_stats(
     eps: f64,
 ) -> Result<(DynTensor, [DynTensor; 2])> {
     let (op, inputs) = (Op::BatchNorm { eps }, [x, weight, bias]);
-    let (output, saved) = exec::execute(&op, &inputs)?;
+    let mut saved = Saved::new();
+    let output = exec::execute(&op, &inputs, &mut saved)?;
     let count = x.size() as f64 / weight.size() as f64;
     let var = saved[2].binary_scalar(BinaryOp::Mul, count / (count - 1.0))?;
     let mean = saved[0].clone();
-    Ok((record(&op, &inputs, output, saved), [mean, var]))
+    let output = match recorder(&inputs) {
+        Some(recorder) => record(recorder, &op, &inputs, output, saved),
+        None => output,
+    };
+    Ok((output, [mean, var]))
 }
 
-fn record(op: &Op, inputs: &[&DynTensor], output: DynTensor, saved: Saved) -> DynTensor {
-    let Some(recorder) = inputs.iter().find_map(|input| input.recorder()) else {
-        return output;
-    };
+/// The place in a gradient graph of the first operand that has one.
+fn recorder<'a>(inputs: &[&'a DynTensor]) -> Option<&'a Arc<dyn Recorder>> {
+    inputs.iter().find_map(|input| input.recorder())
+}
+
+/// A result at its place in the graph.
+fn record(recorder: &Arc<dyn Recorder>, op: &Op, inputs: &[&DynTensor], output: DynTensor, saved: Saved) -> DynTensor {
     // An integer or truth value has no gradient; the table says so, and the graph ends here by right.
     if !output.dtype().is_float() {
         return output;

@@ -3,10 +3,10 @@
 use super::isa::isa;
 use super::movement::{cast, contiguous};
 use super::operand::elements;
-use super::{Executed, FLOATS, misfit, mixed, unsupported};
+use super::{FLOATS, misfit, mixed, unsupported};
 use crate::parallel::try_for_each_piece;
 use crate::storage::Buffer;
-use crate::{AttentionConfig, DynTensor};
+use crate::{AttentionConfig, DynTensor, Saved};
 use smallvec::smallvec;
 use trueno_core::table::UnaryOp;
 use trueno_core::{DType, Element, Layout, Result, dispatch_dtype};
@@ -108,7 +108,7 @@ fn matrix<T: Element>(x: &DynTensor, index: usize) -> MatRef<'_, T> {
 }
 
 /// Results `[..., L, V]`; saves the logarithm of each query's sum of exponentials.
-pub(super) fn attention(config: &AttentionConfig, inputs: &[&DynTensor]) -> Result<Executed> {
+pub(super) fn attention(config: &AttentionConfig, inputs: &[&DynTensor], saved: &mut Saved) -> Result<DynTensor> {
     let problem = Problem::new(config, [inputs[0], inputs[1], inputs[2]], inputs.get(3).copied())?;
     let [queries, _, _, values] = problem.sizes;
     let (shape, dtype) = (&inputs[0].shape()[..inputs[0].rank() - 1], inputs[0].dtype());
@@ -133,8 +133,8 @@ pub(super) fn attention(config: &AttentionConfig, inputs: &[&DynTensor]) -> Resu
             Ok(())
         })?;
     }, else return Err(unsupported(OP, dtype, FLOATS)));
-    let out = DynTensor::from_buffer(out, &[shape, &[values]].concat());
-    Ok((out, smallvec![DynTensor::from_buffer(log_sum, shape)]))
+    *saved = smallvec![DynTensor::from_buffer(log_sum, shape)];
+    Ok(DynTensor::from_buffer(out, &[shape, &[values]].concat()))
 }
 
 /// The gradients of [`attention`] by queries, keys and values, from its results and the gradient by the first.

@@ -10,7 +10,7 @@ use crate::storage::Buffer;
 use crate::{DropoutConfig, DynTensor, Op, Row};
 use smallvec::SmallVec;
 use trueno_core::table::{BinaryOp, CompareOp, TernaryOp, UnaryOp};
-use trueno_core::{DType, Dims, Element, Error, Layout, Philox, Result, broadcast_shapes, dispatch_dtype};
+use trueno_core::{DType, Dims, Element, Error, Layout, Philox, Result, broadcast_shapes, dims, dispatch_dtype};
 use trueno_kernels::{Operand, elementwise as kernel};
 
 /// Rough cost of one element of an operation, in units of an addition.
@@ -21,13 +21,19 @@ pub(super) fn unary_cost(op: UnaryOp) -> usize {
 
 /// The shape that all operands broadcast to.
 pub(super) fn common_shape(op: &'static str, inputs: &[&DynTensor]) -> Result<Dims> {
-    let mut shape = Dims::from_slice(inputs[0].shape());
+    let mut shape = dims(inputs[0].shape());
     for input in &inputs[1..] {
-        if *input.shape() != *shape {
+        // A number has no say.
+        if input.rank() > 0 && !is_same(input.shape(), &shape) {
             shape = broadcast_shapes(op, &shape, input.shape())?;
         }
     }
     Ok(shape)
+}
+
+/// Whether two shapes are equal. They are so short that the call which compares bytes would take longer.
+fn is_same(a: &[usize], b: &[usize]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
 }
 
 pub(super) fn same_dtype(op: &'static str, inputs: &[&DynTensor]) -> Result<DType> {
@@ -48,7 +54,7 @@ fn in_order<'a, T: Element, const N: usize>(
         let elements = &x.storage().as_slice::<T>()[x.layout().offset()..];
         *operand = match x.size() {
             1 => Operand::Scalar(elements[0]),
-            size if x.shape() == shape && x.layout().is_contiguous() => Operand::Slice(&elements[..size]),
+            size if is_same(x.shape(), shape) && x.layout().is_contiguous() => Operand::Slice(&elements[..size]),
             _ => return None,
         };
     }

@@ -1,14 +1,20 @@
 //! What the tests of this folder share: operands, comparison with sums in `f64`, and runs on several thread counts.
 
 use super::movement::cast;
-use crate::{DynTensor, with_num_threads};
-use trueno_core::DType;
+use crate::{DynTensor, Saved, with_num_threads};
+use trueno_core::{DType, Result};
 
 /// Values of `f64` that are exact in `f32` too and differ by position.
 pub(crate) fn numbers(shape: &[usize]) -> DynTensor {
     let size: usize = shape.iter().product();
     let elements: Vec<f64> = (0..size).map(|i| ((i * 37 + 11) % 101) as f64 / 16.0 - 3.0).collect();
     DynTensor::from_slice(&elements, shape).unwrap()
+}
+
+/// A result and what the operation saved.
+pub(crate) fn with_saved(run: impl FnOnce(&mut Saved) -> Result<DynTensor>) -> Result<(DynTensor, Saved)> {
+    let mut saved = Saved::new();
+    run(&mut saved).map(|output| (output, saved))
 }
 
 /// The elements in row-major order as `f64`.

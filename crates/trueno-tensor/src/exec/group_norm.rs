@@ -4,11 +4,11 @@ use super::isa::isa;
 use super::movement::contiguous;
 use super::norm::{COST, Gradients, expect};
 use super::operand::elements;
-use super::{Executed, FLOATS, unsupported};
-use crate::DynTensor;
+use super::{FLOATS, unsupported};
 use crate::dyn_tensor::checked_size;
 use crate::parallel::{for_each_job, piece_size};
 use crate::storage::Buffer;
+use crate::{DynTensor, Saved};
 use trueno_core::{Element, Error, Result, dispatch_dtype};
 use trueno_kernels::norm::{self as kernel, GroupShape};
 use trueno_kernels::simd::Real;
@@ -58,7 +58,7 @@ impl Groups {
 }
 
 /// Normalisation of `[x]` or `[x, weight, bias]` in groups of channels; saves mean and reciprocal deviation, `[N, groups]`.
-pub(super) fn group_norm(groups: usize, eps: f64, inputs: &[&DynTensor]) -> Result<Executed> {
+pub(super) fn group_norm(groups: usize, eps: f64, inputs: &[&DynTensor], saved: &mut Saved) -> Result<DynTensor> {
     let layout = Groups::new(inputs[0].shape(), groups)?;
     let parameters = [1, 2].map(|i| inputs.get(i).copied());
     layout.expect_parameters(inputs[0], parameters)?;
@@ -70,7 +70,7 @@ pub(super) fn group_norm(groups: usize, eps: f64, inputs: &[&DynTensor]) -> Resu
     let (mut mean, mut rstd) = (Buffer::new(GROUP, x.dtype(), rows)?, Buffer::new(GROUP, x.dtype(), rows)?);
     dispatch_dtype!(x.dtype(), real T => {
         let x = elements::<T>(&x);
-        let [weight, bias] = [&weight, &bias].map(|p| p.as_ref().map(elements::<T>));
+        let [weight, bias] = [&weight, &bias].map(|p| p.as_deref().map(elements::<T>));
         let (mean, rstd) = (mean.as_mut_slice::<T>(), rstd.as_mut_slice::<T>());
         let together = piece_size(rows, width * COST);
         let stats = mean.chunks_mut(together).zip(rstd.chunks_mut(together));
@@ -86,7 +86,8 @@ pub(super) fn group_norm(groups: usize, eps: f64, inputs: &[&DynTensor]) -> Resu
         }
     }, else return Err(unsupported(GROUP, x.dtype(), FLOATS)));
     let stats = [mean, rstd].map(|buffer| DynTensor::from_buffer(buffer, &[layout.batch, groups]));
-    Ok((DynTensor::from_buffer(buffer, x.shape()), stats.into_iter().collect()))
+    saved.extend(stats);
+    Ok(DynTensor::from_buffer(buffer, x.shape()))
 }
 
 /// The gradients of [`group_norm`].
@@ -108,7 +109,7 @@ pub(super) fn group_norm_grad(
             x: elements::<T>(&x),
             g: elements(&g),
             stats: [elements(&mean), elements(&rstd)],
-            weight: weight.as_ref().map(elements),
+            weight: weight.as_deref().map(elements),
             layout,
         };
         let mut by_input = if needs[0] { Some(Buffer::new(GROUP, T::DTYPE, x.size())?) } else { None };
@@ -185,7 +186,7 @@ impl<T: Real> Gradient<'_, T> {
 mod tests {
     use super::*;
     use crate::exec::backward;
-    use crate::exec::fixtures::{assert_close, assert_refused, assert_threads_agree, numbers, values};
+    use crate::exec::fixtures::{assert_close, assert_refused, assert_threads_agree, numbers, values, with_saved};
 
     const EPS: f64 = 1e-3;
 
@@ -194,10 +195,10 @@ mod tests {
         let x = numbers(&[3, 4, 5, 2]).transpose().unwrap();
         let x = x.permute(&[1, 2, 0, 3]).unwrap();
         let rows = x.reshape_to(&[x.shape()[0], x.size() / x.shape()[0]]).unwrap();
-        let (whole, _) = group_norm(1, EPS, &[&x]).unwrap();
+        let whole = with_saved(|saved| group_norm(1, EPS, &[&x], saved)).unwrap().0;
         assert_close(&whole, &values(&rows.layer_norm(1, None, EPS).unwrap()), 1e-12);
         let planes = x.reshape_to(&[x.shape()[0] * x.shape()[1], x.size() / (x.shape()[0] * x.shape()[1])]).unwrap();
-        let (each, _) = group_norm(x.shape()[1], EPS, &[&x]).unwrap();
+        let each = with_saved(|saved| group_norm(x.shape()[1], EPS, &[&x], saved)).unwrap().0;
         assert_close(&each, &values(&planes.layer_norm(1, None, EPS).unwrap()), 1e-12);
     }
 
@@ -206,7 +207,7 @@ mod tests {
         for shape in [[0, 4, 3], [2, 4, 0], [2, 0, 3]] {
             let x = numbers(&shape);
             let (w, b) = (numbers(&[shape[1]]), numbers(&[shape[1]]));
-            let (y, saved) = group_norm(2, EPS, &[&x, &w, &b]).unwrap();
+            let (y, saved) = with_saved(|saved| group_norm(2, EPS, &[&x, &w, &b], saved)).unwrap();
             assert_eq!((y.shape(), saved[0].shape()), (&shape[..], &[shape[0], 2][..]));
             let [gx, gw, gb] = backward::group_norm(&x, Some(&w), &saved[0], &saved[1], &x, 2, [true; 3]).unwrap();
             assert_eq!(gx.unwrap().shape(), shape);
@@ -219,8 +220,8 @@ mod tests {
     fn the_number_of_threads_changes_no_bit() {
         for shape in [&[5, 24, 31, 33][..], &[3000, 60]] {
             let (x, w) = (numbers(shape), numbers(&shape[1..2]));
-            let (_, saved) = group_norm(6, EPS, &[&x, &w, &w]).unwrap();
-            assert_threads_agree(|| group_norm(6, EPS, &[&x, &w, &w]).unwrap().0);
+            let (_, saved) = with_saved(|saved| group_norm(6, EPS, &[&x, &w, &w], saved)).unwrap();
+            assert_threads_agree(|| with_saved(|saved| group_norm(6, EPS, &[&x, &w, &w], saved)).unwrap().0);
             for i in 0..3 {
                 let all = || backward::group_norm(&x, Some(&w), &saved[0], &saved[1], &x, 6, [true; 3]).unwrap();
                 assert_threads_agree(|| all()[i].clone().unwrap());
@@ -231,7 +232,8 @@ mod tests {
     #[test]
     fn errors_name_what_is_wrong() {
         let (x, w) = (numbers(&[2, 6, 3]), numbers(&[6]));
-        let run = |groups, inputs: &[&DynTensor]| group_norm(groups, EPS, inputs).map(|(y, _)| y);
+        let run =
+            |groups, inputs: &[&DynTensor]| with_saved(|saved| group_norm(groups, EPS, inputs, saved)).map(|(y, _)| y);
         assert_refused(run(4, &[&x]), &["group_norm", "[2, 6, 3]", "size 6", "4 groups"]);
         assert_refused(run(0, &[&x]), &["0 groups"]);
         assert_refused(run(1, &[&w]), &["[6]", "[N, C, ...]"]);

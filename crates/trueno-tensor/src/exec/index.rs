@@ -2,7 +2,7 @@
 
 use super::isa::isa;
 use super::movement::{contiguous, pad};
-use super::operand::elements;
+use super::operand::{RowMajor, elements};
 use super::{FLOATS, misfit, unsupported};
 use crate::DynTensor;
 use crate::dyn_tensor::checked_size;
@@ -13,7 +13,7 @@ use trueno_kernels::AxisBlocks;
 use trueno_kernels::gather as kernel;
 
 /// Positions inside an axis of `size`, all non-negative and row-major.
-fn positions(op: &'static str, axis: usize, size: usize, index: &DynTensor) -> Result<DynTensor> {
+fn positions<'a>(op: &'static str, axis: usize, size: usize, index: &'a DynTensor) -> Result<RowMajor<'a>> {
     if index.dtype() != DType::I64 {
         return Err(unsupported(op, index.dtype(), "positions are int64"));
     }
@@ -34,7 +34,7 @@ fn positions(op: &'static str, axis: usize, size: usize, index: &DynTensor) -> R
     for (to, &at) in buffer.as_mut_slice::<i64>().iter_mut().zip(all) {
         *to = if at < 0 { at + length } else { at };
     }
-    Ok(DynTensor::from_buffer(buffer, index.shape()))
+    Ok(RowMajor::Owned(Box::new(DynTensor::from_buffer(buffer, index.shape()))))
 }
 
 /// Positions were checked before any kernel ran.
@@ -104,7 +104,8 @@ pub(crate) fn gather(axis: usize, x: &DynTensor, index: &DynTensor) -> Result<Dy
     for (i, &size) in reached.iter().enumerate() {
         layout = layout.narrow(op, i as isize, 0, size)?;
     }
-    let x = contiguous(&x.view(layout))?;
+    let x = x.view(layout);
+    let x = contiguous(&x)?;
     let positions = positions(op, axis, reached[axis], index)?;
     let blocks = AxisBlocks::new(&reached, axis);
     let mut buffer = Buffer::new(op, x.dtype(), index.size())?;

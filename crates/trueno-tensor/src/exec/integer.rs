@@ -3,6 +3,7 @@
 
 use super::isa::isa;
 use super::matmul::{Factor, LARGE, LinearShape, Problem};
+use super::operand::RowMajor;
 use super::product::{JOB, Lasting, Panels, cost, kept, pack, packed_product, product};
 use super::{misfit, mixed, movement, unsupported};
 use crate::DynTensor;
@@ -79,7 +80,7 @@ pub(crate) fn linear_int8(inputs: &[&DynTensor]) -> Result<DynTensor> {
         let dequantize = Dequantize {
             rows: scale(&x_scale),
             cols: scale(&weight_scale),
-            bias: bias.as_ref().and_then(DynTensor::as_slice),
+            bias: bias.as_deref().and_then(DynTensor::as_slice),
         };
         let (a, b) = (Factor::<i8>::of(&x), Factor::<i8>::of(weight).transposed());
         let out = Word::of_floats(buffer.as_mut_slice::<f32>());
@@ -141,11 +142,12 @@ impl<'a> Quantised<'a> {
 }
 
 /// A single scale as it is, and several as one for each place of `shape`, in order.
-fn spread(scale: &DynTensor, shape: &[usize]) -> Result<DynTensor> {
+fn spread<'a>(scale: &'a DynTensor, shape: &[usize]) -> Result<RowMajor<'a>> {
     if scale.size() == 1 {
         return movement::contiguous(scale);
     }
-    movement::contiguous(&scale.view(scale.layout().broadcast_to(LINEAR, shape)?))
+    let each = scale.view(scale.layout().broadcast_to(LINEAR, shape)?);
+    Ok(movement::contiguous(&each)?.into_static())
 }
 
 fn scale(spread: &DynTensor) -> Scale<'_> {

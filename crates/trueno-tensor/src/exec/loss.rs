@@ -2,7 +2,7 @@
 
 use super::isa::isa;
 use super::movement::contiguous;
-use super::operand::elements;
+use super::operand::{RowMajor, elements};
 use super::{FLOATS, misfit, mixed, unsupported};
 use crate::parallel::{for_each_piece, piece_size};
 use crate::storage::Buffer;
@@ -16,16 +16,16 @@ const OP: &str = "cross_entropy";
 const COST: usize = 8;
 
 /// Logits and labels that were found to fit.
-struct Rows {
-    logits: DynTensor,
-    labels: DynTensor,
+struct Rows<'a> {
+    logits: RowMajor<'a>,
+    labels: RowMajor<'a>,
     options: kernel::CrossEntropy,
     /// Rows that are not ignored.
     counted: usize,
 }
 
-impl Rows {
-    fn new(config: &CrossEntropyConfig, logits: &DynTensor, labels: &DynTensor) -> Result<Rows> {
+impl<'a> Rows<'a> {
+    fn new(config: &CrossEntropyConfig, logits: &'a DynTensor, labels: &'a DynTensor) -> Result<Rows<'a>> {
         let (&[rows, classes], &[count]) = (logits.shape(), labels.shape()) else {
             return Err(misfit(OP, logits, labels, "logits [N, C] and labels [N] are needed".into()));
         };

@@ -92,7 +92,8 @@ pub(crate) fn masked_select(x: &DynTensor, mask: &DynTensor) -> Result<DynTensor
 /// The positions of the elements that are not 0.
 pub(crate) fn nonzero(x: &DynTensor) -> Result<DynTensor> {
     let op = "nonzero";
-    let mask = contiguous(&cast(x, DType::Bool)?)?;
+    let mask = cast(x, DType::Bool)?;
+    let mask = contiguous(&mask)?;
     let pieces = Pieces::new(elements::<bool>(&mask));
     let (count, rank) = (pieces.picked(), x.rank());
     let mut flat = Buffer::new(op, DType::I64, count)?;

@@ -38,32 +38,34 @@ mod transpose;
 mod views;
 
 use crate::{Device, DynTensor, Function, Op, Saved, autocast};
-use smallvec::smallvec;
 use trueno_core::{DType, Error, Result};
 
-/// The result of an operation, and what its backward pass will want besides.
-pub(crate) type Executed = (DynTensor, Saved);
-
-/// Computes an operation. Half-precision operands are computed in `f32` and rounded once at the end.
-pub(crate) fn execute(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
+/// Computes an operation; what its backward pass will want besides the result goes to `saved`. Half-precision operands are computed
+/// in `f32` and rounded once at the end.
+///
+/// The two do not come back as a pair: a result is large, and to take it out of one costs as much as a small operation.
+pub(crate) fn execute(op: &Op, inputs: &[&DynTensor], saved: &mut Saved) -> Result<DynTensor> {
     check::check(op, inputs)?;
-    if inputs.iter().any(|x| x.is_narrow()) { autocast::execute_mixed(op, inputs) } else { compute(op, inputs) }
+    if inputs.iter().any(|x| x.is_narrow()) {
+        autocast::execute_mixed(op, inputs, saved)
+    } else {
+        compute(op, inputs, saved)
+    }
 }
 
 /// Computes an operation whose operands were checked and are kept in their types.
-pub(crate) fn compute(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
+pub(crate) fn compute(op: &Op, inputs: &[&DynTensor], saved: &mut Saved) -> Result<DynTensor> {
     #[cfg(feature = "gpu")]
     if let Some(device) = gpu::device_of(inputs) {
         same_floats(op, inputs)?;
-        return gpu::execute(op, device, inputs);
+        return gpu::execute(op, device, inputs, saved);
     }
     match widened(op, inputs)? {
-        None => run(op, inputs),
+        None => run(op, inputs, saved),
         Some((dtype, wide)) => {
             let wide: Vec<&DynTensor> = wide.iter().collect();
-            let (output, saved) = run(op, &wide)?;
-            let output = if output.dtype() == DType::F32 { movement::cast(&output, dtype)? } else { output };
-            Ok((output, saved))
+            let output = run(op, &wide, saved)?;
+            if output.dtype() == DType::F32 { movement::cast(&output, dtype) } else { Ok(output) }
         }
     }
 }
@@ -154,64 +156,61 @@ fn computes(op: &Op) -> bool {
     }
 }
 
-fn run(op: &Op, inputs: &[&DynTensor]) -> Result<Executed> {
-    let plain = |output: DynTensor| (output, smallvec![]);
+fn run(op: &Op, inputs: &[&DynTensor], saved: &mut Saved) -> Result<DynTensor> {
     match op {
-        Op::Unary(row, parameters) => elementwise::unary(*row, *parameters, inputs[0]).map(plain),
-        Op::Binary(row) => elementwise::binary(*row, inputs[0], inputs[1]).map(plain),
-        Op::Compare(row) => elementwise::compare(*row, inputs[0], inputs[1]).map(plain),
-        Op::Ternary(row) => elementwise::ternary(*row, [inputs[0], inputs[1], inputs[2]]).map(plain),
-        Op::Where => elementwise::select(inputs[0], inputs[1], inputs[2]).map(plain),
-        Op::Reduce(reduction) => reduce::reduce(reduction, inputs[0]).map(plain),
-        Op::ArgReduce { extreme, axis, keep_dims } => {
-            reduce::arg_reduce(*extreme, *axis, *keep_dims, inputs[0]).map(plain)
-        }
-        Op::CumSum(axis) => reduce::cumsum(*axis, inputs[0]).map(plain),
-        Op::Dropout(config) => elementwise::dropout(config, inputs[0]).map(plain),
-        Op::Cast(dtype) => movement::cast(inputs[0], *dtype).map(plain),
-        Op::To(device) => transfer(inputs[0], device).map(plain),
-        Op::Contiguous => movement::copy("contiguous", inputs[0]).map(plain),
-        Op::Concat(axis) => movement::concat(*axis, inputs).map(plain),
-        Op::Pad { widths, value } => movement::pad(widths, *value, inputs[0]).map(plain),
-        Op::SliceScatter(shape, items) => movement::slice_scatter(shape, items, inputs[0]).map(plain),
-        Op::Permute(axes) => views::permute(axes, inputs[0]).map(plain),
-        Op::Flip(axes) => views::flip(axes, inputs[0]).map(plain),
-        Op::Unfold { axis, size, step } => views::unfold(*axis, *size, *step, inputs[0]).map(plain),
-        Op::Slice(items) => views::slice(items, inputs[0]).map(plain),
-        Op::Broadcast(shape) => views::broadcast(shape, inputs[0]).map(plain),
-        Op::Sort { axis, descending } => sort::sort(*axis, *descending, inputs[0]).map(plain),
-        Op::ArgSort { axis, descending } => sort::argsort(*axis, *descending, inputs[0]).map(plain),
-        Op::TopK { axis, k, extreme } => sort::top_k(*axis, *k, *extreme, inputs[0]).map(plain),
-        Op::MaskedSelect => mask::masked_select(inputs[0], inputs[1]).map(plain),
-        Op::NonZero => mask::nonzero(inputs[0]).map(plain),
-        Op::Reshape(shape) => movement::reshape(shape, inputs[0]).map(plain),
-        Op::Fused(fusion) => fused::fused(fusion, inputs).map(plain),
-        Op::Custom(function) => custom(function.as_ref(), inputs).map(plain),
-        Op::Matmul => matmul::matmul(inputs[0], inputs[1]).map(plain),
-        Op::Linear => matmul::linear(inputs[0], inputs[1], inputs.get(2).copied()).map(plain),
-        Op::MatmulInteger => integer::matmul_integer(inputs[0], inputs[1]).map(plain),
-        Op::LinearInt8 => integer::linear_int8(inputs).map(plain),
-        Op::Conv2d(config) => conv::conv2d(config, inputs).map(plain),
-        Op::Conv2dInputGrad(config, shape) => conv::input_grad(config, *shape, inputs[0], inputs[1]).map(plain),
-        Op::Conv2dWeightGrad(config, shape) => conv::weight_grad(config, *shape, inputs[0], inputs[1]).map(plain),
-        Op::ConvTranspose2d(config) => conv::conv_transpose2d(config, inputs).map(plain),
-        Op::MaxPool2d(config) => pool::max_pool2d(config, inputs[0]),
-        Op::AvgPool2d(config) => pool::avg_pool2d(config, inputs[0]).map(plain),
-        Op::AvgPool2dGrad(config, shape) => pool::avg_pool2d_grad(config, *shape, inputs[0]).map(plain),
-        Op::AdaptiveAvgPool2d(size) => pool::adaptive_avg_pool2d(*size, inputs[0]).map(plain),
-        Op::AdaptiveAvgPool2dGrad(shape) => pool::adaptive_avg_pool2d_grad(*shape, inputs[0]).map(plain),
-        Op::Softmax(axis) => softmax::softmax("softmax", false, *axis, inputs[0]).map(plain),
-        Op::LogSoftmax(axis) => softmax::softmax("log_softmax", true, *axis, inputs[0]).map(plain),
-        Op::LogSumExp { axis, keep_dims } => softmax::logsumexp(*axis, *keep_dims, inputs[0]).map(plain),
-        Op::CrossEntropy(config) => loss::cross_entropy(config, inputs[0], inputs[1]).map(plain),
-        Op::ScaledDotProductAttention(config) => attention::attention(config, inputs),
-        Op::LayerNorm { axes, eps } => norm::layer_norm(*axes, *eps, inputs),
-        Op::BatchNorm { eps } => norm::batch_norm(*eps, inputs),
-        Op::GroupNorm { groups, eps } => group_norm::group_norm(*groups, *eps, inputs),
-        Op::IndexSelect(axis) => index::index_select(*axis, inputs[0], inputs[1]).map(plain),
-        Op::Gather(axis) => index::gather(*axis, inputs[0], inputs[1]).map(plain),
-        Op::IndexAdd { axis, size } => index::index_add(*axis, *size, inputs[0], inputs[1]).map(plain),
-        Op::ScatterAdd { axis, shape } => index::scatter_add(*axis, shape, inputs[0], inputs[1]).map(plain),
+        Op::Unary(row, parameters) => elementwise::unary(*row, *parameters, inputs[0]),
+        Op::Binary(row) => elementwise::binary(*row, inputs[0], inputs[1]),
+        Op::Compare(row) => elementwise::compare(*row, inputs[0], inputs[1]),
+        Op::Ternary(row) => elementwise::ternary(*row, [inputs[0], inputs[1], inputs[2]]),
+        Op::Where => elementwise::select(inputs[0], inputs[1], inputs[2]),
+        Op::Reduce(reduction) => reduce::reduce(reduction, inputs[0]),
+        Op::ArgReduce { extreme, axis, keep_dims } => reduce::arg_reduce(*extreme, *axis, *keep_dims, inputs[0]),
+        Op::CumSum(axis) => reduce::cumsum(*axis, inputs[0]),
+        Op::Dropout(config) => elementwise::dropout(config, inputs[0]),
+        Op::Cast(dtype) => movement::cast(inputs[0], *dtype),
+        Op::To(device) => transfer(inputs[0], device),
+        Op::Contiguous => movement::copy("contiguous", inputs[0]),
+        Op::Concat(axis) => movement::concat(*axis, inputs),
+        Op::Pad { widths, value } => movement::pad(widths, *value, inputs[0]),
+        Op::SliceScatter(shape, items) => movement::slice_scatter(shape, items, inputs[0]),
+        Op::Permute(axes) => views::permute(axes, inputs[0]),
+        Op::Flip(axes) => views::flip(axes, inputs[0]),
+        Op::Unfold { axis, size, step } => views::unfold(*axis, *size, *step, inputs[0]),
+        Op::Slice(items) => views::slice(items, inputs[0]),
+        Op::Broadcast(shape) => views::broadcast(shape, inputs[0]),
+        Op::Sort { axis, descending } => sort::sort(*axis, *descending, inputs[0]),
+        Op::ArgSort { axis, descending } => sort::argsort(*axis, *descending, inputs[0]),
+        Op::TopK { axis, k, extreme } => sort::top_k(*axis, *k, *extreme, inputs[0]),
+        Op::MaskedSelect => mask::masked_select(inputs[0], inputs[1]),
+        Op::NonZero => mask::nonzero(inputs[0]),
+        Op::Reshape(shape) => movement::reshape(shape, inputs[0]),
+        Op::Fused(fusion) => fused::fused(fusion, inputs),
+        Op::Custom(function) => custom(function.as_ref(), inputs),
+        Op::Matmul => matmul::matmul(inputs[0], inputs[1]),
+        Op::Linear => matmul::linear(inputs[0], inputs[1], inputs.get(2).copied()),
+        Op::MatmulInteger => integer::matmul_integer(inputs[0], inputs[1]),
+        Op::LinearInt8 => integer::linear_int8(inputs),
+        Op::Conv2d(config) => conv::conv2d(config, inputs),
+        Op::Conv2dInputGrad(config, shape) => conv::input_grad(config, *shape, inputs[0], inputs[1]),
+        Op::Conv2dWeightGrad(config, shape) => conv::weight_grad(config, *shape, inputs[0], inputs[1]),
+        Op::ConvTranspose2d(config) => conv::conv_transpose2d(config, inputs),
+        Op::MaxPool2d(config) => pool::max_pool2d(config, inputs[0], saved),
+        Op::AvgPool2d(config) => pool::avg_pool2d(config, inputs[0]),
+        Op::AvgPool2dGrad(config, shape) => pool::avg_pool2d_grad(config, *shape, inputs[0]),
+        Op::AdaptiveAvgPool2d(size) => pool::adaptive_avg_pool2d(*size, inputs[0]),
+        Op::AdaptiveAvgPool2dGrad(shape) => pool::adaptive_avg_pool2d_grad(*shape, inputs[0]),
+        Op::Softmax(axis) => softmax::softmax("softmax", false, *axis, inputs[0]),
+        Op::LogSoftmax(axis) => softmax::softmax("log_softmax", true, *axis, inputs[0]),
+        Op::LogSumExp { axis, keep_dims } => softmax::logsumexp(*axis, *keep_dims, inputs[0]),
+        Op::CrossEntropy(config) => loss::cross_entropy(config, inputs[0], inputs[1]),
+        Op::ScaledDotProductAttention(config) => attention::attention(config, inputs, saved),
+        Op::LayerNorm { axes, eps } => norm::layer_norm(*axes, *eps, inputs, saved),
+        Op::BatchNorm { eps } => norm::batch_norm(*eps, inputs, saved),
+        Op::GroupNorm { groups, eps } => group_norm::group_norm(*groups, *eps, inputs, saved),
+        Op::IndexSelect(axis) => index::index_select(*axis, inputs[0], inputs[1]),
+        Op::Gather(axis) => index::gather(*axis, inputs[0], inputs[1]),
+        Op::IndexAdd { axis, size } => index::index_add(*axis, *size, inputs[0], inputs[1]),
+        Op::ScatterAdd { axis, shape } => index::scatter_add(*axis, shape, inputs[0], inputs[1]),
     }
 }
 

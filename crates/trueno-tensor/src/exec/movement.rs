@@ -2,7 +2,7 @@
 
 use super::isa::isa;
 use super::mixed;
-use super::operand::{BLOCK, Source};
+use super::operand::{BLOCK, RowMajor, Source};
 use super::transpose::Transposed;
 use crate::DynTensor;
 use crate::dyn_tensor::checked_size;
@@ -32,8 +32,11 @@ pub(crate) fn copy(op: &'static str, x: &DynTensor) -> Result<DynTensor> {
 }
 
 /// The tensor itself if it is row-major, else a copy that is.
-pub(crate) fn contiguous(x: &DynTensor) -> Result<DynTensor> {
-    if x.layout().is_contiguous() { Ok(x.detach()) } else { copy("contiguous", x) }
+pub(crate) fn contiguous(x: &DynTensor) -> Result<RowMajor<'_>> {
+    if x.layout().is_contiguous() {
+        return Ok(RowMajor::Lent(x));
+    }
+    copy("contiguous", x).map(|copy| RowMajor::Owned(Box::new(copy)))
 }
 
 /// The same elements in another shape: a view where strides allow, else a copy.
@@ -371,7 +374,7 @@ mod tests {
                     cast(&x.transpose().unwrap(), dtype).unwrap()
                 };
                 let mut parts: Vec<DynTensor> = widths.iter().enumerate().map(part).collect();
-                parts[0] = contiguous(&parts[0]).unwrap();
+                parts[0] = copy("contiguous", &parts[0]).unwrap();
                 let still = parts[1].narrow(0, 0, 1).unwrap().narrow(1, 0, 1).unwrap();
                 parts.push(still.broadcast_to(&[70, 1]).unwrap());
                 let joined = concat(1, &parts.iter().collect::<Vec<_>>()).unwrap();

@@ -3,10 +3,10 @@
 use super::isa::isa;
 use super::movement::contiguous;
 use super::operand::elements;
-use super::{Executed, FLOATS, chunks, misfit, mixed, unsupported};
-use crate::DynTensor;
+use super::{FLOATS, chunks, misfit, mixed, unsupported};
 use crate::parallel::{for_each_piece, for_each_piece_pair, piece_size};
 use crate::storage::Buffer;
+use crate::{DynTensor, Saved};
 use smallvec::smallvec;
 use trueno_core::{Error, Result, dispatch_dtype};
 use trueno_kernels::norm::{self as kernel, ChannelShape};
@@ -41,7 +41,7 @@ pub(super) fn lead(shape: &[usize], axes: usize) -> Result<usize> {
 
 /// Normalisation of `[x]` or `[x, weight, bias]` over the trailing axes; saves mean and reciprocal deviation, of the
 /// shape of the leading axes.
-pub(crate) fn layer_norm(axes: usize, eps: f64, inputs: &[&DynTensor]) -> Result<Executed> {
+pub(crate) fn layer_norm(axes: usize, eps: f64, inputs: &[&DynTensor], saved: &mut Saved) -> Result<DynTensor> {
     let lead = lead(inputs[0].shape(), axes)?;
     let (batch, row) = inputs[0].shape().split_at(lead);
     for (other, what) in inputs[1..].iter().zip(["weight", "bias"]) {
@@ -55,7 +55,7 @@ pub(crate) fn layer_norm(axes: usize, eps: f64, inputs: &[&DynTensor]) -> Result
     let (mut mean, mut rstd) = (Buffer::new(LAYER, x.dtype(), rows)?, Buffer::new(LAYER, x.dtype(), rows)?);
     dispatch_dtype!(x.dtype(), real T => {
         let x = elements::<T>(&x);
-        let [weight, bias] = [&weight, &bias].map(|p| p.as_ref().map(elements::<T>));
+        let [weight, bias] = [&weight, &bias].map(|p| p.as_deref().map(elements::<T>));
         let (mean, rstd) = (mean.as_mut_slice::<T>(), rstd.as_mut_slice::<T>());
         let together = piece_size(rows, cols * COST);
         let stats = mean.chunks_mut(together).zip(rstd.chunks_mut(together));
@@ -72,8 +72,8 @@ pub(crate) fn layer_norm(axes: usize, eps: f64, inputs: &[&DynTensor]) -> Result
             rstd.fill(T::NAN);
         }
     }, else return Err(unsupported(LAYER, x.dtype(), FLOATS)));
-    let stats = smallvec![DynTensor::from_buffer(mean, batch), DynTensor::from_buffer(rstd, batch)];
-    Ok((DynTensor::from_buffer(buffer, x.shape()), stats))
+    *saved = smallvec![DynTensor::from_buffer(mean, batch), DynTensor::from_buffer(rstd, batch)];
+    Ok(DynTensor::from_buffer(buffer, x.shape()))
 }
 
 /// The gradients of [`layer_norm`].
@@ -98,7 +98,7 @@ pub(super) fn layer_norm_grad(
             x: elements::<T>(&x),
             g: elements(&g),
             stats: [elements(&mean), elements(&rstd)],
-            weight: weight.as_ref().map(elements),
+            weight: weight.as_deref().map(elements),
             rows: mean.size(),
             cols: row.iter().product(),
         };
@@ -172,14 +172,14 @@ fn channels(x: &DynTensor) -> Result<ChannelShape> {
 
 /// Normalisation of each channel of `[x, weight, bias]` by the moments of the batch, or of `[x, weight, bias, mean, var]` by given ones.
 /// Saves mean and reciprocal deviation, and the (biased) variance if it was computed.
-pub(crate) fn batch_norm(eps: f64, inputs: &[&DynTensor]) -> Result<Executed> {
+pub(crate) fn batch_norm(eps: f64, inputs: &[&DynTensor], saved: &mut Saved) -> Result<DynTensor> {
     let shape = channels(inputs[0])?;
     for (other, what) in inputs[1..].iter().zip(["weight", "bias", "mean", "variance"]) {
         expect(BATCH, inputs[0], other, &[shape.channels], what)?;
     }
     let (x, weight, bias) = (contiguous(inputs[0])?, contiguous(inputs[1])?, contiguous(inputs[2])?);
     let (mean, var) = match inputs.get(3).zip(inputs.get(4)) {
-        Some((mean, var)) => (contiguous(mean)?, contiguous(var)?),
+        Some((mean, var)) => (contiguous(mean)?.into_owned(), contiguous(var)?.into_owned()),
         None => moments(&x)?,
     };
     let mut buffer = Buffer::new(BATCH, x.dtype(), x.size())?;
@@ -192,11 +192,11 @@ pub(crate) fn batch_norm(eps: f64, inputs: &[&DynTensor]) -> Result<Executed> {
             kernel::batch_norm(isa(), &x[elements], part, stats, Some(weight), Some(bias), out);
         });
     }, else return Err(unsupported(BATCH, x.dtype(), FLOATS)));
-    let mut saved = smallvec![mean, DynTensor::from_buffer(rstd, &[shape.channels])];
+    *saved = smallvec![mean, DynTensor::from_buffer(rstd, &[shape.channels])];
     if inputs.len() < 5 {
         saved.push(var);
     }
-    Ok((DynTensor::from_buffer(buffer, x.shape()), saved))
+    Ok(DynTensor::from_buffer(buffer, x.shape()))
 }
 
 /// Runs `work` on the images of `out`, some at a time: their shape, where they lie, and their part of `out`.
@@ -289,7 +289,9 @@ fn gradient_sums<T: Real>(shape: ChannelShape, x: &[T], g: &[T], stats: [&[T]; 2
 mod tests {
     use super::*;
     use crate::exec::backward;
-    use crate::exec::fixtures::{assert_close, assert_refused, assert_threads_agree, numbers, single, values};
+    use crate::exec::fixtures::{
+        assert_close, assert_refused, assert_threads_agree, numbers, single, values, with_saved,
+    };
 
     const EPS: f64 = 1e-3;
 
@@ -343,7 +345,7 @@ mod tests {
             for ([x, w, b, g], tolerance) in
                 [([x.clone(), w.clone(), b.clone(), g.clone()], 1e-11), (single([&x, &w, &b, &g]), 2e-4)]
             {
-                let (y, saved) = layer_norm(axes, EPS, &[&x, &w, &b]).unwrap();
+                let (y, saved) = with_saved(|saved| layer_norm(axes, EPS, &[&x, &w, &b], saved)).unwrap();
                 assert_close(&y, &want[0], tolerance);
                 assert_eq!(saved[0].shape(), &shape[..shape.len() - axes]);
                 let all = backward::layer_norm(&x, Some(&w), &saved[0], &saved[1], &g, axes, [true; 3]).unwrap();
@@ -354,7 +356,7 @@ mod tests {
                 assert!(matches!(some.unwrap(), [None, None, Some(_)]));
                 let ones = vec![1.0; cols];
                 let plain = naive([&xs, &ones, &vec![0.0; cols], &gs], |i| i / cols, |i| i % cols, None);
-                assert_close(&layer_norm(axes, EPS, &[&x]).unwrap().0, &plain[0], tolerance);
+                assert_close(&with_saved(|saved| layer_norm(axes, EPS, &[&x], saved)).unwrap().0, &plain[0], tolerance);
                 let [gx, ..] =
                     backward::layer_norm(&x, None, &saved[0], &saved[1], &g, axes, [true, false, false]).unwrap();
                 assert_close(&gx.unwrap(), &plain[1], tolerance);
@@ -380,7 +382,7 @@ mod tests {
                 [([&x, &w, &b, &g, &m, &v].map(Clone::clone), 1e-11), (single([&x, &w, &b, &g, &m, &v]), 2e-4)]
             {
                 for (inputs, want) in [(vec![&x, &w, &b], &train), (vec![&x, &w, &b, &m, &v], &running)] {
-                    let (y, saved) = batch_norm(EPS, &inputs).unwrap();
+                    let (y, saved) = with_saved(|saved| batch_norm(EPS, &inputs, saved)).unwrap();
                     assert_close(&y, &want[0], tolerance);
                     let training = inputs.len() == 3;
                     let all = backward::batch_norm(&x, &w, &saved[0], &saved[1], &g, training, [true; 3]).unwrap();
@@ -399,7 +401,7 @@ mod tests {
     fn statistics_come_with_the_result() {
         let (x, w, b) = (numbers(&[4, 3, 5]), numbers(&[3]), numbers(&[3]));
         let (y, [mean, var]) = crate::batch_norm_with_stats(&x, &w, &b, EPS).unwrap();
-        assert_close(&y, &values(&batch_norm(EPS, &[&x, &w, &b]).unwrap().0), 0.0);
+        assert_close(&y, &values(&with_saved(|saved| batch_norm(EPS, &[&x, &w, &b], saved)).unwrap().0), 0.0);
         use trueno_core::table::ReduceOp;
         assert_close(&mean, &values(&x.reduce(ReduceOp::Mean, &[0, 2], false, 0.0).unwrap()), 1e-13);
         assert_close(&var, &values(&x.reduce(ReduceOp::Var, &[0, 2], false, 1.0).unwrap()), 1e-13);
@@ -411,16 +413,19 @@ mod tests {
     #[test]
     fn nothing_stays_nothing() {
         let row = numbers(&[3]);
-        assert_eq!(layer_norm(1, EPS, &[&numbers(&[0, 3]), &row, &row]).unwrap().0.shape(), [0, 3]);
-        let (y, saved) = layer_norm(1, EPS, &[&numbers(&[2, 0])]).unwrap();
+        assert_eq!(
+            with_saved(|saved| layer_norm(1, EPS, &[&numbers(&[0, 3]), &row, &row], saved)).unwrap().0.shape(),
+            [0, 3]
+        );
+        let (y, saved) = with_saved(|saved| layer_norm(1, EPS, &[&numbers(&[2, 0])], saved)).unwrap();
         assert_eq!(y.shape(), [2, 0]);
         assert_close(&saved[0], &[f64::NAN; 2], 0.0);
         let g = numbers(&[0, 3]);
-        let (_, saved) = layer_norm(1, EPS, &[&g]).unwrap();
+        let (_, saved) = with_saved(|saved| layer_norm(1, EPS, &[&g], saved)).unwrap();
         let [gx, gw, _] = backward::layer_norm(&g, Some(&row), &saved[0], &saved[1], &g, 1, [true; 3]).unwrap();
         assert_eq!(gx.unwrap().shape(), [0, 3]);
         assert_close(&gw.unwrap(), &[0.0; 3], 0.0);
-        let (y, saved) = batch_norm(EPS, &[&g, &row, &row]).unwrap();
+        let (y, saved) = with_saved(|saved| batch_norm(EPS, &[&g, &row, &row], saved)).unwrap();
         assert_eq!((y.shape(), saved[0].shape()), (&[0, 3][..], &[3][..]));
         let [_, gw, gb] = backward::batch_norm(&g, &row, &row, &row, &g, false, [true; 3]).unwrap();
         assert_close(&gw.unwrap(), &[0.0; 3], 0.0);
@@ -430,15 +435,15 @@ mod tests {
     #[test]
     fn the_number_of_threads_changes_no_bit() {
         let (x, w) = (numbers(&[3000, 301]), numbers(&[301]));
-        let (_, saved) = layer_norm(1, EPS, &[&x, &w, &w]).unwrap();
-        assert_threads_agree(|| layer_norm(1, EPS, &[&x, &w, &w]).unwrap().0);
+        let (_, saved) = with_saved(|saved| layer_norm(1, EPS, &[&x, &w, &w], saved)).unwrap();
+        assert_threads_agree(|| with_saved(|saved| layer_norm(1, EPS, &[&x, &w, &w], saved)).unwrap().0);
         for i in 0..3 {
             let all = || backward::layer_norm(&x, Some(&w), &saved[0], &saved[1], &x, 1, [true; 3]).unwrap();
             assert_threads_agree(|| all()[i].clone().unwrap());
         }
         let (x, w) = (numbers(&[40, 32, 14, 15]), numbers(&[32]));
-        let (_, saved) = batch_norm(EPS, &[&x, &w, &w]).unwrap();
-        assert_threads_agree(|| batch_norm(EPS, &[&x, &w, &w]).unwrap().0);
+        let (_, saved) = with_saved(|saved| batch_norm(EPS, &[&x, &w, &w], saved)).unwrap();
+        assert_threads_agree(|| with_saved(|saved| batch_norm(EPS, &[&x, &w, &w], saved)).unwrap().0);
         for i in 0..3 {
             let all = || backward::batch_norm(&x, &w, &saved[0], &saved[1], &x, true, [true; 3]).unwrap();
             assert_threads_agree(|| all()[i].clone().unwrap());
@@ -448,11 +453,12 @@ mod tests {
     #[test]
     fn errors_name_what_is_wrong() {
         let (x, w) = (numbers(&[2, 3]), numbers(&[2]));
-        let layer = |axes, inputs: &[&DynTensor]| layer_norm(axes, EPS, inputs).map(|(y, _)| y);
+        let layer =
+            |axes, inputs: &[&DynTensor]| with_saved(|saved| layer_norm(axes, EPS, inputs, saved)).map(|(y, _)| y);
         assert_refused(layer(1, &[&x, &w, &w]), &["layer_norm", "[2, 3]", "[2]", "weight of shape [3]"]);
         assert_refused(layer(3, &[&x]), &["[2, 3]", "rank 2", "3 trailing axes"]);
         assert_refused(layer(0, &[&x]), &["0 trailing axes"]);
-        let batch = |inputs: &[&DynTensor]| batch_norm(EPS, inputs).map(|(y, _)| y);
+        let batch = |inputs: &[&DynTensor]| with_saved(|saved| batch_norm(EPS, inputs, saved)).map(|(y, _)| y);
         assert_refused(batch(&[&x, &w, &w]), &["batch_norm", "weight of shape [3]"]);
         assert_refused(batch(&[&w, &w, &w]), &["[2]", "[N, C, ...]"]);
         let three = numbers(&[3]);

@@ -4,6 +4,7 @@ use super::isa::isa;
 use super::transpose::Transposed;
 use crate::DynTensor;
 use crate::storage::Buffer;
+use std::ops::Deref;
 use trueno_core::{Collapsed, Element, Layout};
 use trueno_kernels::{Operand, Plane, copy_plane};
 
@@ -16,6 +17,46 @@ pub(crate) const BLOCK: usize = 1024;
 /// If it is not one: callers have just made it so.
 pub(crate) fn elements<T: Element>(x: &DynTensor) -> &[T] {
     x.as_slice::<T>().unwrap_or_else(|| panic!("{x:?} is not a row-major tensor of {}", T::DTYPE))
+}
+
+/// A row-major operand: as it is, or a copy.
+///
+/// What is borrowed costs nothing, and what is copied is worth a box: kernels of small operands are faster than moving a tensor
+/// about.
+pub(crate) enum RowMajor<'a> {
+    /// It was one already.
+    Lent(&'a DynTensor),
+    /// A copy.
+    Owned(Box<DynTensor>),
+}
+
+impl RowMajor<'_> {
+    /// The operand as a value of its own, outside any gradient graph.
+    pub(crate) fn into_owned(self) -> DynTensor {
+        match self {
+            RowMajor::Lent(x) => x.detach(),
+            RowMajor::Owned(x) => *x,
+        }
+    }
+
+    /// The same for one that outlives what it was made of, a view say.
+    pub(crate) fn into_static(self) -> RowMajor<'static> {
+        match self {
+            RowMajor::Lent(_) => RowMajor::Owned(Box::new(self.into_owned())),
+            RowMajor::Owned(x) => RowMajor::Owned(x),
+        }
+    }
+}
+
+impl Deref for RowMajor<'_> {
+    type Target = DynTensor;
+
+    fn deref(&self) -> &DynTensor {
+        match self {
+            RowMajor::Lent(x) => x,
+            RowMajor::Owned(x) => x,
+        }
+    }
 }
 
 /// One operand, broadcast to the result's shape.

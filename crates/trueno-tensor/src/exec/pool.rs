@@ -3,11 +3,11 @@
 use super::isa::isa;
 use super::movement::{self, contiguous};
 use super::operand::elements;
-use super::{Executed, FLOATS, index, reduce, unsupported};
+use super::{FLOATS, index, reduce, unsupported};
 use crate::dyn_tensor::checked_size;
 use crate::parallel::{for_each_piece, for_each_piece_pair, piece_size};
 use crate::storage::Buffer;
-use crate::{DynTensor, Pool2dConfig, Reduction};
+use crate::{DynTensor, Pool2dConfig, Reduction, Saved};
 use smallvec::smallvec;
 use trueno_core::table::ReduceOp;
 use trueno_core::{DType, Error, Result, dispatch_dtype};
@@ -62,7 +62,7 @@ fn expect(op: &'static str, g: &DynTensor, input: &[usize], output: &[usize]) ->
 }
 
 /// The largest element of each window; saves its position in the plane as `i64`, of the result's shape.
-pub(crate) fn max_pool2d(config: &Pool2dConfig, x: &DynTensor) -> Result<Executed> {
+pub(crate) fn max_pool2d(config: &Pool2dConfig, x: &DynTensor, saved: &mut Saved) -> Result<DynTensor> {
     let op = "max_pool2d";
     let (geometry, shape) = windows(op, config, images(op, x.shape())?)?;
     let (plane_in, plane_out) = (geometry.height * geometry.width, shape[2] * shape[3]);
@@ -88,7 +88,8 @@ pub(crate) fn max_pool2d(config: &Pool2dConfig, x: &DynTensor) -> Result<Execute
             }
         });
     }, else return Err(unsupported(op, x.dtype(), FLOATS)));
-    Ok((DynTensor::from_buffer(buffer, &shape), smallvec![DynTensor::from_buffer(indices, &shape)]))
+    *saved = smallvec![DynTensor::from_buffer(indices, &shape)];
+    Ok(DynTensor::from_buffer(buffer, &shape))
 }
 
 /// The gradient of [`max_pool2d`]: what arrives at a window goes to the position of its largest element.
@@ -198,7 +199,9 @@ fn by_planes(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::fixtures::{assert_close, assert_refused, assert_threads_agree, numbers, single, values};
+    use crate::exec::fixtures::{
+        assert_close, assert_refused, assert_threads_agree, numbers, single, values, with_saved,
+    };
 
     const CASES: [([usize; 4], Pool2dConfig); 5] = [
         ([2, 3, 6, 8], Pool2dConfig { kernel: [2, 2], stride: [2, 2], padding: [0, 0] }),
@@ -238,7 +241,7 @@ mod tests {
                 largest.extend(windows.iter().map(|w| w.iter().map(|&i| plane[i]).fold(f64::MIN, f64::max)));
                 means.extend(windows.iter().map(|w| w.iter().map(|&i| plane[i]).sum::<f64>() / area));
             }
-            let (y, saved) = max_pool2d(&config, &x).unwrap();
+            let (y, saved) = with_saved(|saved| max_pool2d(&config, &x, saved)).unwrap();
             assert_close(&y, &largest, 0.0);
             assert_eq!((saved[0].dtype(), saved[0].shape()), (DType::I64, y.shape()));
             let elements = values(&x);
@@ -284,8 +287,8 @@ mod tests {
         let x = numbers(&[8, 16, 56, 57]);
         let config = Pool2dConfig { kernel: [3, 3], stride: [2, 2], padding: [1, 1] };
         let g = avg_pool2d(&config, &x).unwrap();
-        assert_threads_agree(|| max_pool2d(&config, &x).unwrap().0);
-        assert_threads_agree(|| max_pool2d(&config, &x).unwrap().1.remove(0));
+        assert_threads_agree(|| with_saved(|saved| max_pool2d(&config, &x, saved)).unwrap().0);
+        assert_threads_agree(|| with_saved(|saved| max_pool2d(&config, &x, saved)).unwrap().1.remove(0));
         assert_threads_agree(|| avg_pool2d(&config, &x).unwrap());
         assert_threads_agree(|| avg_pool2d_grad(&config, [8, 16, 56, 57], &g).unwrap());
         assert_threads_agree(|| adaptive_avg_pool2d([7, 5], &x).unwrap());
@@ -295,7 +298,8 @@ mod tests {
     #[test]
     fn errors_name_what_is_wrong() {
         let config = |kernel, stride, padding| Pool2dConfig { kernel, stride, padding };
-        let run = |config, shape: &[usize]| max_pool2d(&config, &numbers(shape)).map(|(y, _)| y);
+        let run =
+            |config, shape: &[usize]| with_saved(|saved| max_pool2d(&config, &numbers(shape), saved)).map(|(y, _)| y);
         assert_refused(run(config([2, 2], [2, 2], [0, 0]), &[3, 4, 4]), &["max_pool2d", "[3, 4, 4]", "[N, C, H, W]"]);
         assert_refused(run(config([5, 2], [1, 1], [0, 0]), &[1, 1, 4, 4]), &["[1, 1, 4, 4]", "height 4", "[5, 2]"]);
         assert_refused(run(config([2, 2], [2, 0], [0, 0]), &[1, 1, 4, 4]), &["stride [2, 0]"]);

@@ -29,7 +29,7 @@ impl Rows {
         let dtype = x.dtype();
         let x = if dtype == DType::Bool { super::movement::cast(x, DType::U8)? } else { x.detach() };
         let moved = x.view(x.layout().swap_axes(op, axis as isize, -1)?);
-        Ok(Rows { x: contiguous(&moved)?, axis, dtype })
+        Ok(Rows { x: contiguous(&moved)?.into_owned(), axis, dtype })
     }
 
     fn length(&self) -> usize {

@@ -8,7 +8,7 @@
 use super::pages;
 use std::alloc::{Layout, dealloc};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Cache line, and the widest vector.
@@ -62,6 +62,9 @@ struct Pool {
 
 /// The blocks of one size.
 struct Class {
+    /// The blocks that were given back last, the very last first, or null: whoever needs one next takes it without a lock.
+    last: [AtomicPtr<u8>; 2],
+    /// The others.
     spares: Mutex<Vec<Spare>>,
     /// How many allocations there had been when a block was last taken.
     taken: AtomicUsize,
@@ -110,9 +113,8 @@ impl Pool {
     /// A block of this class, or `None` if there is no such memory.
     fn take(&self, class: usize) -> Option<NonNull<u8>> {
         let size = class_size(class);
-        let spare = self.classes[class].spares().pop();
-        let pointer = match spare {
-            Some(spare) => spare.0,
+        let pointer = match self.classes[class].pop() {
+            Some(spare) => spare,
             None => {
                 let layout = layout(class)?;
                 self.allocations.fetch_add(1, Ordering::Relaxed);
@@ -134,7 +136,7 @@ impl Pool {
     fn give(&self, pointer: NonNull<u8>, class: usize) {
         self.used.fetch_sub(class_size(class), Ordering::Relaxed);
         if self.has_room() || self.make_room() {
-            self.classes[class].spares().push(Spare(pointer));
+            self.classes[class].push(pointer);
         } else {
             self.free(pointer, class);
         }
@@ -152,11 +154,11 @@ impl Pool {
         let age = |class: &Class| now.saturating_sub(class.taken.load(Ordering::Relaxed));
         while !self.has_room() {
             let cold = self.classes.iter().enumerate().filter(|(_, class)| age(class) >= COLD);
-            let coldest = cold.filter(|(_, class)| !class.spares().is_empty()).max_by_key(|(_, class)| age(class));
+            let coldest = cold.filter(|(_, class)| !class.is_empty()).max_by_key(|(_, class)| age(class));
             let Some((index, class)) = coldest else { return false };
             // Somebody may have been faster.
-            if let Some(spare) = class.spares().pop() {
-                self.free(spare.0, index);
+            if let Some(spare) = class.pop() {
+                self.free(spare, index);
             }
         }
         true
@@ -164,9 +166,8 @@ impl Pool {
 
     fn release(&self) {
         for (index, class) in self.classes.iter().enumerate() {
-            let spares = std::mem::take(&mut *class.spares());
-            for spare in spares {
-                self.free(spare.0, index);
+            while let Some(spare) = class.pop() {
+                self.free(spare, index);
             }
         }
         self.peak.store(self.used.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -183,7 +184,35 @@ impl Pool {
 
 impl Class {
     const fn new() -> Class {
-        Class { spares: Mutex::new(Vec::new()), taken: AtomicUsize::new(0) }
+        let last = [const { AtomicPtr::new(std::ptr::null_mut()) }; 2];
+        Class { last, spares: Mutex::new(Vec::new()), taken: AtomicUsize::new(0) }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.last.iter().all(|last| last.load(Ordering::Relaxed).is_null()) && self.spares().is_empty()
+    }
+
+    /// The block that has been in use most recently.
+    fn pop(&self) -> Option<NonNull<u8>> {
+        // To look first costs less than to write each time. What was written to a block happens before its next owner has it.
+        for last in self.last.iter().filter(|last| !last.load(Ordering::Relaxed).is_null()) {
+            let pointer = NonNull::new(last.swap(std::ptr::null_mut(), Ordering::Acquire));
+            if pointer.is_some() {
+                return pointer;
+            }
+        }
+        self.spares().pop().map(|spare| spare.0)
+    }
+
+    /// Keeps a block, and moves those that were kept before one place on.
+    fn push(&self, mut pointer: NonNull<u8>) {
+        for last in &self.last {
+            match NonNull::new(last.swap(pointer.as_ptr(), Ordering::AcqRel)) {
+                Some(before) => pointer = before,
+                None => return,
+            }
+        }
+        self.spares().push(Spare(pointer));
     }
 
     /// The free list, which is valid whatever panicked while holding it.

@@ -3,6 +3,7 @@
 use super::rank::{Broadcast, Rank, Ranked};
 use super::{Tensor, expect};
 use crate::DynTensor;
+use crate::numbers::number;
 use trueno_core::{Element, Result};
 
 /// An operand beside a tensor of rank `Left`: another tensor of the same type, or one element.
@@ -29,7 +30,7 @@ impl<T: Element, const N: usize> Operand<T, Rank<N>> for T {
     type Rank = Rank<N>;
 
     fn with<V>(&self, f: impl FnOnce(&DynTensor) -> Result<V>) -> Result<V> {
-        f(&DynTensor::scalar(*self)?)
+        f(&number(*self)?)
     }
 }
 

@@ -7,6 +7,7 @@ use super::operand::Operand;
 use super::rank::{Broadcast, Rank, Ranked, Shell};
 use super::{Tensor, expect};
 use crate::engine::{apply_owned, assign};
+use crate::numbers::number;
 use crate::{DynTensor, Op};
 use std::ops::{Add, AddAssign, BitAnd, BitOr, BitXor, Div, DivAssign, Mul, MulAssign, Neg, Not, Sub, SubAssign};
 use trueno_core::table::{BinaryOp, CompareOp, UnaryOp};
@@ -26,16 +27,16 @@ macro_rules! operator {
         impl<T: $bound, const N: usize> $trait<T> for &Tensor<T, N> {
             type Output = Tensor<T, N>;
             #[track_caller]
-            fn $method(self, number: T) -> Tensor<T, N> {
-                Tensor::new(expect(DynTensor::scalar(number).and_then(|b| self.inner.binary(BinaryOp::$row, &b))))
+            fn $method(self, value: T) -> Tensor<T, N> {
+                Tensor::new(expect(number(value).and_then(|b| self.inner.binary(BinaryOp::$row, &b))))
             }
         }
 
         impl<T: $bound, const N: usize> $trait<T> for Tensor<T, N> {
             type Output = Tensor<T, N>;
             #[track_caller]
-            fn $method(self, number: T) -> Tensor<T, N> {
-                Tensor::new(expect(DynTensor::scalar(number).and_then(|b| owned(BinaryOp::$row, self.inner, &b))))
+            fn $method(self, value: T) -> Tensor<T, N> {
+                Tensor::new(expect(number(value).and_then(|b| owned(BinaryOp::$row, self.inner, &b))))
             }
         }
 
@@ -61,8 +62,8 @@ macro_rules! operator {
 
         impl<T: $bound, const N: usize> $assign_trait<T> for Tensor<T, N> {
             #[track_caller]
-            fn $assign_method(&mut self, number: T) {
-                expect(DynTensor::scalar(number).and_then(|b| assign(BinaryOp::$row, &mut self.inner, &b)));
+            fn $assign_method(&mut self, value: T) {
+                expect(number(value).and_then(|b| assign(BinaryOp::$row, &mut self.inner, &b)));
             }
         }
 
@@ -86,7 +87,7 @@ macro_rules! operator {
                 type Output = Tensor<$scalar, N>;
                 #[track_caller]
                 fn $method(self, tensor: &Tensor<$scalar, N>) -> Tensor<$scalar, N> {
-                    Tensor::new(expect(DynTensor::scalar(self).and_then(|a| a.binary(BinaryOp::$row, &tensor.inner))))
+                    Tensor::new(expect(number(self).and_then(|a| a.binary(BinaryOp::$row, &tensor.inner))))
                 }
             }
 

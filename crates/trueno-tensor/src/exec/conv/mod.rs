@@ -6,7 +6,7 @@ mod weights;
 mod winograd;
 
 use super::movement::contiguous;
-use super::operand::elements;
+use super::operand::{RowMajor, elements};
 use super::{FLOATS, misfit, mixed, unsupported};
 use crate::dyn_tensor::checked_size;
 use crate::storage::Buffer;
@@ -25,14 +25,14 @@ pub(crate) fn conv_transpose2d(config: &ConvTranspose2dConfig, inputs: &[&DynTen
     let (x, weight) = (contiguous(inputs[0])?, contiguous(inputs[1])?);
     let mut buffer = Buffer::new(op, x.dtype(), checked_size(op, &output)?)?;
     dispatch_dtype!(x.dtype(), real T => {
-        let (bias, out) = (bias.as_ref().map(elements::<T>), buffer.as_mut_slice());
+        let (bias, out) = (bias.as_deref().map(elements::<T>), buffer.as_mut_slice());
         images::input_gradient(op, &geometry.shape(), elements::<T>(&x), elements(&weight), bias, out)?;
     }, else return Err(unsupported(op, x.dtype(), FLOATS)));
     Ok(DynTensor::from_buffer(buffer, &output))
 }
 
 /// The third operand, if there is one: a bias for so many channels.
-fn bias_of(op: &'static str, inputs: &[&DynTensor], channels: usize) -> Result<Option<DynTensor>> {
+fn bias_of<'a>(op: &'static str, inputs: &[&'a DynTensor], channels: usize) -> Result<Option<RowMajor<'a>>> {
     let bias = inputs.get(2).map(|bias| contiguous(bias)).transpose()?;
     match bias {
         Some(bias) if bias.shape() != [channels] => {
@@ -56,7 +56,7 @@ pub(crate) fn conv2d(config: &Conv2dConfig, inputs: &[&DynTensor]) -> Result<Dyn
     let (x, weight) = (contiguous(inputs[0])?, contiguous(inputs[1])?);
     let mut buffer = Buffer::new(op, x.dtype(), checked_size(op, &geometry.output)?)?;
     dispatch_dtype!(x.dtype(), real T => {
-        let bias = bias.as_ref().map(elements::<T>);
+        let bias = bias.as_deref().map(elements::<T>);
         images::convolve(op, &geometry.shape(), elements::<T>(&x), elements(&weight), bias, buffer.as_mut_slice())?;
     }, else return Err(unsupported(op, x.dtype(), FLOATS)));
     Ok(DynTensor::from_buffer(buffer, &geometry.output))

@@ -2,8 +2,7 @@
 
 use super::attention_by_steps;
 use super::operand::{Operand, operands};
-use crate::exec::Executed;
-use crate::{AttentionConfig, DynTensor};
+use crate::{AttentionConfig, DynTensor, Saved};
 use smallvec::smallvec;
 use trueno_core::{DType, Result};
 use trueno_gpu::{Device, attention as kernel};
@@ -17,16 +16,22 @@ fn settings(config: &AttentionConfig, queries: &[usize]) -> kernel::Attention {
 
 /// Results `[..., L, V]` of `[q, k, v]` or `[q, k, v, mask]`; saves the logarithm of each query's sum of exponentials, as `f32`
 /// but for operands of `f64`.
-pub(super) fn attention(config: &AttentionConfig, inputs: &[&DynTensor], held: &[Operand<'_>]) -> Result<Executed> {
+pub(super) fn attention(
+    config: &AttentionConfig,
+    inputs: &[&DynTensor],
+    held: &[Operand<'_>],
+    saved: &mut Saved,
+) -> Result<DynTensor> {
     if inputs[0].dtype() == DType::F64 {
-        return attention_by_steps::attention(config, inputs);
+        return attention_by_steps::attention(config, inputs, saved);
     }
     let [q, k, v] = [held[0].view(OP)?, held[1].view(OP)?, held[2].view(OP)?];
     let mask = held.get(3).map(|mask| mask.view(OP)).transpose()?;
     let attended = kernel::attention(&settings(config, q.shape()), [&q, &k, &v], mask.as_ref())?;
     let [rows @ .., _] = q.shape() else { unreachable!("the kernel refuses rank 0") };
     let log_sum = DynTensor::from_gpu(attended.log_sum, rows);
-    Ok((placed(attended.output), smallvec![log_sum]))
+    *saved = smallvec![log_sum];
+    Ok(placed(attended.output))
 }
 
 /// A result whose axes may lie in another order than they count.

@@ -1,9 +1,8 @@
 //! Scaled dot-product attention in `float64`, for which the kernel by tiles has no form: the scores are held, and each step is an
 //! operation of its own.
 
-use crate::exec::Executed;
 use crate::exec::attention::fitting;
-use crate::{AttentionConfig, DynTensor};
+use crate::{AttentionConfig, DynTensor, Saved};
 use smallvec::smallvec;
 use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, UnaryOp};
 use trueno_core::{DType, Error, Result};
@@ -20,13 +19,14 @@ struct Steps<'a> {
 }
 
 /// Of `[q, k, v]` or `[q, k, v, mask]`, as the kernel by tiles.
-pub(super) fn attention(config: &AttentionConfig, inputs: &[&DynTensor]) -> Result<Executed> {
-    let run = || -> Result<Executed> {
+pub(super) fn attention(config: &AttentionConfig, inputs: &[&DynTensor], saved: &mut Saved) -> Result<DynTensor> {
+    let mut run = || -> Result<DynTensor> {
         let steps = Steps::new(config, [inputs[0], inputs[1], inputs[2]], inputs.get(3).copied())?;
         let scores = steps.scores()?;
         let log_sum = scores.logsumexp(-1, false)?;
         let output = shares(&scores, &log_sum)?.matmul(&steps.operands[2])?;
-        Ok((output, smallvec![log_sum]))
+        *saved = smallvec![log_sum];
+        Ok(output)
     };
     run().map_err(|error: Error| error.named(OP))
 }

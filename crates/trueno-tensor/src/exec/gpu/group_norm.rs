@@ -1,30 +1,35 @@
 //! Group normalisation, as layer normalisation of the groups and then a line per channel.
 
 use super::{backward, execute};
-use crate::exec::Executed;
 use crate::exec::group_norm::{GROUP, Groups};
 use crate::exec::norm::Gradients;
-use crate::{DynTensor, Op};
+use crate::{DynTensor, Op, Saved};
 use smallvec::smallvec;
 use trueno_core::table::{BinaryOp, ReduceOp, TernaryOp};
 use trueno_core::{DType, Error, Result};
 use trueno_gpu::Device;
 
 /// Of `[x]` or `[x, weight, bias]`, saving mean and reciprocal deviation `[N, groups]`, `f32` but for an operand of `f64`.
-pub(super) fn group_norm(device: &Device, groups: usize, eps: f64, inputs: &[&DynTensor]) -> Result<Executed> {
+pub(super) fn group_norm(
+    device: &Device,
+    groups: usize,
+    eps: f64,
+    inputs: &[&DynTensor],
+    saved: &mut Saved,
+) -> Result<DynTensor> {
     let layout = Groups::new(inputs[0].shape(), groups)?;
     layout.expect_parameters(inputs[0], [1, 2].map(|i| inputs.get(i).copied()))?;
     let rows = wide(inputs[0])?.reshape_to(&by_group(&layout))?;
     let named = |error: Error| error.named(GROUP);
-    let (rows, saved) = execute(&Op::LayerNorm { axes: 1, eps }, device, &[&rows]).map_err(named)?;
+    let rows = execute(&Op::LayerNorm { axes: 1, eps }, device, &[&rows], saved).map_err(named)?;
     let mut output = rows.reshape_to(&by_channel(&layout))?;
     if let [_, weight, bias] = inputs {
         let [weight, bias] = [spread(weight, &layout)?, spread(bias, &layout)?];
         output = output.ternary(TernaryOp::Fma, &weight, &bias)?;
     }
     let statistics = [layout.batch, groups];
-    let saved = smallvec![saved[0].reshape_to(&statistics)?, saved[1].reshape_to(&statistics)?];
-    Ok((output.reshape_to(inputs[0].shape())?.cast(inputs[0].dtype())?, saved))
+    *saved = smallvec![saved[0].reshape_to(&statistics)?, saved[1].reshape_to(&statistics)?];
+    output.reshape_to(inputs[0].shape())?.cast(inputs[0].dtype())
 }
 
 /// The gradients of [`group_norm`].

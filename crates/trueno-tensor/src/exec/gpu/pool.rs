@@ -2,9 +2,8 @@
 
 use super::operand::Operand;
 use super::shaped;
-use crate::exec::Executed;
 use crate::exec::pool::{images, windows};
-use crate::{DynTensor, Pool2dConfig};
+use crate::{DynTensor, Pool2dConfig, Saved};
 use smallvec::smallvec;
 use trueno_core::Result;
 use trueno_gpu::pool as kernel;
@@ -15,11 +14,12 @@ fn geometry(config: &Pool2dConfig) -> kernel::Config {
 }
 
 /// Saves the positions of the maxima in their planes, as `u32` of the result's shape.
-pub(super) fn max_pool2d(config: &Pool2dConfig, x: &Operand<'_>) -> Result<Executed> {
+pub(super) fn max_pool2d(config: &Pool2dConfig, x: &Operand<'_>, saved: &mut Saved) -> Result<DynTensor> {
     let op = "max_pool2d";
     let (_, shape) = windows(op, config, images(op, x.shape())?)?;
     let kernel::Largest { output, positions } = kernel::max_pool2d(&x.view(op)?, &geometry(config))?;
-    Ok((DynTensor::from_gpu(output, &shape), smallvec![DynTensor::from_gpu(positions, &shape)]))
+    *saved = smallvec![DynTensor::from_gpu(positions, &shape)];
+    Ok(DynTensor::from_gpu(output, &shape))
 }
 
 /// Of `[g, positions]`.
