@@ -77,11 +77,12 @@ pub fn product_with_vector(isa: Isa, matrix: MatRef<'_, i8>, vector: ByteVector<
 kernel! {
     /// The product of each row, whose elements are adjacent, with the vector, whose elements are `sum` together.
     fn dot_rows<S: Dots>(simd: S, matrix: MatRef<'_, i8>, vector: &[Word], sum: i32, out: &mut [i32]) {
+        let next = matrix.row_stride() * ROWS as isize;
         let added = if S::OF_BYTES { sum.wrapping_mul(OFFSET) } else { 0 };
         for (part, out) in out.chunks_mut(ROWS).enumerate() {
             let rows: [_; ROWS] = core::array::from_fn(|i| matrix.at(part * ROWS + i.min(out.len() - 1), 0));
             // SAFETY: these rows are in the matrix, their elements adjacent, and the vector was made for as many.
-            let products = unsafe { dots(simd, rows, matrix.cols(), Some(vector)) };
+            let products = unsafe { dots(simd, (rows, next), matrix.cols(), Some(vector)) };
             for (out, product) in out.iter_mut().zip(products) {
                 *out = product.wrapping_sub(added);
             }
@@ -90,14 +91,15 @@ kernel! {
 }
 
 /// The products of rows of `length` integers with the words of a vector, [`OFFSET`] added to each integer where words are of bytes; or
-/// without a vector the sums of the rows.
+/// without a vector the sums of the rows. `next` is how far the rows lie that will be asked for after these: the machine by itself looks no
+/// further than a page ahead, and rows are shorter.
 ///
 /// # Safety
 /// Each row must be readable for `length` integers, and the vector hold the words of as many, up to whole vectors of words.
 #[inline(always)]
 pub(super) unsafe fn dots<T: Dots, const R: usize>(
     simd: T,
-    rows: [*const i8; R],
+    (rows, next): ([*const i8; R], isize),
     length: usize,
     vector: Option<&[Word]>,
 ) -> [i32; R] {
@@ -113,6 +115,7 @@ pub(super) unsafe fn dots<T: Dots, const R: usize>(
         for i in 0..R {
             // SAFETY: the caller vouches for `count` integers, which are no more than a vector's.
             let row = unsafe { Words::load_integers(simd, rows[i].wrapping_add(from), count) };
+            simd.prefetch(rows[i].wrapping_offset(next).wrapping_add(from));
             sums[i] = match factor {
                 Some(factor) => factor.mul_add(row.as_right(), sums[i]),
                 None => row.mul_add(ones, sums[i]),

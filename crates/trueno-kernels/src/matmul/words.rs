@@ -230,7 +230,7 @@ kernel! {
         if x.col_stride() == 1 {
             for (i, sum) in sums.iter_mut().enumerate() {
                 // SAFETY: row `i` is in the matrix, and its elements are adjacent.
-                [*sum] = unsafe { dots(simd, [x.at(i, 0)], x.cols(), None) };
+                [*sum] = unsafe { dots(simd, ([x.at(i, 0)], x.row_stride()), x.cols(), None) };
             }
         } else if x.row_stride() == 1 {
             for step in 0..x.cols() {
