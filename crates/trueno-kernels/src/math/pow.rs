@@ -3,7 +3,7 @@
 use super::Tables;
 use super::double::Double;
 use super::exp::exp2_of_parts;
-use super::{clamp, polynomial};
+use super::{clamp, lookup, polynomial};
 use crate::simd::{Real, RealOps};
 
 /// log2 of a positive finite value.
@@ -11,7 +11,10 @@ use crate::simd::{Real, RealOps};
 /// With `s = f / (2 + f)`, `ln(1 + f) = ln((1 + s) / (1 - s)) = 2 s + s^3 (2/3 + s^2 P(s^2))`: all but `P` is kept in
 /// two parts.
 #[inline(always)]
-fn log2_double<V: RealOps>(x: V) -> Double<V> {
+fn log2_in_parts<V: RealOps>(x: V) -> Double<V> {
+    if V::LOOKUP {
+        return lookup::log2_in_parts(x);
+    }
     let token = x.token();
     let (exponent, m) = x.split_exponent();
     let f = m.sub(x.lit(1.0));
@@ -28,6 +31,23 @@ fn log2_double<V: RealOps>(x: V) -> Double<V> {
     Double::ordered_sum(exponent, fraction.hi).plus_small(fraction.lo)
 }
 
+/// `2^(y log)`.
+#[inline(always)]
+fn exp2_of_product<V: RealOps>(y: V, log: Double<V>) -> V {
+    let product = Double::product(y, log.hi).plus_small(y.mul(log.lo));
+    let exponent = Double::ordered_sum(product.hi, product.lo);
+    // What is infinite has no second part.
+    let [low, high] = V::Elem::EXP2_RANGE;
+    let moderate = exponent.hi.abs().lt(y.lit(-low));
+    let hi = clamp(V::select(moderate, exponent.hi, product.hi), low, high);
+    let lo = V::select(moderate, exponent.lo, y.lit(0.0));
+    if V::LOOKUP {
+        return lookup::exp2_of_sum(Double { hi, lo });
+    }
+    let integer = hi.round();
+    exp2_of_parts(integer, hi.sub(integer), lo)
+}
+
 /// `x^y` with C99's special cases: `pow(x, 0)` and `pow(1, y)` are 1 even for NaN, the sign of a negative base
 /// survives odd integral exponents, and a fractional power of a negative finite base is NaN.
 #[inline(always)]
@@ -36,22 +56,17 @@ pub(crate) fn pow<V: RealOps>(x: V, y: V) -> V {
     let (zero, one) = (x.lit(0.0), x.lit(1.0));
     let infinity = V::splat(token, V::Elem::INFINITY);
     let base = x.abs();
+    let magnitude = exp2_of_product(y, log2_in_parts(base));
+    let plain = zero.lt(x) & x.lt(infinity) & y.abs().lt(infinity);
+    if !V::any(!plain) {
+        return magnitude;
+    }
 
-    let logarithm = log2_double(base);
-    // The ends of the range, and NaN, pass through the product with y in the high part alone.
-    let end = V::select(base.eq(zero), infinity.neg(), base);
+    // The ends of the range, and NaN, have no logarithm.
     let inside = zero.lt(base) & base.lt(infinity);
-    let log_hi = V::select(inside, logarithm.hi, end);
-    let log_lo = V::select(inside, logarithm.lo, zero);
-
-    let product = Double::product(y, log_hi).plus_small(y.mul(log_lo));
-    let exponent = Double::ordered_sum(product.hi, product.lo);
-    let [low, high] = V::Elem::EXP2_RANGE;
-    let moderate = exponent.hi.abs().lt(x.lit(-low));
-    let hi = clamp(V::select(moderate, exponent.hi, product.hi), low, high);
-    let lo = V::select(moderate, exponent.lo, zero);
-    let integer = hi.round();
-    let magnitude = exp2_of_parts(integer, hi.sub(integer), lo);
+    let inverse = V::select(base.eq(zero), infinity, V::select(base.eq(infinity), zero, base));
+    let end = V::select(y.lt(zero), inverse, V::select(y.eq(y), base, y));
+    let magnitude = V::select(inside, magnitude, end);
 
     let integral = y.trunc().eq(y);
     let half = y.mul(x.lit(0.5));

@@ -77,6 +77,20 @@ macro_rules! split_exponent {
     };
 }
 
+/// Extremes of the lanes, by halves; the instructions pass over NaN.
+macro_rules! reduce_extremes {
+    ($($method:ident = $intrinsic:ident;)*) => {$(
+        #[inline(always)]
+        fn $method(self) -> Self::Elem {
+            if Self::any(!self.eq(self)) {
+                return Self::Elem::NAN;
+            }
+            // SAFETY: a vector is only made from the token that proves these instructions.
+            unsafe { $intrinsic(self.0) }
+        }
+    )*};
+}
+
 /// What both vectors have in the same words.
 macro_rules! common {
     ($elem:ty, $mask:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $load_some:ident, $store_some:ident, $blend:ident) => {
@@ -182,6 +196,10 @@ impl RealVector for F32x16 {
     }
     scale_by_floor!(_mm512_cmp_ps_mask, _mm512_maskz_scalef_ps, _mm512_set1_ps(-155.0));
     split_exponent!(_mm512_getexp_ps, _mm512_getmant_ps);
+    reduce_extremes! {
+        reduce_max = _mm512_reduce_max_ps;
+        reduce_min = _mm512_reduce_min_ps;
+    }
     forward_bits! {
         _mm512_castps_si512, _mm512_castsi512_ps:
         add_bits(other) = _mm512_add_epi32;
@@ -320,6 +338,10 @@ impl RealVector for F64x8 {
     }
     scale_by_floor!(_mm512_cmp_pd_mask, _mm512_maskz_scalef_pd, _mm512_set1_pd(-1081.0));
     split_exponent!(_mm512_getexp_pd, _mm512_getmant_pd);
+    reduce_extremes! {
+        reduce_max = _mm512_reduce_max_pd;
+        reduce_min = _mm512_reduce_min_pd;
+    }
     forward_bits! {
         _mm512_castpd_si512, _mm512_castsi512_pd:
         add_bits(other) = _mm512_add_epi64;

@@ -36,7 +36,7 @@ mod tests {
     use crate::DynTensor;
     use crate::exec::fixtures::{assert_threads_agree, numbers};
     use trueno_core::DType;
-    use trueno_core::table::{BinaryOp, CompareOp, TernaryOp, UnaryOp};
+    use trueno_core::table::{BinaryOp, CompareOp, ReduceOp, TernaryOp, UnaryOp};
 
     /// A computation on halves gives what it gives on the same values in `f32`, rounded once.
     #[track_caller]
@@ -67,5 +67,17 @@ mod tests {
             assert_rounded_once(&operands, |x| x[1].compare(CompareOp::Lt, &x[0]).unwrap());
         }
         assert_rounded_once(&[row, turned, x], |x| x[0].ternary(TernaryOp::Fma, &x[1], &x[2]).unwrap());
+    }
+
+    #[test]
+    fn halves_are_reduced_in_single_precision_and_rounded_once() {
+        let (x, long) = (numbers(&[300, 40]), numbers(&[2, 20 * super::BLOCK + 3]));
+        for x in [&x, &x.transpose().unwrap(), &long] {
+            for op in [ReduceOp::Sum, ReduceOp::Var, ReduceOp::Max, ReduceOp::Any] {
+                for axes in [&[0, 1][..], &[0], &[1]] {
+                    assert_rounded_once(std::slice::from_ref(x), |x| x[0].reduce(op, axes, false, 0.0).unwrap());
+                }
+            }
+        }
     }
 }

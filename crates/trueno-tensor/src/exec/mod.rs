@@ -120,9 +120,9 @@ fn computes(op: &Op) -> bool {
         | Op::Unary(..)
         | Op::Binary(_)
         | Op::Compare(_)
-        | Op::Ternary(_) => false,
-        Op::Reduce(_)
-        | Op::ArgReduce { .. }
+        | Op::Ternary(_)
+        | Op::Reduce(_) => false,
+        Op::ArgReduce { .. }
         | Op::Matmul
         | Op::Linear
         | Op::MatmulInteger

@@ -127,16 +127,34 @@ pub(super) fn exp_in_range<V: RealOps>(x: V) -> V {
 #[inline(always)]
 pub(super) fn exp2_in_range<V: RealOps>(x: V) -> V {
     let (n, shifted) = nearest_sixteenth(x, 1.0);
-    let fraction = x.sub(n);
+    exp2_of_sixteenths(n, shifted, x.sub(n))
+}
+
+/// `2^(x + small)` for `x` within `EXP2_RANGE`, or NaN, and a `small` that is a rounding error of it.
+#[inline(always)]
+pub(super) fn exp2_of_sum<V: RealOps>(Double { hi: x, lo: small }: Double<V>) -> V {
+    let (n, shifted) = nearest_sixteenth(x, 1.0);
+    exp2_of_sixteenths(n, shifted, x.sub(n).add(small))
+}
+
+/// `2^(n + fraction)` for what [`nearest_sixteenth`] gives and a fraction of a thirty-second at most.
+#[inline(always)]
+fn exp2_of_sixteenths<V: RealOps>(n: V, shifted: V, fraction: V) -> V {
     let growth = fraction.mul(polynomial(fraction, V::Elem::EXP2_NEAR_ZERO));
     power_of_sixteenths(shifted, growth).round().scale_by_floor(n)
+}
+
+/// The number of a mantissa's reciprocal, in the lowest bits.
+#[inline(always)]
+fn part<V: RealOps>(mantissa: V) -> V {
+    let parts = 16 * V::Elem::RECIPROCALS.len();
+    mantissa.shift_right(V::Elem::MANTISSA_BITS - parts.trailing_zeros())
 }
 
 /// `r` with `mantissa * reciprocal = 1 + r`, and the number of the reciprocal in the lowest bits.
 #[inline(always)]
 fn near_one<V: RealOps>(mantissa: V) -> (V, V) {
-    let parts = 16 * V::Elem::RECIPROCALS.len();
-    let index = mantissa.shift_right(V::Elem::MANTISSA_BITS - parts.trailing_zeros());
+    let index = part(mantissa);
     (mantissa.mul_add(find(V::Elem::RECIPROCALS, index), mantissa.lit(-1.0)), index)
 }
 
@@ -177,6 +195,24 @@ pub(super) fn log<V: RealOps>(x: V, pieces: &LogarithmPieces<V::Elem>, scale: [V
     let scale = Double::<V>::constant(x.token(), scale);
     let small = r.mul_add(scale.lo, ln_beyond_linear(r).mul_add(scale.hi, lo));
     hi.add(r.mul_add(scale.hi, small))
+}
+
+/// Logarithm to base 2 of a positive finite number, with about half as many digits again as one float has.
+#[inline(always)]
+pub(super) fn log2_in_parts<V: RealOps>(x: V) -> Double<V> {
+    let (exponent, mantissa) = x.exponent_and_mantissa();
+    let index = part(mantissa);
+    // m c = 1 + r + lost, and the difference of numbers that are so close is exact.
+    let Double { hi, lo: lost } = Double::product(mantissa, find(V::Elem::RECIPROCALS, index));
+    let r = hi.sub(x.lit(1.0));
+    // ln(1 + r + lost) = r - r^2 / 2 + r^3 .. + lost (1 - r ..), of which the first two terms are exact.
+    let half_square = Double::product(r, r.mul(x.lit(-0.5)));
+    let cubic = r.mul(r).mul(r).mul_add(polynomial(r, &V::Elem::LN_NEAR_ONE[1..]), half_square.lo);
+    let natural = Double::ordered_sum(r, half_square.hi).plus_small(cubic.add(r.neg_mul_add(lost, lost)));
+    let fraction = natural.times(Double::constant(x.token(), V::Elem::LOG2_E));
+    let pieces = &V::Elem::LOG2_PIECES;
+    let whole = exponent.add(find(pieces.hi, index));
+    Double::ordered_sum(whole, fraction.hi).plus_small(fraction.lo.add(find(pieces.lo, index)))
 }
 
 /// `ln(sum) + more ln 2`, for a positive finite sum; as [`ln`], and right in every digit if the sum is next to 1.

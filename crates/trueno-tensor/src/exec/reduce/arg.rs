@@ -1,7 +1,7 @@
 //! Where the extremes are.
 
 use super::frame::Frame;
-use super::real::of_blocks;
+use super::real::extremes_of_blocks;
 use super::refuse_empty;
 use crate::exec::isa::isa;
 use crate::exec::{movement, unsupported};
@@ -24,11 +24,7 @@ fn position<T: Real>(extreme: Extreme, row: &[T]) -> i64 {
         kernel::arg_columns(isa(), largest, elements, &mut position);
         position[0]
     };
-    let extremes = of_blocks(row.len(), |block| {
-        let (block, mut acc) = (&row[block], [T::ZERO]);
-        kernel::accumulate_rows(isa(), op, block, block.len(), None, &mut acc);
-        acc[0]
-    });
+    let extremes = extremes_of_blocks(op, row);
     let start = within(&extremes) as usize * kernel::BLOCK;
     start as i64 + within(&row[start..row.len().min(start + kernel::BLOCK)])
 }

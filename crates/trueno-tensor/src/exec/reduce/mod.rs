@@ -46,12 +46,14 @@ pub(crate) fn reduce(reduction: &Reduction, x: &DynTensor) -> Result<DynTensor> 
         DType::F32 | DType::F64 => dispatch_dtype!(x.dtype(), real T => {
             reduce_real::<T>(op, reduction.correction, &frame)
         }, else Err(unsupported(op.name(), x.dtype(), "it takes floats"))),
+        DType::F16 | DType::BF16 => reduce_real::<f32>(op, reduction.correction, &frame),
         _ if !op.info().integers => Err(unsupported(op.name(), x.dtype(), "it takes floats; cast it first")),
         _ => reduce_int(op, &frame),
     }?;
     let result = DynTensor::from_buffer(buffer, &frame.shape);
     match (op.result(), x.dtype()) {
         (ReduceResult::Truth, _) | (ReduceResult::Same, DType::Bool) => movement::cast(&result, DType::Bool),
+        (ReduceResult::Same | ReduceResult::Sum, half @ (DType::F16 | DType::BF16)) => movement::cast(&result, half),
         (ReduceResult::Same | ReduceResult::Sum, _) => Ok(result),
     }
 }

@@ -1,16 +1,61 @@
 //! Reductions of floats: kernels accumulate blocks, which join in a fixed tree.
 
 use super::frame::Frame;
+use crate::DynTensor;
 use crate::exec::isa::isa;
+use crate::exec::operand::elements;
 use crate::parallel::{for_each_piece, piece_size};
 use crate::storage::Buffer;
 use std::ops::Range;
-use trueno_core::Result;
+use std::slice;
 use trueno_core::table::ReduceOp;
+use trueno_core::{DType, Element, Result, bf16, f16};
+use trueno_kernels::elementwise::convert;
 use trueno_kernels::reduce as kernel;
 use trueno_kernels::simd::Real;
 
-/// The reduction of floats, with two passes over them where the row is centered.
+/// Row-major elements that are reduced as `T`.
+#[derive(Clone, Copy)]
+enum Elements<'a, T> {
+    Real(&'a [T]),
+    F16(&'a [f16]),
+    BF16(&'a [bf16]),
+}
+
+impl<'a, T: Real> Elements<'a, T> {
+    /// Those of a tensor of `T`, or of half precision.
+    fn of(x: &'a DynTensor) -> Elements<'a, T> {
+        match x.dtype() {
+            DType::F16 => Elements::F16(elements(x)),
+            DType::BF16 => Elements::BF16(elements(x)),
+            _ => Elements::Real(elements(x)),
+        }
+    }
+
+    fn slice(self, range: Range<usize>) -> Elements<'a, T> {
+        match self {
+            Elements::Real(elements) => Elements::Real(&elements[range]),
+            Elements::F16(elements) => Elements::F16(&elements[range]),
+            Elements::BF16(elements) => Elements::BF16(&elements[range]),
+        }
+    }
+
+    /// What `read` makes of the elements; halves are widened for it, so it should be given few at a time.
+    fn read<R>(self, read: impl FnOnce(&[T]) -> R) -> R {
+        fn widened<E: Element, T: Real>(elements: &[E]) -> Vec<T> {
+            let mut wide = vec![T::ZERO; elements.len()];
+            convert(isa(), elements, &mut wide);
+            wide
+        }
+        match self {
+            Elements::Real(elements) => read(elements),
+            Elements::F16(elements) => read(&widened(elements)),
+            Elements::BF16(elements) => read(&widened(elements)),
+        }
+    }
+}
+
+/// The reduction of floats, with two passes over them where the row is centered. Halves are reduced as `f32`.
 pub(super) fn reduce_real<T: Real>(op: ReduceOp, correction: f64, frame: &Frame<'_>) -> Result<Buffer> {
     let centers = match op.centered() {
         true => Some(reduce_real::<T>(ReduceOp::Mean, 0.0, frame)?),
@@ -18,15 +63,20 @@ pub(super) fn reduce_real<T: Real>(op: ReduceOp, correction: f64, frame: &Frame<
     };
     let centers = centers.as_ref().map(|c| spread(c.as_slice::<T>(), &frame.folds));
     let centers = centers.as_deref();
-    let elements = frame.x.as_slice::<T>().unwrap_or(&[]);
+    let elements = Elements::of(&frame.x);
     let mut buffer = Buffer::new(op.name(), T::DTYPE, frame.partial())?;
     let out = buffer.as_mut_slice::<T>();
     if frame.inner == 1 {
         rows(op, elements, frame.length, centers, out);
     } else {
         for (i, out) in out.chunks_mut(frame.inner.max(1)).enumerate() {
-            let elements = &elements[i * frame.length * frame.inner..][..frame.length * frame.inner];
-            columns(op, elements, centers.map(|c| &c[i * frame.inner..][..frame.inner]), out);
+            let size = frame.length * frame.inner;
+            columns(
+                op,
+                (elements.slice(i * size..(i + 1) * size), frame.length),
+                centers.map(|c| &c[i * frame.inner..][..frame.inner]),
+                out,
+            );
         }
     }
     let mut count = out.len();
@@ -55,37 +105,55 @@ fn spread<T: Copy>(values: &[T], folds: &[[usize; 2]]) -> Vec<T> {
 }
 
 /// Accumulates contiguous rows of `length` into `out`. Long rows are cut into blocks, which join pairwise.
-fn rows<T: Real>(op: ReduceOp, elements: &[T], length: usize, centers: Option<&[T]>, out: &mut [T]) {
+fn rows<T: Real>(op: ReduceOp, elements: Elements<'_, T>, length: usize, centers: Option<&[T]>, out: &mut [T]) {
     if length <= kernel::BLOCK {
         let piece = piece_size(out.len(), length.max(1));
         for_each_piece(out, piece, length.max(1), |index, part| {
             let start = index * piece;
-            let elements = &elements[start * length..][..part.len() * length];
-            kernel::accumulate_rows(isa(), op, elements, length, centers.map(|c| &c[start..][..part.len()]), part);
+            let centers = centers.map(|c| &c[start..][..part.len()]);
+            elements.slice(start * length..(start + part.len()) * length).read(|elements| {
+                kernel::accumulate_rows(isa(), op, elements, length, centers, part);
+            });
         });
         return;
     }
     for (row, out) in out.iter_mut().enumerate() {
-        let elements = &elements[row * length..][..length];
-        let center = centers.map(|c| &c[row..row + 1]);
-        let mut partial = of_blocks(length, |block| {
-            let (block, mut acc) = (&elements[block], [T::ZERO]);
-            kernel::accumulate_rows(isa(), op, block, block.len(), center, &mut acc);
-            acc[0]
+        let elements = elements.slice(row * length..(row + 1) * length);
+        let center = centers.map(|c| c[row]);
+        let mut partial = of_blocks(length, |blocks, partial| {
+            elements.slice(blocks).read(|elements| accumulate_blocks(op, elements, center, partial));
         });
         join_pairwise(op, &mut partial, 1);
         *out = partial[0];
     }
 }
 
-/// What `reduce` makes of each block of a long row.
-pub(super) fn of_blocks<T: Real>(length: usize, reduce: impl Fn(Range<usize>) -> T + Sync + Send) -> Vec<T> {
+/// What `reduce` makes of each block of a long row: it gets the elements of some of them, and room for as many results.
+fn of_blocks<T: Real>(length: usize, reduce: impl Fn(Range<usize>, &mut [T]) + Sync + Send) -> Vec<T> {
     let mut partial = vec![T::ZERO; length.div_ceil(kernel::BLOCK)];
-    for_each_piece(&mut partial, 1, kernel::BLOCK, |block, part| {
-        let start = block * kernel::BLOCK;
-        part[0] = reduce(start..length.min(start + kernel::BLOCK));
+    let together = piece_size(partial.len(), kernel::BLOCK);
+    for_each_piece(&mut partial, together, kernel::BLOCK, |piece, part| {
+        let start = piece * together * kernel::BLOCK;
+        reduce(start..length.min(start + part.len() * kernel::BLOCK), part);
     });
     partial
+}
+
+/// Accumulates each block of a row, of which the last may be shorter, into one of `out`.
+fn accumulate_blocks<T: Real>(op: ReduceOp, elements: &[T], center: Option<T>, out: &mut [T]) {
+    let whole = elements.len() / kernel::BLOCK;
+    let (blocks, rest) = elements.split_at(whole * kernel::BLOCK);
+    let (of_blocks, of_rest) = out.split_at_mut(whole);
+    let centers = center.map(|center| vec![center; whole]);
+    kernel::accumulate_rows(isa(), op, blocks, kernel::BLOCK, centers.as_deref(), of_blocks);
+    if !rest.is_empty() {
+        kernel::accumulate_rows(isa(), op, rest, rest.len(), center.as_ref().map(slice::from_ref), of_rest);
+    }
+}
+
+/// The extreme of each block of a row.
+pub(super) fn extremes_of_blocks<T: Real>(op: ReduceOp, row: &[T]) -> Vec<T> {
+    of_blocks(row.len(), |blocks, out| accumulate_blocks(op, &row[blocks], None, out))
 }
 
 /// The sum of the products of two rows of one length.
@@ -93,7 +161,10 @@ pub(in crate::exec) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
     if a.len() <= kernel::BLOCK {
         return kernel::dot(isa(), a, b);
     }
-    let mut partial = of_blocks(a.len(), |block| kernel::dot(isa(), &a[block.clone()], &b[block]));
+    let mut partial = of_blocks(a.len(), |blocks, partial| {
+        let blocks = a[blocks.clone()].chunks(kernel::BLOCK).zip(b[blocks].chunks(kernel::BLOCK));
+        partial.iter_mut().zip(blocks).for_each(|(partial, (a, b))| *partial = kernel::dot(isa(), a, b));
+    });
     join_pairwise(ReduceOp::Sum, &mut partial, 1);
     partial.first().copied().unwrap_or(T::ZERO)
 }
@@ -102,21 +173,20 @@ pub(in crate::exec) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
 const COLUMN_BLOCK: usize = 256;
 
 /// Accumulates `[length, out.len()]` over its first axis.
-fn columns<T: Real>(op: ReduceOp, elements: &[T], centers: Option<&[T]>, out: &mut [T]) {
+fn columns<T: Real>(op: ReduceOp, (elements, length): (Elements<'_, T>, usize), centers: Option<&[T]>, out: &mut [T]) {
     let inner = out.len();
     if inner == 0 {
         return;
     }
-    let length = elements.len() / inner;
     if length <= COLUMN_BLOCK {
-        kernel::accumulate_columns(isa(), op, elements, centers, out);
+        elements.read(|elements| kernel::accumulate_columns(isa(), op, elements, centers, out));
         return;
     }
     let mut partial = vec![T::ZERO; length.div_ceil(COLUMN_BLOCK) * inner];
     for_each_piece(&mut partial, inner, COLUMN_BLOCK, |block, part| {
         let start = block * COLUMN_BLOCK * inner;
-        let end = (start + COLUMN_BLOCK * inner).min(elements.len());
-        kernel::accumulate_columns(isa(), op, &elements[start..end], centers, part);
+        let end = (start + COLUMN_BLOCK * inner).min(length * inner);
+        elements.slice(start..end).read(|elements| kernel::accumulate_columns(isa(), op, elements, centers, part));
     });
     join_pairwise(op, &mut partial, inner);
     out.copy_from_slice(&partial[..inner]);
