@@ -1,8 +1,8 @@
 //! Powers: `|x|^y = 2^(y log2 |x|)`, the logarithm and its product with `y` in double precision of the type.
 
-use super::Tables;
 use super::double::Double;
 use super::exp::exp2_of_parts;
+use super::{Lookups, Tables};
 use super::{clamp, lookup, polynomial};
 use crate::simd::{Real, RealOps};
 
@@ -12,7 +12,8 @@ use crate::simd::{Real, RealOps};
 /// two parts.
 #[inline(always)]
 fn log2_in_parts<V: RealOps>(x: V) -> Double<V> {
-    if V::LOOKUP {
+    // Sixteen pieces are too few for `f64`: what the cubic term is rounded by would be multiplied by up to 700.
+    if V::LOOKUP && V::Elem::RECIPROCALS.len() > 1 {
         return lookup::log2_in_parts(x);
     }
     let token = x.token();

@@ -14,6 +14,9 @@ use trueno_kernels::elementwise::convert;
 use trueno_kernels::reduce as kernel;
 use trueno_kernels::simd::Real;
 
+/// Halves that are widened at a time, at least.
+const WIDENED: usize = 4096;
+
 /// Row-major elements that are reduced as `T`.
 #[derive(Clone, Copy)]
 enum Elements<'a, T> {
@@ -40,17 +43,25 @@ impl<'a, T: Real> Elements<'a, T> {
         }
     }
 
-    /// What `read` makes of the elements; halves are widened for it, so it should be given few at a time.
-    fn read<R>(self, read: impl FnOnce(&[T]) -> R) -> R {
-        fn widened<E: Element, T: Real>(elements: &[E]) -> Vec<T> {
-            let mut wide = vec![T::ZERO; elements.len()];
-            convert(isa(), elements, &mut wide);
-            wide
+    /// Has `read` look at the elements and tells it where they begin. Halves are widened for it, some rows of `size` at a time, so few
+    /// that they are still in the first level of cache.
+    fn read(self, size: usize, mut read: impl FnMut(usize, &[T])) {
+        fn widen<E: Element, T: Real>(elements: &[E], size: usize, mut read: impl FnMut(usize, &[T])) {
+            if elements.is_empty() {
+                return read(0, &[]);
+            }
+            let together = (WIDENED / size).max(1) * size;
+            let mut wide = vec![T::ZERO; together.min(elements.len())];
+            for (index, elements) in elements.chunks(together).enumerate() {
+                let wide = &mut wide[..elements.len()];
+                convert(isa(), elements, wide);
+                read(index * together, wide);
+            }
         }
         match self {
-            Elements::Real(elements) => read(elements),
-            Elements::F16(elements) => read(&widened(elements)),
-            Elements::BF16(elements) => read(&widened(elements)),
+            Elements::Real(elements) => read(0, elements),
+            Elements::F16(elements) => widen(elements, size, read),
+            Elements::BF16(elements) => widen(elements, size, read),
         }
     }
 }
@@ -106,13 +117,18 @@ fn spread<T: Copy>(values: &[T], folds: &[[usize; 2]]) -> Vec<T> {
 
 /// Accumulates contiguous rows of `length` into `out`. Long rows are cut into blocks, which join pairwise.
 fn rows<T: Real>(op: ReduceOp, elements: Elements<'_, T>, length: usize, centers: Option<&[T]>, out: &mut [T]) {
+    if length == 0 {
+        return kernel::accumulate_rows(isa(), op, &[], 0, centers, out);
+    }
     if length <= kernel::BLOCK {
-        let piece = piece_size(out.len(), length.max(1));
-        for_each_piece(out, piece, length.max(1), |index, part| {
+        let piece = piece_size(out.len(), length);
+        for_each_piece(out, piece, length, |index, part| {
             let start = index * piece;
             let centers = centers.map(|c| &c[start..][..part.len()]);
-            elements.slice(start * length..(start + part.len()) * length).read(|elements| {
-                kernel::accumulate_rows(isa(), op, elements, length, centers, part);
+            elements.slice(start * length..(start + part.len()) * length).read(length, |from, elements| {
+                let rows = from / length..(from + elements.len()) / length;
+                let centers = centers.map(|c| &c[rows.clone()]);
+                kernel::accumulate_rows(isa(), op, elements, length, centers, &mut part[rows]);
             });
         });
         return;
@@ -121,7 +137,9 @@ fn rows<T: Real>(op: ReduceOp, elements: Elements<'_, T>, length: usize, centers
         let elements = elements.slice(row * length..(row + 1) * length);
         let center = centers.map(|c| c[row]);
         let mut partial = of_blocks(length, |blocks, partial| {
-            elements.slice(blocks).read(|elements| accumulate_blocks(op, elements, center, partial));
+            elements.slice(blocks).read(kernel::BLOCK, |from, elements| {
+                accumulate_blocks(op, elements, center, &mut partial[from / kernel::BLOCK..]);
+            });
         });
         join_pairwise(op, &mut partial, 1);
         *out = partial[0];
@@ -179,14 +197,16 @@ fn columns<T: Real>(op: ReduceOp, (elements, length): (Elements<'_, T>, usize), 
         return;
     }
     if length <= COLUMN_BLOCK {
-        elements.read(|elements| kernel::accumulate_columns(isa(), op, elements, centers, out));
+        elements.read(length * inner, |_, elements| kernel::accumulate_columns(isa(), op, elements, centers, out));
         return;
     }
     let mut partial = vec![T::ZERO; length.div_ceil(COLUMN_BLOCK) * inner];
     for_each_piece(&mut partial, inner, COLUMN_BLOCK, |block, part| {
         let start = block * COLUMN_BLOCK * inner;
         let end = (start + COLUMN_BLOCK * inner).min(length * inner);
-        elements.slice(start..end).read(|elements| kernel::accumulate_columns(isa(), op, elements, centers, part));
+        elements.slice(start..end).read(end - start, |_, elements| {
+            kernel::accumulate_columns(isa(), op, elements, centers, part);
+        });
     });
     join_pairwise(op, &mut partial, inner);
     out.copy_from_slice(&partial[..inner]);
