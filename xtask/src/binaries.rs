@@ -1,6 +1,6 @@
 //! Finding what cargo built in the messages it prints.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -19,6 +19,12 @@ pub fn of_tests(messages: &str, package: &str) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(binaries)
+}
+
+/// Whether a test executable only compiles wrong programs and looks at the compiler's messages. Those depend on no variable and no flag,
+/// but on the compiler; and trybuild wants to be run by cargo.
+pub fn compares_messages(executable: &Path) -> bool {
+    executable.file_name().is_some_and(|name| name.to_string_lossy().starts_with("messages-"))
 }
 
 /// Name and path of the library of each of `packages` in a stream of `--message-format=json`.

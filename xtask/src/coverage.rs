@@ -2,7 +2,6 @@
 //! coverage all come from the same binaries.
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -17,9 +16,6 @@ use crate::workspace::Workspace;
 
 /// Share of lines that tests must reach.
 const LINES_PERCENT: f64 = 90.0;
-
-/// Test files of this name compile wrong programs and look at the compiler's messages.
-const MESSAGES: &str = "messages-";
 
 /// Random cases per property.
 const CASES: &str = "256";
@@ -65,9 +61,8 @@ impl<'a> TestBuild<'a> {
         Ok(Verdict::passed())
     }
 
-    /// Runs the test binaries of one crate again, but for those that only compile programs: the compiler's messages
-    /// depend on no variable, and trybuild wants to be run by cargo. `variables` are set; how many binaries
-    /// there were.
+    /// Runs the test binaries of one crate again, but for those that only compile programs. `variables` are set; how many binaries there
+    /// were.
     pub fn run(&self, package: &str, variables: &[(&str, &str)]) -> Result<usize> {
         if !self.workspace.has_crate(package) {
             return Ok(0);
@@ -75,9 +70,7 @@ impl<'a> TestBuild<'a> {
         // The same selection as in `test`, so that cargo finds everything built.
         let mut list = self.cargo(["test", "--workspace", "--all-targets", "--no-run", "--message-format=json"])?;
         let binaries = binaries::of_tests(&capture(list.arg("--quiet"))?, package)?;
-        let depends =
-            |binary: &&PathBuf| !binary.file_name().is_some_and(|name| name.to_string_lossy().starts_with(MESSAGES));
-        for binary in binaries.iter().filter(depends) {
+        for binary in binaries.iter().filter(|binary| !binaries::compares_messages(binary)) {
             let mut command = Command::new(binary);
             command.current_dir(self.workspace.path("crates").join(package));
             command.envs(self.environment()?).envs(variables.iter().copied());
