@@ -29,9 +29,12 @@ fn winograd<T: Real>(way: &Winograd, images: &[T], weight: &[T], bias: Option<&[
     (out, finite)
 }
 
+/// Results are close to those of the direct way, beside the largest of them or what such sums usually are: few of them can all be
+/// small, and what was added up is not.
 #[track_caller]
 fn assert_close<T: Real>(got: &[T], want: &[T], tolerance: f64, what: &Conv2dShape) {
-    let size = want.iter().fold(0.0_f64, |most, value| most.max(value.to_f64().abs()));
+    let usual = ((what.in_channels * 9) as f64).sqrt() / 3.0;
+    let size = want.iter().fold(usual, |most, value| most.max(value.to_f64().abs()));
     for (i, (got, want)) in got.iter().zip(want).enumerate() {
         let error = (got.to_f64() - want.to_f64()).abs();
         assert!(error <= tolerance * size, "[{i}] {got:?} {want:?} of {size} {what:?}");
@@ -60,7 +63,7 @@ fn agrees<T: Real>(shape: Conv2dShape, tolerance: f64) {
         let mut want = vec![T::ZERO; images.len()];
         conv2d_input_gradient(isa, &shape, &weight, &g, &mut want, &mut scratch);
         let way = Winograd::new::<T>(isa, gradient, true).unwrap();
-        assert_close(&winograd(&way, &g, &weight, None, false).0, &want, tolerance, &shape);
+        assert_close(&winograd(&way, &g, &weight, None, false).0, &want, tolerance, &gradient);
     }
 }
 
