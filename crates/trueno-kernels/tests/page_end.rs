@@ -1,0 +1,134 @@
+//! Kernels read and write nothing after the end of a slice: every operand ends where a page does, and the next one is nobody's.
+#![cfg(all(unix, not(miri)))]
+
+use std::{ptr, slice};
+
+use trueno_core::table::{BinaryOp, ReduceOp, TernaryOp, UnaryOp};
+use trueno_kernels::elementwise::{binary, convert, ternary, unary};
+use trueno_kernels::matmul::{ByteVector, Epilogue, MatMut, MatRef, Plan, Unit, Word, gemm, product_with_vector};
+use trueno_kernels::simd::Real;
+use trueno_kernels::{AxisBlocks, Isa, Operand, Plane, copy_plane, norm, reduce, softmax, sort, transpose};
+
+/// Memory before a page that may not be touched.
+struct Fenced {
+    start: *mut libc::c_void,
+    bytes: usize,
+}
+
+impl Fenced {
+    /// Room for `bytes`, in whole pages.
+    fn new(bytes: usize) -> Fenced {
+        // SAFETY: a question without operands that could be wrong.
+        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap();
+        let bytes = bytes.max(1).next_multiple_of(page);
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: new memory, wherever the system likes.
+        let start = unsafe { libc::mmap(ptr::null_mut(), bytes + page, access, kind, -1, 0) };
+        assert_ne!(start, libc::MAP_FAILED);
+        // SAFETY: the last page of that memory.
+        assert_eq!(unsafe { libc::mprotect(start.byte_add(bytes), page, libc::PROT_NONE) }, 0);
+        Fenced { start, bytes }
+    }
+
+    /// `len` elements that end at the fence.
+    fn slice<T: Copy>(&mut self, len: usize, value: impl Fn(usize) -> T) -> &mut [T] {
+        let bytes = len * size_of::<T>();
+        assert!(bytes <= self.bytes && self.bytes.is_multiple_of(align_of::<T>()));
+        // SAFETY: `bytes` before the fence, a multiple of the alignment, which `&mut self` lends once; fresh memory is zeros, and the
+        // numbers of these tests may be any bits.
+        let slice = unsafe { slice::from_raw_parts_mut(self.start.byte_add(self.bytes - bytes).cast::<T>(), len) };
+        slice.iter_mut().enumerate().for_each(|(i, x)| *x = value(i));
+        slice
+    }
+}
+
+impl Drop for Fenced {
+    fn drop(&mut self) {
+        // SAFETY: the pages that are still there, and nobody has a slice of them.
+        unsafe { libc::munmap(self.start, self.bytes) };
+    }
+}
+
+/// Lengths around whole vectors of every level.
+fn lengths() -> impl Iterator<Item = usize> {
+    (1..70).chain([127, 128, 129, 257])
+}
+
+fn number<T: Real>(i: usize) -> T {
+    T::from_f64((i % 13) as f64 * 0.25 - 1.0)
+}
+
+fn arrays_of<T: Real>() {
+    let mut fences = [(); 4].map(|()| Fenced::new(1 << 16));
+    for (isa, n) in Isa::available().flat_map(|isa| lengths().map(move |n| (isa, n))) {
+        let [a, b, c, out] = fences.each_mut().map(|fence| fence.slice(n, number::<T>));
+        for &op in UnaryOp::ALL {
+            unary(isa, op, op.default_parameters(), Operand::Slice(a), out);
+        }
+        for &op in BinaryOp::ALL {
+            binary(isa, op, Operand::Slice(a), Operand::Slice(b), out);
+        }
+        for &op in TernaryOp::ALL {
+            ternary(isa, op, Operand::Slice(a), Operand::Slice(b), Operand::Slice(c), out);
+        }
+        for &op in ReduceOp::ALL {
+            let center = [T::ZERO];
+            reduce::accumulate_rows(isa, op, a, n, Some(&center), &mut out[n - 1..]);
+            reduce::accumulate_columns(isa, op, a, Some(b), out);
+        }
+        reduce::arg_rows(isa, true, a, n, &mut [0]);
+        reduce::cumsum(isa, a, 1, out);
+        out[0] = reduce::dot(isa, a, b);
+        softmax::softmax(isa, a, AxisBlocks::rows(1, n), out);
+        softmax::log_softmax(isa, a, AxisBlocks { outer: 1, len: 1, inner: n }, out);
+        norm::layer_norm(isa, a, n, Some(b), Some(c), 1e-5, out, [&mut [T::ZERO], &mut [T::ZERO]]);
+        copy_plane(isa, a, Plane { first: n - 1, steps: [0, -1] }, out, Plane { first: 0, steps: [0, 1] }, [1, n]);
+    }
+}
+
+#[test]
+fn arrays_end_where_a_page_does() {
+    arrays_of::<f32>();
+    arrays_of::<f64>();
+}
+
+fn products_of<T: Real>() {
+    let mut fences = [(); 4].map(|()| Fenced::new(1 << 16));
+    let sizes = [1, 2, 5, 8, 15, 17, 33];
+    for isa in Isa::available() {
+        for (m, n, k) in sizes.iter().flat_map(|&m| sizes.iter().flat_map(move |&n| sizes.map(|k| (m, n, k)))) {
+            let plan = Plan::new::<T>(isa, m, n, k);
+            let [a, b, c, turned] = &mut fences;
+            let (a, b, c) = (a.slice(m * k, number), b.slice(k * n, number), c.slice(m * n, number));
+            let left = MatRef::row_major(&*a, m, k);
+            for right in [MatRef::row_major(&*b, k, n), MatRef::row_major(&*b, n, k).transposed()] {
+                let mut scratch = vec![T::ZERO; plan.scratch_len()];
+                gemm(isa, &plan, left, right, MatMut::row_major(c, m, n), &Epilogue::STORE, &mut scratch);
+            }
+            transpose(isa, a, k, turned.slice(m * k, number::<T>), m, [m, k]);
+        }
+    }
+}
+
+#[test]
+fn products_end_where_a_page_does() {
+    products_of::<f32>();
+    products_of::<f64>();
+}
+
+#[test]
+fn integers_end_where_a_page_does() {
+    let mut fences = [(); 3].map(|()| Fenced::new(1 << 16));
+    for (isa, n) in Isa::available().flat_map(|isa| lengths().map(move |n| (isa, n))) {
+        let [x, keys, matrix] = &mut fences;
+        let (x, keys) = (x.slice(n, |i| (i * 7 % 31) as f32), keys.slice(n, |_| 0_i32));
+        sort::keys(isa, false, x, keys);
+        sort::sort(isa, keys, &mut vec![0; n], 0);
+        convert(isa, keys, x);
+        let bytes = matrix.slice(5 * n, |i| i as i8);
+        let mut words = vec![Word::NOTHING; ByteVector::len(isa, n)];
+        let vector = vec![1_i8; n];
+        let vector = ByteVector::new(isa, &vector, &mut words);
+        product_with_vector(isa, MatRef::row_major(&*bytes, 5, n), vector, &mut [0; 5]);
+    }
+}
