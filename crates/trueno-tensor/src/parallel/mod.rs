@@ -224,10 +224,13 @@ mod tests {
 
     #[test]
     fn work_inside_work_stays_on_its_thread() {
+        // Both are worth waking threads for. Work that is not, and finds none awake, is not shared itself, and what is
+        // inside it may be.
+        let cost = usize::MAX;
         with_num_threads(3, || {
-            for_each_piece(&mut [0_u8; 4], 1, PIECE, |_, _| {
+            for_each_piece(&mut [0_u8; 4], 1, cost, |_, _| {
                 let outer = std::thread::current().id();
-                for_each_piece(&mut [0_u8; 4], 1, PIECE, |_, _| assert_eq!(std::thread::current().id(), outer));
+                for_each_piece(&mut [0_u8; 4], 1, cost, |_, _| assert_eq!(std::thread::current().id(), outer));
             });
         });
     }
