@@ -1,6 +1,6 @@
 //! Slices as vectors, their ends included: what the kernels that walk over rows share.
 
-use crate::simd::{MAX_LANES, Real, RealVector, Token};
+use crate::simd::{MAX_LANES, Real, RealVector};
 use trueno_core::Element;
 
 /// The vector at `x[from..]`, zeros after its end.
@@ -29,14 +29,6 @@ pub(crate) fn write<V: RealVector>(value: V, out: &mut [V::Elem], from: usize) {
             value.store_partial(rest.as_mut_ptr(), rest.len());
         }
     }
-}
-
-/// Asks for what follows `x` in memory, as far from its end as `from` is from its start: in a loop over rows that lie one after the
-/// other, the same place of the next row. The machine by itself looks no further than a page, and a pass that only computes leaves
-/// memory idle.
-#[inline(always)]
-pub(crate) fn ask_for_next<V: RealVector>(simd: V::Token, x: &[V::Elem], from: usize) {
-    simd.prefetch(x.as_ptr().wrapping_add(x.len() + from));
 }
 
 /// The first `count` lanes, zeros after them.

@@ -1,7 +1,7 @@
 //! Normalisation of each row by its own moments.
 
 use super::moments::{gradient_sums, reciprocal_deviation, squares, sum};
-use crate::lanes::{ask_for_next, read, write};
+use crate::lanes::{read, write};
 use crate::simd::{Real, RealVector, kernel};
 
 kernel! {
@@ -54,8 +54,6 @@ pub(super) fn normalise_row<V: RealVector>(
         if let Some(bias) = bias {
             y = y.add(read::<V>(simd, bias, from));
         }
-        ask_for_next::<V>(simd, x, from);
-        ask_for_next::<V>(simd, out, from);
         write(y, out, from);
     }
 }
@@ -102,8 +100,6 @@ pub(super) fn input_row<V: RealVector>(
             g = g.mul(read::<V>(simd, weight, from));
         }
         let distance = read::<V>(simd, x, from).sub(mean);
-        ask_for_next::<V>(simd, x, from);
-        ask_for_next::<V>(simd, out, from);
         write(distance.neg_mul_add(slope, g.sub(mean_g)).mul(rstd), out, from);
     }
 }

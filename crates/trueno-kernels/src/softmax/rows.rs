@@ -2,7 +2,7 @@
 
 use trueno_core::Element;
 
-use crate::lanes::{Sum, ask_for_next, keep_first, largest, read, write};
+use crate::lanes::{Sum, keep_first, largest, read, write};
 use crate::math::{exp, ln_of_one as ln};
 use crate::simd::{Real, RealVector};
 
@@ -30,8 +30,6 @@ pub(super) fn softmax<V: RealVector>(simd: V::Token, x: &[V::Elem], out: &mut [V
     // One division: those of all elements would take as long as the exponentials.
     let scale = V::splat(simd, V::Elem::from_f64(1.0 / sum.finish()));
     for from in (0..x.len()).step_by(V::LANES) {
-        ask_for_next::<V>(simd, x, from);
-        ask_for_next::<V>(simd, out, from);
         write(read::<V>(simd, out, from).mul(scale), out, from);
     }
 }
@@ -42,8 +40,6 @@ pub(super) fn log_softmax<V: RealVector>(simd: V::Token, x: &[V::Elem], out: &mu
     let log = V::splat(simd, ln(sum_of_exp::<V>(simd, x, largest)));
     let shift = V::splat(simd, largest);
     for from in (0..x.len()).step_by(V::LANES) {
-        ask_for_next::<V>(simd, x, from);
-        ask_for_next::<V>(simd, out, from);
         write(read::<V>(simd, x, from).sub(shift).sub(log), out, from);
     }
 }
