@@ -2,7 +2,7 @@
 
 use super::double::Double;
 use super::exp::exp_of_sum;
-use super::lookup::{self, Pieces};
+use super::lookup::{self, Parts, Pieces};
 use super::{Lookups, Tables, precise_polynomial};
 use crate::simd::{Real, RealOps};
 
@@ -11,9 +11,11 @@ use crate::simd::{Real, RealOps};
 #[inline(always)]
 pub(crate) fn gelu<V: RealOps>(x: V) -> V {
     if V::LOOKUP
-        && let Some(pieces) = &V::Elem::GELU_PIECES
+        && let (Some(near), Some(pieces)) = (&V::Elem::GELU_NEAR, &V::Elem::GELU_PIECES)
     {
-        return by_pieces(x, pieces);
+        // Few arguments are far below 0, and without the exponential that those need it takes half as long.
+        let is_near = near.end::<V>(x.token()).neg().lt(x);
+        return if V::any(!is_near) { by_pieces(x, pieces) } else { by_parts(x, near) };
     }
     let (zero, one) = (x.lit(0.0), x.lit(1.0));
     let magnitude = x.lit(V::Elem::GELU_ZERO).min(x.abs());
@@ -41,6 +43,14 @@ pub(crate) fn gelu<V: RealOps>(x: V) -> V {
 /// with `s = x / (1 + GELU_SCALE x)`.
 const GELU_SCALE: f64 = 0.3125;
 const GELU_SHIFT: f64 = 0.5;
+
+/// The same, with `Phi(-|x|)` from its parts, for arguments above the negative of their end.
+#[inline(always)]
+fn by_parts<V: RealOps>(x: V, parts: &Parts<V::Elem>) -> V {
+    let magnitude = parts.end::<V>(x.token()).min(x.abs());
+    // What the smallest numbers leave can be a zero of either sign.
+    magnitude.neg_mul_add(parts.at(magnitude), x.max(x.lit(0.0))).copysign(x)
+}
 
 /// The same, with `|x| R(|x|)` from its pieces.
 ///

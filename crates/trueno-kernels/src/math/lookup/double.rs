@@ -1,6 +1,6 @@
 //! The tables of `f64`, made like the constants of `math/tables.rs`.
 
-use super::{Line, LogarithmPieces, Lookups, Pieces, Table};
+use super::{Line, LogarithmPieces, Lookups, Parts, Pieces, Table};
 
 #[rustfmt::skip]
 #[allow(clippy::excessive_precision, clippy::approx_constant, reason = "fitted coefficients and split constants")]
@@ -59,5 +59,6 @@ impl Lookups for f64 {
     const TANH_PIECES: Option<Pieces<Self>> = None;
     const ERF_PIECES: Option<Pieces<Self>> = None;
     const GELU_PIECES: Option<Pieces<Self>> = None;
+    const GELU_NEAR: Option<Parts<Self>> = None;
     const SIGMOID_PIECES: Option<&'static [Table<Self>]> = None;
 }

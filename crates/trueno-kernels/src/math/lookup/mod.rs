@@ -38,6 +38,21 @@ pub struct Pieces<T: 'static> {
     coefficients: &'static [Table<T>],
 }
 
+/// A function of magnitudes that falls ever faster, in sixteen parts, a polynomial each.
+///
+/// The parts become shorter as the magnitude grows: a part's number is the integer nearest to `magnitude * (quadratic * magnitude +
+/// linear)`.
+pub struct Parts<T: 'static> {
+    quadratic: T,
+    linear: T,
+    /// Where the last part ends.
+    last: T,
+    /// Points near the middles of the parts, chosen so that the function's value there is next to a float.
+    centres: Table<T>,
+    /// Coefficients of the polynomials in the distance from the centre, the constant ones first.
+    coefficients: &'static [Table<T>],
+}
+
 /// Logarithms of the reciprocals of `RECIPROCALS`.
 pub struct LogarithmPieces<T: 'static> {
     /// The logarithm of 2: a part so short that its product with an exponent is exact, and the rest, which is not negative.
@@ -75,6 +90,8 @@ pub trait Lookups: Sized + 'static {
     const ERF_PIECES: Option<Pieces<Self>>;
     /// `x Phi(-x) e^(x^2 / 2)` with the normal distribution's `Phi`.
     const GELU_PIECES: Option<Pieces<Self>>;
+    /// `Phi(-x)`, up to where few arguments lie beyond.
+    const GELU_NEAR: Option<Parts<Self>>;
     /// `e^-r / (1 + 2^-n e^-r)` for `|r| <= ln(2) / 2`, by `n` from 0 to 31: the constant coefficient in two parts, then the others.
     const SIGMOID_PIECES: Option<&'static [Table<Self>]>;
 }
@@ -236,6 +253,36 @@ impl<T: Copy> LogarithmPieces<T> {
     }
 }
 
+/// The polynomial in `distance` whose coefficients, the constant one first, are what the lowest bits of `index` number.
+#[inline(always)]
+fn by_parts<V: RealOps>(coefficients: &[Table<V::Elem>], index: V, distance: V) -> V {
+    let mut next = coefficients.len() - 1;
+    let mut sum = find(coefficients[next], index);
+    while next > 0 {
+        next -= 1;
+        sum = sum.mul_add(distance, find(coefficients[next], index));
+    }
+    sum
+}
+
+impl<T: Real> Parts<T> {
+    /// Where the last part ends.
+    #[inline(always)]
+    pub(super) fn end<V: RealOps<Elem = T>>(&self, token: V::Token) -> V {
+        V::splat(token, self.last)
+    }
+
+    /// The function of a magnitude that is in one of the parts.
+    #[inline(always)]
+    pub(super) fn at<V: RealOps<Elem = T>>(&self, magnitude: V) -> V {
+        let token = magnitude.token();
+        let slope = magnitude.mul_add(V::splat(token, self.quadratic), V::splat(token, self.linear));
+        // The sum has no room for a fraction.
+        let index = magnitude.mul_add(slope, V::splat(token, T::INTEGER_SHIFT));
+        by_parts(self.coefficients, index, magnitude.sub(find(self.centres, index)))
+    }
+}
+
 impl<T: Real> Pieces<T> {
     /// `x` as a magnitude that is in one of the parts.
     #[inline(always)]
@@ -250,12 +297,7 @@ impl<T: Real> Pieces<T> {
         let place = magnitude.mul_add(V::splat(token, self.scale), V::splat(token, self.offset));
         let index = place.shift_right(T::MANTISSA_BITS - 2);
         let distance = magnitude.sub(find(self.centres, index));
-        let mut next = self.coefficients.len() - 1;
-        let mut sum = find(self.coefficients[next], index);
-        while next > 1 {
-            next -= 1;
-            sum = sum.mul_add(distance, find(self.coefficients[next], index));
-        }
+        let sum = by_parts(&self.coefficients[1..], index, distance);
         let line = if self.slope == T::ONE { magnitude } else { magnitude.mul(V::splat(token, self.slope)) };
         let is_first = place.lt(V::splat(token, self.second));
         sum.mul_add(distance, V::select(is_first, line, find(self.coefficients[0], index)))
@@ -284,12 +326,7 @@ pub(super) fn sigmoid<V: RealOps>(x: V, pieces: &[Table<V::Elem>]) -> V {
 
     // From 2^-31 on, the power is nothing beside 1.
     let index = shifted.min(shift.add(x.lit(31.0)));
-    let mut next = pieces.len() - 1;
-    let mut slope = find(pieces[next], index);
-    while next > 2 {
-        next -= 1;
-        slope = slope.mul_add(r, find(pieces[next], index));
-    }
+    let slope = by_parts(&pieces[2..], index, r);
     let small = slope.mul_add(lost, find(pieces[1], index));
     let tail = find(pieces[0], index).add(slope.mul_add(r, small)).scale_by_floor(exponent);
     V::select(x.lt(x.lit(0.0)), tail, x.lit(1.0).sub(tail))
