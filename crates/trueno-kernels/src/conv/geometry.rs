@@ -247,7 +247,7 @@ fn copy_row<V: RealVector>(simd: V::Token, row: &[V::Elem], target: &mut [V::Ele
 
 /// Sorts the elements of a row, which start at column `left`, by the remainders of their columns modulo `P`.
 #[inline(always)]
-pub(crate) fn sort_row<T: Real, const P: usize>(row: &[T], left: usize, target: &mut [T]) {
+fn sort_row<T: Real, const P: usize>(row: &[T], left: usize, target: &mut [T]) {
     /// Elements of each remainder that are moved together, so that moving them is straight code.
     const BLOCK: usize = 4;
     let pitch = target.len() / P;

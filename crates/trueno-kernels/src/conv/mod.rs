@@ -43,7 +43,6 @@ use crate::Isa;
 use crate::matmul::{Activation, Bias, Epilogue, MatMut, MatRef, Plan, gemm, packed_product};
 use crate::simd::Real;
 use geometry::Geometry;
-pub(crate) use geometry::sort_row;
 use panels::Pixels;
 
 /// What images are convolved with.

@@ -1,7 +1,6 @@
 //! The mean of each window.
 
-use super::Pool2dShape;
-use super::rows::SortedRows;
+use super::{Pool2dShape, rows};
 use crate::lanes::write;
 use crate::simd::{Real, RealVector, kernel};
 
@@ -12,47 +11,39 @@ kernel! {
     /// If the shape is not valid ([`Pool2dShape::output`]) or a slice is not as long as it says.
     pub fn avg_pool2d<T: Real>(simd: S, shape: &Pool2dShape, x: &[T], out: &mut [T]) {
         let [height, width] = shape.checked_output();
-        let plane_in = shape.height * shape.width;
+        let (plane_in, plane_out) = (shape.height * shape.width, height * width);
         assert_eq!(x.len(), shape.planes * plane_in, "x");
-        assert_eq!(out.len(), shape.planes * height * width, "out");
-        let mut sorted = SortedRows::new(shape);
-        for (plane, out) in out.chunks_exact_mut(height * width).enumerate() {
+        assert_eq!(out.len(), shape.planes * plane_out, "out");
+        for plane in 0..shape.planes {
             let x = &x[plane * plane_in..][..plane_in];
             for oy in 0..height {
-                average_row::<T::Vector<S>>(simd, shape, x, oy, &mut out[oy * width..][..width], &mut sorted);
+                let out = &mut out[plane * plane_out + oy * width..];
+                average_row::<T::Vector<S>>(simd, shape, x, [oy, width], out);
             }
         }
     }
 }
 
-/// A row of windows: in vectors those whose columns are all inside the plane, one by one the others.
+/// The `width` windows of row `oy`: in vectors those whose columns are all inside the plane, then one by one the others. What is written
+/// past the row, the next one replaces.
 #[inline(always)]
 fn average_row<V: RealVector>(
     simd: V::Token,
     shape: &Pool2dShape,
     x: &[V::Elem],
-    oy: usize,
+    [oy, width]: [usize; 2],
     out: &mut [V::Elem],
-    sorted: &mut Option<SortedRows<V::Elem>>,
 ) {
     let scale = scale::<V::Elem>(shape);
-    let inside = if sorted.is_some() { shape.inside(out.len()) } else { 0..0 };
-    for ox in (0..inside.start).chain(inside.end..out.len()) {
-        out[ox] = sum_of_window(shape, x, oy, ox) * scale;
+    let (inside, rows) = (rows::in_vectors(shape, width), shape.rows(oy).len());
+    for ox in inside.clone().step_by(V::LANES) {
+        let mut sum = V::splat(simd, V::Elem::ZERO);
+        let x = &x[rows::start(shape, oy, ox)..];
+        rows::for_each_place::<V>(simd, shape, x, rows, |_, value| sum = sum.add(value));
+        write(sum.mul(V::splat(simd, scale)), out, ox);
     }
-    let Some(sorted) = sorted else { return };
-    for windows in SortedRows::<V::Elem>::runs(inside) {
-        sorted.take(shape, x, shape.rows(oy), windows.clone());
-        let out = &mut out[windows];
-        for first in (0..out.len()).step_by(V::LANES) {
-            let mut sum = V::splat(simd, V::Elem::ZERO);
-            for ky in 0..shape.rows(oy).len() {
-                for kx in 0..shape.kernel[1] {
-                    sum = sum.add(sorted.at::<V>(simd, ky, kx, first));
-                }
-            }
-            write(sum.mul(V::splat(simd, scale)), out, first);
-        }
+    for ox in (0..inside.start).chain(inside.end..width) {
+        out[ox] = sum_of_window(shape, x, oy, ox) * scale;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The largest element of each window.
 
-use super::Pool2dShape;
-use super::rows::SortedRows;
+use super::{Pool2dShape, rows};
+use crate::IndexError;
 use crate::lanes::write;
 use crate::simd::{Real, RealVector, kernel};
 
@@ -22,56 +22,85 @@ kernel! {
             assert_eq!(argmax.len(), out.len(), "argmax");
         }
         let mut argmax = argmax;
-        let mut sorted = SortedRows::new(shape);
         for plane in 0..shape.planes {
             let x = &x[plane * plane_in..][..plane_in];
-            let range = plane * plane_out..(plane + 1) * plane_out;
-            let mut positions = argmax.as_deref_mut().map(|argmax| &mut argmax[range.clone()]);
-            let out = &mut out[range];
             for oy in 0..height {
-                let row = oy * width..(oy + 1) * width;
-                let positions = positions.as_deref_mut().map(|positions| &mut positions[row.clone()]);
-                pool_row::<T::Vector<S>>(simd, shape, x, oy, &mut out[row], positions, &mut sorted);
+                let first = plane * plane_out + oy * width;
+                let positions = argmax.as_deref_mut().map(|argmax| &mut argmax[first..]);
+                pool_row::<T::Vector<S>>(simd, shape, x, [oy, width], &mut out[first..], positions);
             }
         }
     }
 }
 
-/// A row of windows: in vectors those whose columns are all inside the plane, one by one the others.
+/// The gradient of [`max_pool2d`] by its input: what arrives at a window, `g`, is added to the element at the position that it gave.
+///
+/// # Errors
+/// If a position is outside its plane. Nothing was written then.
+///
+/// # Panics
+/// As [`max_pool2d`].
+pub fn max_pool2d_gradient<T: Real>(
+    shape: &Pool2dShape,
+    g: &[T],
+    positions: &[i32],
+    out: &mut [T],
+) -> Result<(), IndexError> {
+    let [height, width] = shape.checked_output();
+    let (plane_in, plane_out) = (shape.height * shape.width, height * width);
+    assert_eq!(g.len(), shape.planes * plane_out, "g");
+    assert_eq!(positions.len(), g.len(), "positions");
+    assert_eq!(out.len(), shape.planes * plane_in, "out");
+    let is_outside = |at: i32| at < 0 || at as usize >= plane_in;
+    // Which of them it is, is searched for only once there is one.
+    if positions.iter().fold(false, |any, &at| any | is_outside(at))
+        && let Some(position) = positions.iter().position(|&at| is_outside(at))
+    {
+        return Err(IndexError { index: positions[position].into(), position, size: plane_in });
+    }
+    let windows = g.chunks_exact(plane_out).zip(positions.chunks_exact(plane_out));
+    // Plane by plane, so that the zeros are still in the cache when the sums come.
+    for (out, (g, positions)) in out.chunks_exact_mut(plane_in).zip(windows) {
+        out.fill(T::ZERO);
+        for (&g, &at) in g.iter().zip(positions) {
+            let element = &mut out[at as usize];
+            *element = *element + g;
+        }
+    }
+    Ok(())
+}
+
+/// The `width` windows of row `oy`: in vectors those whose columns are all inside the plane, then one by one the others. What is written
+/// past the row, the next one replaces.
 #[inline(always)]
 fn pool_row<V: RealVector>(
     simd: V::Token,
     shape: &Pool2dShape,
     x: &[V::Elem],
-    oy: usize,
+    [oy, width]: [usize; 2],
     out: &mut [V::Elem],
     mut positions: Option<&mut [i32]>,
-    sorted: &mut Option<SortedRows<V::Elem>>,
 ) {
-    let inside = if sorted.is_some() { shape.inside(out.len()) } else { 0..0 };
-    for ox in (0..inside.start).chain(inside.end..out.len()) {
+    let (inside, rows) = (rows::in_vectors(shape, width), shape.rows(oy).len());
+    for ox in inside.clone().step_by(V::LANES) {
+        let start = rows::start(shape, oy, ox);
+        let [largest, places] = largest_of_windows::<V>(simd, shape, &x[start..], rows);
+        write(largest, out, ox);
+        if let Some(positions) = &mut positions {
+            let (places, targets) = (places.to_lanes(), &mut positions[ox..]);
+            let position = |lane: usize| (start + lane * shape.stride[1]) as i32 + places[lane].to_bits() as i32;
+            // As many as a vector has is straight code.
+            match targets.get_mut(..V::LANES) {
+                Some(targets) => (0..V::LANES).for_each(|lane| targets[lane] = position(lane)),
+                None => targets.iter_mut().enumerate().for_each(|(lane, target)| *target = position(lane)),
+            }
+        }
+    }
+    for ox in (0..inside.start).chain(inside.end..width) {
         let position = argmax_of_window(shape, x, oy, ox);
         out[ox] = x[position];
         if let Some(positions) = &mut positions {
             positions[ox] = position as i32;
-        }
-    }
-    let Some(sorted) = sorted else { return };
-    for windows in SortedRows::<V::Elem>::runs(inside) {
-        sorted.take(shape, x, shape.rows(oy), windows.clone());
-        let out = &mut out[windows.clone()];
-        let start = shape.rows(oy).start * shape.width + windows.start * shape.stride[1] - shape.padding[1];
-        for first in (0..out.len()).step_by(V::LANES) {
-            let [largest, places] = largest_of_windows::<V>(simd, shape, sorted, shape.rows(oy).len(), first);
-            write(largest, out, first);
-            if let Some(positions) = &mut positions {
-                let start = start + first * shape.stride[1];
-                let places = places.to_lanes();
-                let targets = positions[windows.clone()][first..].iter_mut().take(V::LANES);
-                for (lane, (position, place)) in targets.zip(places).enumerate() {
-                    *position = (start + lane * shape.stride[1]) as i32 + place.to_bits() as i32;
-                }
-            }
         }
     }
 }
@@ -79,25 +108,16 @@ fn pool_row<V: RealVector>(
 /// The largest elements of a vector of windows, and where they are from the first element of their window: integers in the bits of the
 /// lanes.
 #[inline(always)]
-fn largest_of_windows<V: RealVector>(
-    simd: V::Token,
-    shape: &Pool2dShape,
-    sorted: &SortedRows<V::Elem>,
-    rows: usize,
-    first: usize,
-) -> [V; 2] {
-    let mut largest = sorted.at::<V>(simd, 0, 0, first);
+fn largest_of_windows<V: RealVector>(simd: V::Token, shape: &Pool2dShape, x: &[V::Elem], rows: usize) -> [V; 2] {
+    let mut largest = V::splat(simd, -V::Elem::INFINITY);
     let mut places = V::splat(simd, V::Elem::ZERO);
-    for ky in 0..rows {
-        for kx in 0..shape.kernel[1] {
-            let value = sorted.at::<V>(simd, ky, kx, first);
-            let place = V::splat(simd, V::Elem::from_bits((ky * shape.width + kx) as u64));
-            // A NaN is not ordered with anything: it takes the place of a number and keeps it.
-            let keeps = value.le(largest) | !largest.eq(largest);
-            largest = V::select(keeps, largest, value);
-            places = V::select(keeps, places, place);
-        }
-    }
+    rows::for_each_place::<V>(simd, shape, x, rows, |place, value| {
+        let place = V::splat(simd, V::Elem::from_bits(place as u64));
+        // A NaN is not ordered with anything: it takes the place of a number and keeps it.
+        let keeps = value.le(largest) | !largest.eq(largest);
+        largest = V::select(keeps, largest, value);
+        places = V::select(keeps, places, place);
+    });
     [largest, places]
 }
 

@@ -1,4 +1,4 @@
-//! Maximum and average pooling of planes; the gradient of the maximum is a scatter to the positions it gives.
+//! Maximum and average pooling of planes, and their gradients.
 //!
 //! ```
 //! use trueno_kernels::{Isa, pool::{Pool2dShape, max_pool2d}};
@@ -20,7 +20,7 @@ mod tests;
 
 pub use adaptive::{adaptive_avg_pool2d, adaptive_avg_pool2d_gradient};
 pub use average::{avg_pool2d, avg_pool2d_gradient};
-pub use max::max_pool2d;
+pub use max::{max_pool2d, max_pool2d_gradient};
 
 use core::ops::Range;
 use trueno_core::{Error, Result};

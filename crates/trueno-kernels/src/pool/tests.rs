@@ -64,6 +64,8 @@ fn every_shape<T: Real>() {
             let (mut largest, mut mean) = (vec![T::NAN; g.len()], vec![T::NAN; g.len()]);
             let mut argmax = vec![-1; g.len()];
             max_pool2d(isa, &shape, &x, &mut largest, Some(&mut argmax));
+            let mut gradient = vec![T::NAN; x.len()];
+            max_pool2d_gradient(&shape, &g, &argmax, &mut gradient).unwrap();
             let mut without = vec![T::NAN; g.len()];
             max_pool2d(isa, &shape, &x, &mut without, None);
             assert_eq!(largest, without);
@@ -72,7 +74,7 @@ fn every_shape<T: Real>() {
             avg_pool2d_gradient(isa, &shape, &g, &mut avg_gradient);
 
             let count = (shape.kernel[0] * shape.kernel[1]) as f64;
-            let mut want_avg = vec![0.0; x.len()];
+            let (mut want_avg, mut want_max) = (vec![0.0; x.len()], vec![0.0; x.len()]);
             windows(&shape, |at, inside| {
                 let mut first = inside[0];
                 for &p in &inside {
@@ -82,6 +84,7 @@ fn every_shape<T: Real>() {
                 }
                 assert_eq!(largest[at], x[first], "{shape:?} [{at}]");
                 assert_eq!(argmax[at] as usize, first % (shape.height * shape.width), "{shape:?} [{at}]");
+                want_max[first] += g[at].to_f64();
                 let sum: f64 = inside.iter().map(|&p| x[p].to_f64()).sum();
                 assert!((mean[at].to_f64() - sum / count).abs() < 1e-5, "{shape:?} [{at}]");
                 for p in inside {
@@ -89,6 +92,7 @@ fn every_shape<T: Real>() {
                 }
             });
             for p in 0..x.len() {
+                assert_eq!(gradient[p].to_f64(), want_max[p], "{shape:?} [{p}]");
                 assert!((avg_gradient[p].to_f64() - want_avg[p]).abs() < 1e-4, "{shape:?} [{p}]");
             }
         }

@@ -124,6 +124,17 @@ impl RealVector for F32x8 {
             (Self(_mm256_permute2f128_ps::<0x20>(low, high)), Self(_mm256_permute2f128_ps::<0x31>(low, high)))
         }
     }
+
+    #[inline(always)]
+    fn unzip(self, other: Self) -> (Self, Self) {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe {
+            let low = _mm256_permute2f128_ps::<0x20>(self.0, other.0);
+            let high = _mm256_permute2f128_ps::<0x31>(self.0, other.0);
+            let even = _mm256_shuffle_ps::<0b10_00_10_00>(low, high);
+            (Self(even), Self(_mm256_shuffle_ps::<0b11_01_11_01>(low, high)))
+        }
+    }
 }
 
 impl IntegerLanes for F32x8 {
@@ -240,6 +251,16 @@ impl RealVector for F64x4 {
             // These alternate within each half; then the halves change places.
             let (low, high) = (_mm256_unpacklo_pd(self.0, other.0), _mm256_unpackhi_pd(self.0, other.0));
             (Self(_mm256_permute2f128_pd::<0x20>(low, high)), Self(_mm256_permute2f128_pd::<0x31>(low, high)))
+        }
+    }
+
+    #[inline(always)]
+    fn unzip(self, other: Self) -> (Self, Self) {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe {
+            let low = _mm256_permute2f128_pd::<0x20>(self.0, other.0);
+            let high = _mm256_permute2f128_pd::<0x31>(self.0, other.0);
+            (Self(_mm256_unpacklo_pd(low, high)), Self(_mm256_unpackhi_pd(low, high)))
         }
     }
 }

@@ -247,6 +247,16 @@ impl RealVector for F32x16 {
             (Self(_mm512_permutex2var_ps(self.0, lower, other.0)), Self(_mm512_permutex2var_ps(self.0, upper, other.0)))
         }
     }
+
+    #[inline(always)]
+    fn unzip(self, other: Self) -> (Self, Self) {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe {
+            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            let odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+            (Self(_mm512_permutex2var_ps(self.0, even, other.0)), Self(_mm512_permutex2var_ps(self.0, odd, other.0)))
+        }
+    }
 }
 
 impl IntegerLanes for F32x16 {
@@ -381,6 +391,16 @@ impl RealVector for F64x8 {
             let lower = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
             let upper = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
             (Self(_mm512_permutex2var_pd(self.0, lower, other.0)), Self(_mm512_permutex2var_pd(self.0, upper, other.0)))
+        }
+    }
+
+    #[inline(always)]
+    fn unzip(self, other: Self) -> (Self, Self) {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe {
+            let even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+            let odd = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
+            (Self(_mm512_permutex2var_pd(self.0, even, other.0)), Self(_mm512_permutex2var_pd(self.0, odd, other.0)))
         }
     }
 }

@@ -400,6 +400,22 @@ pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
         unsafe { (Self::load(self.token(), lanes.as_ptr()), Self::load(self.token(), lanes.as_ptr().add(Self::LANES))) }
     }
 
+    /// Every second lane of both, one after the other: the first, third and so on, then the others. The reverse of [`zip`](Self::zip).
+    #[inline(always)]
+    fn unzip(self, other: Self) -> (Self, Self) {
+        let mut lanes = [Self::Elem::ZERO; 2 * MAX_LANES];
+        // SAFETY: the array has `2 * MAX_LANES >= 2 * LANES` values.
+        unsafe {
+            self.store(lanes.as_mut_ptr());
+            other.store(lanes.as_mut_ptr().add(Self::LANES));
+        }
+        let every_second = |first: usize| {
+            let lanes = core::array::from_fn(|i| if i < Self::LANES { lanes[2 * i + first] } else { Self::Elem::ZERO });
+            Self::from_lanes(self.token(), &lanes)
+        };
+        (every_second(0), every_second(1))
+    }
+
     /// The magnitude of `self` with the sign bit of `sign`.
     #[inline(always)]
     fn copysign(self, sign: Self) -> Self {

@@ -103,6 +103,17 @@ impl RealVector for F32x4 {
         // SAFETY: a vector is only made from the token that proves these instructions.
         unsafe { (Self(_mm_unpacklo_ps(self.0, other.0)), Self(_mm_unpackhi_ps(self.0, other.0))) }
     }
+
+    #[inline(always)]
+    fn unzip(self, other: Self) -> (Self, Self) {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        unsafe {
+            (
+                Self(_mm_shuffle_ps::<0b10_00_10_00>(self.0, other.0)),
+                Self(_mm_shuffle_ps::<0b11_01_11_01>(self.0, other.0)),
+            )
+        }
+    }
 }
 
 impl IntegerLanes for F32x4 {
@@ -184,5 +195,11 @@ impl RealVector for F64x2 {
     fn zip(self, other: Self) -> (Self, Self) {
         // SAFETY: a vector is only made from the token that proves these instructions.
         unsafe { (Self(_mm_unpacklo_pd(self.0, other.0)), Self(_mm_unpackhi_pd(self.0, other.0))) }
+    }
+
+    #[inline(always)]
+    fn unzip(self, other: Self) -> (Self, Self) {
+        // Of two lanes each, both orders are the same.
+        self.zip(other)
     }
 }

@@ -241,3 +241,39 @@ fn a_nan_in_any_lane_is_the_extreme() {
         }
     }
 }
+
+kernel! {
+    /// Both of two vectors, zipped and unzipped.
+    fn shuffled<T: Real>(simd: S, values: &[T; 2 * MAX_LANES], out: &mut [[T; 2 * MAX_LANES]; 2]) -> usize {
+        let lanes = T::Vector::<S>::LANES;
+        // SAFETY: there are two vectors of values, and room for two in each of the results.
+        unsafe {
+            let x = T::Vector::<S>::load(simd, values.as_ptr());
+            let y = T::Vector::<S>::load(simd, values.as_ptr().add(lanes));
+            for (out, (first, second)) in out.iter_mut().zip([x.zip(y), x.unzip(y)]) {
+                first.store(out.as_mut_ptr());
+                second.store(out.as_mut_ptr().add(lanes));
+            }
+        }
+        lanes
+    }
+}
+
+fn check_shuffled<T: Real>() {
+    for isa in Isa::available() {
+        let values = core::array::from_fn(|i| T::from_f64(i as f64));
+        let mut out = [[T::NAN; 2 * MAX_LANES]; 2];
+        let lanes = shuffled(isa, &values, &mut out);
+        for i in 0..2 * lanes {
+            let (zipped, unzipped) = (i / 2 + i % 2 * lanes, i % lanes * 2 + i / lanes);
+            assert_eq!(out[0][i].to_f64(), zipped as f64, "zip {} [{i}]", isa.level());
+            assert_eq!(out[1][i].to_f64(), unzipped as f64, "unzip {} [{i}]", isa.level());
+        }
+    }
+}
+
+#[test]
+fn vectors_are_zipped_and_unzipped() {
+    check_shuffled::<f32>();
+    check_shuffled::<f64>();
+}

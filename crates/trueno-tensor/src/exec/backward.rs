@@ -181,7 +181,7 @@ pub fn scaled_dot_product_attention(
 }
 
 /// The gradient of `max_pool2d` by its input, of shape `input`, from the gradient `g` by its result and the positions of the
-/// maxima in their planes, which the forward pass saved: integers of the result's shape.
+/// maxima in their planes, which the forward pass saved: `i32` of the result's shape.
 ///
 /// # Errors
 /// As the operation itself.

@@ -1,16 +1,17 @@
 //! Pooling of the planes of `[N, C, H, W]`, and the gradients of the means.
 
 use super::isa::isa;
-use super::movement::{self, contiguous};
+use super::movement::contiguous;
 use super::operand::elements;
-use super::{FLOATS, index, reduce, unsupported};
+use super::{FLOATS, reduce, unsupported};
 use crate::dyn_tensor::checked_size;
-use crate::parallel::{for_each_piece, for_each_piece_pair, piece_size};
+use crate::parallel::{for_each_piece, for_each_piece_pair, piece_size, try_for_each_piece};
 use crate::storage::Buffer;
 use crate::{DynTensor, Pool2dConfig, Reduction, Saved};
 use smallvec::smallvec;
 use trueno_core::table::ReduceOp;
 use trueno_core::{DType, Error, Result, dispatch_dtype};
+use trueno_kernels::IndexError;
 use trueno_kernels::pool::{self as kernel, Pool2dShape};
 
 /// Sizes, padding included, that the kernels' arithmetic can hold with room to spare.
@@ -61,7 +62,7 @@ fn expect(op: &'static str, g: &DynTensor, input: &[usize], output: &[usize]) ->
     Err(Error::ShapePair { op, lhs: g.shape().into(), rhs: input.into(), reason })
 }
 
-/// The largest element of each window; saves its position in the plane as `i64`, of the result's shape.
+/// The largest element of each window; saves its position in the plane as `i32`, of the result's shape.
 pub(crate) fn max_pool2d(config: &Pool2dConfig, x: &DynTensor, saved: &mut Saved) -> Result<DynTensor> {
     let op = "max_pool2d";
     let (geometry, shape) = windows(op, config, images(op, x.shape())?)?;
@@ -71,24 +72,20 @@ pub(crate) fn max_pool2d(config: &Pool2dConfig, x: &DynTensor, saved: &mut Saved
     }
     let x = contiguous(x)?;
     let size = checked_size(op, &shape)?;
-    let (mut buffer, mut indices) = (Buffer::new(op, x.dtype(), size)?, Buffer::new(op, DType::I64, size)?);
+    let (mut buffer, mut positions) = (Buffer::new(op, x.dtype(), size)?, Buffer::new(op, DType::I32, size)?);
     dispatch_dtype!(x.dtype(), real T => {
         let x = elements::<T>(&x);
         let cost = geometry.kernel.iter().product::<usize>() * 2;
         let together = piece_size(geometry.planes, plane_out * cost);
         let piece = together * plane_out;
-        let (out, indices) = (buffer.as_mut_slice::<T>(), indices.as_mut_slice::<i64>());
-        for_each_piece_pair((out, piece), (indices, piece), cost, |index, out, indices| {
-            let mut positions = vec![0_i32; plane_out];
-            let planes = x[index * together * plane_in..].chunks_exact(plane_in);
-            let results = out.chunks_exact_mut(plane_out).zip(indices.chunks_exact_mut(plane_out));
-            for (x, (out, indices)) in planes.zip(results) {
-                kernel::max_pool2d(isa(), &Pool2dShape { planes: 1, ..geometry }, x, out, Some(&mut positions));
-                indices.iter_mut().zip(&positions).for_each(|(index, &position)| *index = i64::from(position));
-            }
+        let (out, positions) = (buffer.as_mut_slice::<T>(), positions.as_mut_slice::<i32>());
+        for_each_piece_pair((out, piece), (positions, piece), cost, |index, out, positions| {
+            let planes = out.len() / plane_out;
+            let x = &x[index * together * plane_in..][..planes * plane_in];
+            kernel::max_pool2d(isa(), &Pool2dShape { planes, ..geometry }, x, out, Some(positions));
         });
     }, else return Err(unsupported(op, x.dtype(), FLOATS)));
-    *saved = smallvec![DynTensor::from_buffer(indices, &shape)];
+    *saved = smallvec![DynTensor::from_buffer(positions, &shape)];
     Ok(DynTensor::from_buffer(buffer, &shape))
 }
 
@@ -102,10 +99,25 @@ pub(super) fn max_pool2d_grad(
     let op = "max_pool2d";
     let (geometry, output) = windows(op, config, input)?;
     expect(op, g, &input, &output)?;
-    let [batch, channels, ..] = input;
-    let of_planes = |x: &DynTensor| movement::reshape(&[batch, channels, output[2] * output[3]], x);
-    let planes = [batch, channels, geometry.height * geometry.width];
-    movement::reshape(&input, &index::scatter_add(2, &planes, &of_planes(g)?, &of_planes(positions)?)?)
+    expect(op, positions, &input, &output)?;
+    if positions.dtype() != DType::I32 {
+        return Err(unsupported(op, positions.dtype(), "positions are int32, as the operation saves them"));
+    }
+    let (g, positions) = (contiguous(g)?, contiguous(positions)?);
+    let (plane_in, plane_out) = (geometry.height * geometry.width, output[2] * output[3]);
+    let mut buffer = Buffer::new(op, g.dtype(), checked_size(op, &input)?)?;
+    dispatch_dtype!(g.dtype(), real T => {
+        let (g, positions) = (elements::<T>(&g), elements::<i32>(&positions));
+        let together = piece_size(geometry.planes, plane_in + plane_out * 2);
+        try_for_each_piece(buffer.as_mut_slice::<T>(), together * plane_in, 2, |index, out| {
+            let planes = out.len() / plane_in;
+            let windows = index * together * plane_out..(index * together + planes) * plane_out;
+            let (g, positions) = (&g[windows.clone()], &positions[windows]);
+            kernel::max_pool2d_gradient(&Pool2dShape { planes, ..geometry }, g, positions, out)
+                .map_err(|IndexError { index, size, .. }| Error::Index { op, index, axis: 2, size })
+        })?;
+    }, else return Err(unsupported(op, g.dtype(), FLOATS)));
+    Ok(DynTensor::from_buffer(buffer, &input))
 }
 
 /// The mean of each window; padding counts as zeros.
@@ -243,13 +255,29 @@ mod tests {
             }
             let (y, saved) = with_saved(|saved| max_pool2d(&config, &x, saved)).unwrap();
             assert_close(&y, &largest, 0.0);
-            assert_eq!((saved[0].dtype(), saved[0].shape()), (DType::I64, y.shape()));
+            assert_eq!((saved[0].dtype(), saved[0].shape()), (DType::I32, y.shape()));
             let elements = values(&x);
-            for (i, index) in saved[0].to_vec::<i64>().unwrap().into_iter().enumerate() {
+            for (i, index) in saved[0].to_vec::<i32>().unwrap().into_iter().enumerate() {
                 assert_eq!(elements[i / windows.len() * shape[2] * shape[3] + index as usize], largest[i]);
             }
             assert_close(&avg_pool2d(&config, &x).unwrap(), &means, 1e-14);
             assert_close(&avg_pool2d(&config, &single([&x])[0]).unwrap(), &means, 1e-6);
+        }
+    }
+
+    #[test]
+    fn the_gradient_of_the_largest_goes_to_where_they_are() {
+        for (shape, config) in CASES {
+            let x = numbers(&shape);
+            let (y, saved) = with_saved(|saved| max_pool2d(&config, &x, saved)).unwrap();
+            let g = numbers(&[y.shape()[3], y.shape()[2], shape[1], shape[0]]).transpose().unwrap();
+            let mut want = vec![0.0; x.size()];
+            let plane_out = (y.shape()[2] * y.shape()[3]).max(1);
+            for (i, (at, g)) in saved[0].to_vec::<i32>().unwrap().into_iter().zip(values(&g)).enumerate() {
+                want[i / plane_out * shape[2] * shape[3] + at as usize] += g;
+            }
+            assert_close(&max_pool2d_grad(&config, shape, &g, &saved[0]).unwrap(), &want, 1e-15);
+            assert_close(&max_pool2d_grad(&config, shape, &single([&g])[0], &saved[0]).unwrap(), &want, 1e-6);
         }
     }
 
@@ -289,6 +317,8 @@ mod tests {
         let g = avg_pool2d(&config, &x).unwrap();
         assert_threads_agree(|| with_saved(|saved| max_pool2d(&config, &x, saved)).unwrap().0);
         assert_threads_agree(|| with_saved(|saved| max_pool2d(&config, &x, saved)).unwrap().1.remove(0));
+        let (_, positions) = with_saved(|saved| max_pool2d(&config, &x, saved)).unwrap();
+        assert_threads_agree(|| max_pool2d_grad(&config, [8, 16, 56, 57], &g, &positions[0]).unwrap());
         assert_threads_agree(|| avg_pool2d(&config, &x).unwrap());
         assert_threads_agree(|| avg_pool2d_grad(&config, [8, 16, 56, 57], &g).unwrap());
         assert_threads_agree(|| adaptive_avg_pool2d([7, 5], &x).unwrap());
@@ -311,6 +341,17 @@ mod tests {
         let g = numbers(&[1, 1, 2, 3]);
         let wrong = avg_pool2d_grad(&config([2, 2], [2, 2], [0, 0]), [1, 1, 4, 4], &g);
         assert_refused(wrong, &["[1, 1, 2, 3]", "[1, 1, 4, 4]", "[1, 1, 2, 2]"]);
+        let pool = config([2, 2], [2, 2], [0, 0]);
+        let back = |g: &[usize], positions: &[i32]| {
+            let positions = DynTensor::from_slice(positions, &[1, 1, 1, positions.len()]).unwrap();
+            max_pool2d_grad(&pool, [1, 1, 2, 4], &numbers(g), &positions)
+        };
+        assert_refused(back(&[1, 1, 1, 2], &[0, 8]), &["max_pool2d", "index 8", "size 8"]);
+        assert_refused(back(&[1, 1, 1, 2], &[-1, 0]), &["index -1", "size 8"]);
+        assert_refused(back(&[1, 1, 1, 2], &[0]), &["[1, 1, 1, 1]", "[1, 1, 1, 2]"]);
+        assert_refused(back(&[1, 1, 2, 2], &[0, 0]), &["[1, 1, 2, 2]", "[1, 1, 1, 2]"]);
+        let wide = DynTensor::from_slice(&[0_i64, 0], &[1, 1, 1, 2]).unwrap();
+        assert_refused(max_pool2d_grad(&pool, [1, 1, 2, 4], &numbers(&[1, 1, 1, 2]), &wide), &["int64", "int32"]);
         let ints = DynTensor::from_slice(&[1_i32], &[1, 1, 1, 1]).unwrap();
         assert_refused(adaptive_avg_pool2d([1, 1], &ints), &["adaptive_avg_pool2d", "int32"]);
     }
