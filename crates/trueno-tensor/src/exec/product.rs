@@ -75,10 +75,13 @@ pub(super) fn blocks([m, n, k]: [usize; 3], plan: &Plan, threads: usize) -> [usi
     [rows, cols]
 }
 
-/// Equal cuts of `length` into about `count` parts of whole units.
+/// Cuts of `length` into up to `count` parts of whole units, of which none has more than one unit more than another.
 pub(super) fn cuts(length: usize, unit: usize, count: usize) -> impl Iterator<Item = Range<usize>> + Clone {
-    let size = length.div_ceil(count).next_multiple_of(unit.max(1));
-    (0..length).step_by(size).map(move |start| start..length.min(start + size))
+    let unit = unit.max(1);
+    let units = length.div_ceil(unit);
+    let count = count.min(units);
+    let place = move |part: usize| length.min(units * part / count * unit);
+    (0..count).map(move |part| place(part)..place(part + 1))
 }
 
 /// A right operand that may be met again, and then be packed already: the buffer that it lies in, and where.
@@ -220,4 +223,24 @@ pub(super) fn with_scratch<T: Unit>(plan: &Plan, work: impl FnOnce(&mut [T])) ->
     let mut scratch = Buffer::new("matmul", T::Held::DTYPE, plan.scratch_len())?;
     work(T::of_mut(scratch.as_mut_slice()));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_are_even_and_cover_the_axis() {
+        let sizes = |length, unit, count| cuts(length, unit, count).map(|part| part.len()).collect::<Vec<_>>();
+        assert_eq!(sizes(1024, 14, 8), [126, 126, 126, 140, 126, 126, 126, 128]);
+        assert_eq!(sizes(30, 14, 8), [14, 14, 2]);
+        assert_eq!(sizes(5, 14, 3), [5]);
+        assert_eq!(sizes(0, 14, 3), []);
+        for (length, count) in (0..300).flat_map(|length| (1..9).map(move |count| (length, count))) {
+            let parts: Vec<_> = cuts(length, 6, count).collect();
+            assert!(parts.iter().all(|part| part.start % 6 == 0 && !part.is_empty()));
+            assert!(parts.windows(2).all(|pair| pair[0].end == pair[1].start));
+            assert_eq!(parts.iter().map(Range::len).sum::<usize>(), length);
+        }
+    }
 }
