@@ -11,7 +11,7 @@ const CENTRE: f64 = 1.1;
 /// Error function: `x + x P(x^2)` up to `CENTRE`, from there `1 - e^(-x^2) Q(1 / (1 + x))`, with the sign of `x`.
 #[inline(always)]
 pub(crate) fn erf<V: RealOps>(x: V) -> V {
-    if V::LOOKUP
+    if V::PIECES
         && let Some(pieces) = &V::Elem::ERF_PIECES
     {
         return pieces.odd(x);

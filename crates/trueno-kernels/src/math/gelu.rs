@@ -10,13 +10,22 @@ use crate::simd::{Real, RealOps};
 /// `|x| e^(-x^2/2) R(|x|)` and right in every digit however small it is.
 #[inline(always)]
 pub(crate) fn gelu<V: RealOps>(x: V) -> V {
-    if V::LOOKUP
-        && let (Some(near), Some(pieces)) = (&V::Elem::GELU_NEAR, &V::Elem::GELU_PIECES)
+    // Few arguments are far below 0, and without the exponential that those need it takes half as long.
+    if V::PIECES
+        && let Some(near) = &V::Elem::GELU_NEAR
+        && !V::any(!near.end::<V>(x.token()).neg().lt(x))
     {
-        // Few arguments are far below 0, and without the exponential that those need it takes half as long.
-        let is_near = near.end::<V>(x.token()).neg().lt(x);
-        return if V::any(!is_near) { by_pieces(x, pieces) } else { by_parts(x, near) };
+        return by_parts(x, near);
     }
+    match &V::Elem::GELU_PIECES {
+        Some(pieces) if V::LOOKUP => by_pieces(x, pieces),
+        _ => by_exponential(x),
+    }
+}
+
+/// By a polynomial in `1 / (1 + c |x|)`, for all arguments and instruction sets.
+#[inline(always)]
+fn by_exponential<V: RealOps>(x: V) -> V {
     let (zero, one) = (x.lit(0.0), x.lit(1.0));
     let magnitude = x.lit(V::Elem::GELU_ZERO).min(x.abs());
     let square = Double::product(magnitude, magnitude);
@@ -44,7 +53,7 @@ pub(crate) fn gelu<V: RealOps>(x: V) -> V {
 const GELU_SCALE: f64 = 0.3125;
 const GELU_SHIFT: f64 = 0.5;
 
-/// The same, with `Phi(-|x|)` from its parts, for arguments above the negative of their end.
+/// With `Phi(-|x|)` from its parts, for arguments above the negative of their end.
 #[inline(always)]
 fn by_parts<V: RealOps>(x: V, parts: &Parts<V::Elem>) -> V {
     let magnitude = parts.end::<V>(x.token()).min(x.abs());
@@ -52,7 +61,7 @@ fn by_parts<V: RealOps>(x: V, parts: &Parts<V::Elem>) -> V {
     magnitude.neg_mul_add(parts.at(magnitude), x.max(x.lit(0.0))).copysign(x)
 }
 
-/// The same, with `|x| R(|x|)` from its pieces.
+/// With `|x| R(|x|)` from its pieces.
 ///
 /// The machine looks a few vectors ahead and no further, so what counts is how few instructions there are and how few of them wait
 /// for one another.

@@ -12,7 +12,7 @@ const CENTRE: f64 = 0.85;
 /// Hyperbolic tangent.
 #[inline(always)]
 pub(crate) fn tanh<V: RealOps>(x: V) -> V {
-    if V::LOOKUP
+    if V::PIECES
         && let Some(pieces) = &V::Elem::TANH_PIECES
     {
         return pieces.odd(x);

@@ -54,6 +54,7 @@ fn first32(_: Avx2, count: usize) -> __m256i {
 impl Sealed for F32x8 {}
 impl RealVector for F32x8 {
     memory!(Avx2, f32, Mask32x8, 8, fused true, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_movemask_ps);
+    const PIECES: bool = true;
 
     #[inline(always)]
     unsafe fn store_past_caches(self, target: *mut f32) {
@@ -113,6 +114,26 @@ impl RealVector for F32x8 {
     fn select(mask: Mask32x8, yes: Self, no: Self) -> Self {
         // SAFETY: a vector is only made from the token that proves these instructions.
         Self(unsafe { _mm256_blendv_ps(no.0, yes.0, mask.0) })
+    }
+
+    #[inline(always)]
+    fn shift_right(self, bits: u32) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe {
+            _mm256_castsi256_ps(_mm256_srl_epi32(_mm256_castps_si256(self.0), _mm_cvtsi32_si128(bits as i32)))
+        })
+    }
+
+    #[inline(always)]
+    fn lookup(self, table: &[f32; 16]) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions; the table has 16 values.
+        Self(unsafe {
+            let index = _mm256_castps_si256(self.0);
+            let low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), index);
+            let high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr().add(8)), index);
+            // The fourth bit, as the sign, picks one.
+            _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(index)))
+        })
     }
 
     #[inline(always)]

@@ -184,6 +184,8 @@ pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
     const FUSED: bool;
     /// Whether a [`lookup`](Self::lookup) costs no more than a multiplication.
     const LOOKUP: bool = false;
+    /// Whether it costs no more than a few: little enough for polynomials whose coefficients are looked up.
+    const PIECES: bool = Self::LOOKUP;
 
     /// The proof that this vector carries.
     fn token(self) -> Self::Token;

@@ -21,8 +21,10 @@ macro_rules! operations {
             type Mask: Mask;
             /// Whether [`mul_add`](Self::mul_add) rounds once.
             const FUSED: bool;
-            /// Whether [`lookup`](Self::lookup) is there. Where it is not, functions call none of the methods that have a body here.
+            /// See [`RealVector::LOOKUP`].
             const LOOKUP: bool;
+            /// See [`RealVector::PIECES`]. Where it does not hold, functions call none of the methods that have a body here.
+            const PIECES: bool = Self::LOOKUP;
 
             $(
                 #[doc = concat!("See [`RealVector::", stringify!($name), "`].")]
@@ -74,6 +76,7 @@ macro_rules! operations {
             type Mask = V::Mask;
             const FUSED: bool = V::FUSED;
             const LOOKUP: bool = V::LOOKUP;
+            const PIECES: bool = V::PIECES;
 
             $(
                 #[inline(always)]

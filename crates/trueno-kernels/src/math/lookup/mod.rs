@@ -2,7 +2,7 @@
 //!
 //! There a value of a table costs as much as an addition, and saves several: an exponential of a sixteenth of the usual
 //! range, a logarithm of a number next to 1 (Tang, *ACM TOMS* 15, 1989, and 16, 1990), or a polynomial for each of sixteen parts of
-//! a function's domain. [`RealOps::LOOKUP`] tells where that is; elsewhere each function has another way.
+//! a function's domain. [`RealOps::LOOKUP`] and [`RealOps::PIECES`] tell where that is; elsewhere each function has another way.
 
 mod double;
 mod single;
