@@ -19,9 +19,14 @@ const ELEMENTS: usize = 6144;
 /// Weights that are put in their places together.
 const TAPS: usize = 32;
 
-/// Most vectors of channels, and most weights, of a tile.
-const VECTORS: usize = 4;
+/// Most weights of a tile.
 const WEIGHTS: usize = 14;
+
+/// Most vectors of channels of a tile.
+#[inline(always)]
+const fn most_vectors<S: Simd>() -> usize {
+    if S::LEVEL.has_many_registers() { 4 } else { 2 }
+}
 
 kernel! {
     /// Channels of the result in whole vectors.
@@ -49,7 +54,7 @@ kernel! {
     fn most_width<T: Real>(simd: S, channels: usize) -> usize {
         let _ = simd;
         let lanes = T::Vector::<S>::LANES;
-        channels.next_multiple_of(lanes).min(VECTORS * lanes)
+        channels.next_multiple_of(lanes).min(most_vectors::<S>() * lanes)
     }
 }
 
@@ -168,13 +173,13 @@ pub fn conv2d_weight_gradient<T: Real>(isa: Isa, shape: &Conv2dShape, sums: &[T]
 }
 
 kernel! {
-    /// Adds to the sums over pixels of `g`, `[outs, pixels]`, times what the weights meet. The sums are panels of up to [`VECTORS`] vectors of
+    /// Adds to the sums over pixels of `g`, `[outs, pixels]`, times what the weights meet. The sums are panels of up to [`most_vectors`] vectors of
     /// channels, `[taps, width]` each.
     fn add_products<T: Real>(
         simd: S, geometry: &Geometry, image: &[T], g: &Results<'_, T>, sums: &mut [T], scratch: &mut [T],
     ) {
         let lanes = T::Vector::<S>::LANES;
-        let (pixels, most) = (geometry.pixels(), VECTORS * lanes);
+        let (pixels, most) = (geometry.pixels(), most_vectors::<S>() * lanes);
         let each = pixels / geometry.images();
         for (first, sums) in (0..g.channels).step_by(most).zip(sums.chunks_mut(most * geometry.taps())) {
             let (width, count) = (sums.len() / geometry.taps(), most.min(g.channels - first));
@@ -190,7 +195,7 @@ kernel! {
                     1 => add_tiles::<S, T, 1>(simd, geometry, image, range, last, sums),
                     2 => add_tiles::<S, T, 2>(simd, geometry, image, range, last, sums),
                     3 => add_tiles::<S, T, 3>(simd, geometry, image, range, last, sums),
-                    _ => add_tiles::<S, T, VECTORS>(simd, geometry, image, range, last, sums),
+                    _ => add_tiles::<S, T, 4>(simd, geometry, image, range, last, sums),
                 }
             }
         }
@@ -201,7 +206,7 @@ kernel! {
     /// `[outs, taps]` from the panels of [`add_products`].
     fn put_weights_last<T: Real>(simd: S, taps: usize, sums: &[T], d_weight: &mut [T]) {
         let _ = simd;
-        let most = VECTORS * T::Vector::<S>::LANES;
+        let most = most_vectors::<S>() * T::Vector::<S>::LANES;
         for (sums, d_weight) in sums.chunks(most * taps).zip(d_weight.chunks_mut(most * taps)) {
             let width = sums.len() / taps;
             // A few rows of sums at a time: all channels find them in the first cache.
@@ -242,8 +247,7 @@ fn put_channels_last<V: RealVector>(simd: V::Token, g: &[V::Elem], pixels: usize
 #[inline(always)]
 const fn most_weights<S: Simd, const N: usize>() -> usize {
     match (S::LEVEL.has_many_registers(), N) {
-        (false, ..=2) => 6,
-        (false, _) => 3,
+        (false, _) => 6,
         (true, ..=2) => WEIGHTS,
         (true, 3) => 9,
         (true, _) => 7,
@@ -280,7 +284,7 @@ fn add_tiles<S: Simd, T: Real, const N: usize>(
         // SAFETY: no run ends after `reach`, which is inside the image at every offset, and `last` has a row for every pixel.
         unsafe {
             match (most_weights::<S, N>(), size) {
-                (3.., ..=3) => tile.add::<T::Vector<S>, 3, N>(simd, sums),
+                (_, ..=3) => tile.add::<T::Vector<S>, 3, N>(simd, sums),
                 (6.., 4) => tile.add::<T::Vector<S>, 4, N>(simd, sums),
                 (6.., 5) => tile.add::<T::Vector<S>, 5, N>(simd, sums),
                 (6, _) => tile.add::<T::Vector<S>, 6, N>(simd, sums),
