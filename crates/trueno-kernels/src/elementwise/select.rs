@@ -1,5 +1,6 @@
 //! Selection by a mask, for elements of any type.
 
+use core::mem::transmute_copy;
 use trueno_core::Element;
 
 use super::Operand;
@@ -10,10 +11,38 @@ use crate::simd::kernel;
 const BLOCK: usize = 512;
 
 kernel! {
-    /// The elements of `yes` where `mask` holds, and of `no` elsewhere. Both are read, so that nothing branches.
+    /// The elements of `yes` where `mask` holds, and of `no` elsewhere.
     fn blend<T: Element>(_simd: S, mask: &[bool], yes: &[T], no: &[T], out: &mut [T]) {
         for (((&mask, &yes), &no), out) in mask.iter().zip(yes).zip(no).zip(out) {
-            *out = if mask { yes } else { no };
+            *out = choose(mask, yes, no);
+        }
+    }
+}
+
+/// One of two elements, by its bits. Of a choice between values the compiler can make one between places to read from, which
+/// branches.
+#[inline(always)]
+fn choose<T: Element>(mask: bool, yes: T, no: T) -> T {
+    macro_rules! by_bits {
+        ($bits:ident) => {{
+            // SAFETY: an element is as large as these bits, and the result has those of one of the two elements.
+            unsafe {
+                let [yes, no]: [$bits; 2] = [transmute_copy(&yes), transmute_copy(&no)];
+                transmute_copy(&(no ^ (yes ^ no) & $bits::from(mask).wrapping_neg()))
+            }
+        }};
+    }
+    match size_of::<T>() {
+        1 => by_bits!(u8),
+        2 => by_bits!(u16),
+        4 => by_bits!(u32),
+        8 => by_bits!(u64),
+        _ => {
+            if mask {
+                yes
+            } else {
+                no
+            }
         }
     }
 }
