@@ -72,7 +72,8 @@ impl Display for Level {
     }
 }
 
-/// The proof that this machine has the instructions of one [`Level`], and perhaps those that multiply bytes beside it.
+/// The proof that this machine has the instructions of one [`Level`], and perhaps those that multiply bytes, or pairs of
+/// `bfloat16`, beside it.
 ///
 /// ```
 /// use trueno_kernels::Isa;
@@ -84,6 +85,7 @@ impl Display for Level {
 pub struct Isa {
     level: Level,
     byte_dots: bool,
+    bf16_dots: bool,
 }
 
 /// What [`detect`] found.
@@ -92,22 +94,26 @@ struct Machine {
     level: Level,
     /// Whether AVX2 and AVX-512 have instructions for products of bytes.
     vnni: [bool; 2],
+    /// Whether AVX-512 has instructions for products of `bfloat16`.
+    bf16: bool,
 }
 
 impl Machine {
     /// What is asked for once.
     #[inline]
     fn detected() -> Machine {
-        const LEVEL: u8 = 0x3F;
+        const LEVEL: u8 = 0x1F;
+        const BF16: u8 = 0x20;
         const VNNI: [u8; 2] = [0x40, 0x80];
         static CACHED: AtomicU8 = AtomicU8::new(0);
         // A race only repeats the question; the answer is the same.
         let cached = CACHED.load(Ordering::Relaxed);
         match Level::ALL.into_iter().find(|&level| level as u8 == cached & LEVEL) {
-            Some(level) => Machine { level, vnni: VNNI.map(|bit| cached & bit != 0) },
+            Some(level) => Machine { level, vnni: VNNI.map(|bit| cached & bit != 0), bf16: cached & BF16 != 0 },
             None => {
                 let machine = detect();
-                let bits = VNNI.into_iter().zip(machine.vnni).map(|(bit, is_there)| if is_there { bit } else { 0 });
+                let found = VNNI.into_iter().zip(machine.vnni).chain([(BF16, machine.bf16)]);
+                let bits = found.map(|(bit, is_there)| if is_there { bit } else { 0 });
                 CACHED.store(bits.sum::<u8>() | machine.level as u8, Ordering::Relaxed);
                 machine
             }
@@ -121,7 +127,7 @@ impl Machine {
             Level::Avx512 => self.vnni[1],
             Level::Scalar | Level::Sse2 | Level::Neon | Level::Simd128 => false,
         };
-        Isa { level, byte_dots }
+        Isa { level, byte_dots, bf16_dots: level == Level::Avx512 && self.bf16 }
     }
 }
 
@@ -159,6 +165,28 @@ impl Isa {
     /// The same level without the instructions of [`has_byte_dots`](Isa::has_byte_dots), to compare with.
     pub const fn without_byte_dots(self) -> Isa {
         Isa { byte_dots: false, ..self }
+    }
+
+    /// Whether products of `bfloat16` take instructions made for them: AVX512-BF16.
+    #[inline]
+    pub const fn has_bf16_dots(self) -> bool {
+        self.bf16_dots
+    }
+
+    /// The same level without the instructions of [`has_bf16_dots`](Isa::has_bf16_dots), to compare with.
+    pub const fn without_bf16_dots(self) -> Isa {
+        Isa { bf16_dots: false, ..self }
+    }
+
+    /// The token of the instructions that multiply pairs of `bfloat16`, if they are there.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    pub(crate) fn bf16_dots(self) -> Option<simd::Avx512Bf16> {
+        match self.token() {
+            // SAFETY: an `Isa` has these only after `detect` found AVX512-BF16.
+            AnyToken::Avx512(base) if self.bf16_dots => Some(unsafe { simd::Avx512Bf16::assume(base) }),
+            _ => None,
+        }
     }
 
     /// The token of the instructions that multiply bytes, if they are there.
@@ -212,7 +240,7 @@ fn detect() -> Machine {
     } else {
         Level::Scalar
     };
-    Machine { level, vnni: [false; 2] }
+    Machine { level, vnni: [false; 2], bf16: false }
 }
 
 /// Asks the processor what it has and the operating system which registers it saves.
@@ -239,26 +267,27 @@ fn detect() -> Machine {
     const AVX512_F_DQ_BW_VL: u32 = bits(&[16, 17, 30, 31]);
     const AVX512_VNNI: u32 = bits(&[11]);
     const AVX_VNNI: u32 = bits(&[4]);
+    const AVX512_BF16: u32 = bits(&[5]);
     const XMM_YMM: u64 = 0b110;
     const OPMASK_ZMM: u64 = 0b1110_0000;
 
     let features = __cpuid(1).ecx;
     if __cpuid(0).eax < 7 || features & FMA_POPCNT_OSXSAVE_AVX_F16C != FMA_POPCNT_OSXSAVE_AVX_F16C {
-        return Machine { level: Level::Sse2, vnni: [false; 2] };
+        return Machine { level: Level::Sse2, vnni: [false; 2], bf16: false };
     }
     let (leaf, next) = (__cpuid_count(7, 0), __cpuid_count(7, 1));
     let extended = leaf.ebx;
     // The second part of the leaf is there if the first says so.
-    let avx_vnni = leaf.eax >= 1 && next.eax & AVX_VNNI != 0;
+    let [avx_vnni, bf16] = [AVX_VNNI, AVX512_BF16].map(|bit| leaf.eax >= 1 && next.eax & bit != 0);
     // SAFETY: OSXSAVE says that XGETBV exists and is allowed.
     let saved = unsafe { saved_registers() };
     if saved & XMM_YMM != XMM_YMM || extended & BMI1_AVX2_BMI2 != BMI1_AVX2_BMI2 {
-        return Machine { level: Level::Sse2, vnni: [false; 2] };
+        return Machine { level: Level::Sse2, vnni: [false; 2], bf16: false };
     }
     if saved & OPMASK_ZMM != OPMASK_ZMM || extended & AVX512_F_DQ_BW_VL != AVX512_F_DQ_BW_VL {
-        return Machine { level: Level::Avx2, vnni: [avx_vnni, false] };
+        return Machine { level: Level::Avx2, vnni: [avx_vnni, false], bf16: false };
     }
-    Machine { level: Level::Avx512, vnni: [avx_vnni, leaf.ecx & AVX512_VNNI != 0] }
+    Machine { level: Level::Avx512, vnni: [avx_vnni, leaf.ecx & AVX512_VNNI != 0], bf16 }
 }
 
 #[cfg(test)]
@@ -295,6 +324,12 @@ mod tests {
                 assert_eq!((isa.has_byte_dots(), isa.byte_dots().is_some()), (want, want), "{level}");
                 assert!(isa.without_byte_dots().byte_dots().is_none());
             }
+        }
+        for isa in Isa::available() {
+            let want = isa.level() == Level::Avx512 && std::is_x86_feature_detected!("avx512bf16");
+            assert_eq!((isa.has_bf16_dots(), isa.bf16_dots().is_some()), (want, want), "{}", isa.level());
+            assert!(isa.without_bf16_dots().bf16_dots().is_none());
+            assert_eq!(isa.without_bf16_dots().has_byte_dots(), isa.has_byte_dots());
         }
     }
 

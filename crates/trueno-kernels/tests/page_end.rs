@@ -3,9 +3,13 @@
 
 use std::{ptr, slice};
 
+use trueno_core::bf16;
 use trueno_core::table::{BinaryOp, ReduceOp, TernaryOp, UnaryOp};
 use trueno_kernels::elementwise::{binary, convert, ternary, unary};
-use trueno_kernels::matmul::{ByteVector, Epilogue, MatMut, MatRef, Plan, Unit, Word, gemm, product_with_vector};
+use trueno_kernels::matmul::{
+    ByteVector, Epilogue, Grouped, MatMut, MatRef, PackedB, Pair, Plan, Side, Unit, Word, bf16_product_with_vector,
+    gemm, gemm_packed_b, product_with_vector,
+};
 use trueno_kernels::simd::Real;
 use trueno_kernels::{AxisBlocks, Isa, Operand, Plane, copy_plane, norm, reduce, softmax, sort, transpose};
 
@@ -130,5 +134,49 @@ fn integers_end_where_a_page_does() {
         let vector = vec![1_i8; n];
         let vector = ByteVector::new(isa, &vector, &mut words);
         product_with_vector(isa, MatRef::row_major(&*bytes, 5, n), vector, &mut [0; 5]);
+    }
+}
+
+/// Pairs of a matrix whose rows run along the summed axis, made of memory that ends at one fence in memory that ends at another, or read
+/// where they lie.
+fn pairs<'f>(isa: Isa, x: MatRef<'f, bf16>, fence: &'f mut Fenced) -> MatRef<'f, Pair> {
+    let made = Pair::of_mut(fence.slice(x.rows() * Pair::steps(isa, x.cols()), |_| 0.0_f32));
+    let made = Pair::lines(isa, Side::Left, x, made);
+    Pair::in_place(isa, Side::Left, x).unwrap_or(made)
+}
+
+#[test]
+fn products_of_bfloat16_end_where_a_page_does() {
+    let mut fences = [(); 7].map(|()| Fenced::new(1 << 16));
+    let sizes = [1, 2, 5, 15, 17, 33, 70];
+    for isa in Isa::available() {
+        for (m, n, k) in sizes.iter().flat_map(|&m| sizes.iter().flat_map(move |&n| sizes.map(|k| (m, n, k)))) {
+            let [a, b, left, right, sums, out, panels] = &mut fences;
+            let half = |i| bf16::from_f32(number(i));
+            let (a, b) = (&*a.slice(m * k, half), &*b.slice(k * n, half));
+            let (steps, sums) = (Pair::steps(isa, k), sums.slice(m * n, |_| 0.0));
+            let plan = Plan::new::<Pair>(isa, m, n, steps);
+            let mut scratch = vec![Pair::NOTHING; plan.scratch_len()];
+            let left = pairs(isa, MatRef::row_major(a, m, k), left);
+            for b in [MatRef::row_major(b, k, n), MatRef::row_major(b, n, k).transposed()] {
+                let right = pairs(isa, b.transposed(), right).transposed();
+                let c = MatMut::row_major(Pair::of_mut(sums), m, n);
+                gemm(isa, &plan, left, right, c, &Epilogue::STORE, &mut scratch);
+            }
+            if n > 1 {
+                let panels = Pair::of_mut(panels.slice(PackedB::<Pair>::len(isa, steps, n), |_| 0.0_f32));
+                let packed = PackedB::pack_elements(isa, MatRef::row_major(b, k, n), panels);
+                let c = MatMut::row_major(Pair::of_mut(sums), m, n);
+                gemm_packed_b(isa, &plan, left, &packed, c, &Epilogue::STORE, &mut scratch);
+            }
+            Pair::round(isa, sums, MatMut::row_major(out.slice(m * n, half), m, n));
+        }
+        for n in lengths() {
+            let [x, matrix, out, ..] = &mut fences;
+            let (x, matrix) = (&*x.slice(n, |_| bf16::ONE), &*matrix.slice(5 * n, |i| bf16::from_f32(number(i))));
+            bf16_product_with_vector(isa, MatRef::row_major(matrix, 5, n), x, out.slice(5, |_| 0.0));
+            let across = MatRef::row_major(matrix, n, 5).transposed();
+            bf16_product_with_vector(isa, across, x, out.slice(5, |_| 0.0));
+        }
     }
 }

@@ -17,12 +17,18 @@ kernel! {
     /// Rounds to nearest even; NaN stays NaN. Without a branch, so that the compiler vectorises it.
     pub(super) fn f32_to_bf16(_simd: S, x: &[f32], out: &mut [bf16]) {
         for (out, x) in out.iter_mut().zip(x) {
-            let bits = x.to_bits();
-            let rounded = bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16;
-            let quiet = bits >> 16 | 0x40;
-            *out = bf16::from_bits(if x.is_nan() { quiet } else { rounded } as u16);
+            *out = nearest_bf16(*x);
         }
     }
+}
+
+/// The nearest `bfloat16`, the even one of two; NaN stays NaN.
+#[inline(always)]
+pub(crate) fn nearest_bf16(x: f32) -> bf16 {
+    let bits = x.to_bits();
+    let rounded = bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16;
+    let quiet = bits >> 16 | 0x40;
+    bf16::from_bits(if x.is_nan() { quiet } else { rounded } as u16)
 }
 
 kernel! {

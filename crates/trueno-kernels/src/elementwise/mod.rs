@@ -22,6 +22,7 @@ use crate::simd::Real;
 pub use compare::ElementKernels;
 pub use convert::convert;
 pub use fused::{FusedKernels, fused, fused_grad};
+pub(crate) use half::nearest_bf16;
 pub use integer::{Integer, binary_int, unary_int};
 pub use real::RealKernels;
 

@@ -1,9 +1,10 @@
 //! Matrix times vector of 8-bit integers, where every element of the matrix is used once: it is read where it lies, and no words are
 //! made of it.
 
+use super::grouped::{Grouped, Side};
 use super::unit::ProductVector;
 use super::view::MatRef;
-use super::words::{OFFSET, Side, Word, Words};
+use super::words::{OFFSET, Word, Words};
 use crate::Isa;
 use crate::simd::{Dots, MAX_LANES, kernel};
 

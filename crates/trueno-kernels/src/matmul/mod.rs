@@ -32,7 +32,7 @@
 //! them to floats. Products with a vector need no words: [`product_with_vector`].
 //!
 //! ```
-//! use trueno_kernels::{Isa, matmul::{MatMut, MatRef, Plan, Side, Unit, Word, WordEpilogue, gemm}};
+//! use trueno_kernels::{Isa, matmul::{Grouped, MatMut, MatRef, Plan, Side, Unit, Word, WordEpilogue, gemm}};
 //!
 //! let (isa, a, b) = (Isa::best(), [-128_i8; 6], [-128_i8; 12]);
 //! let (a, b) = (MatRef::row_major(&a, 2, 3), MatRef::row_major(&b, 3, 4));
@@ -48,12 +48,22 @@
 //! gemm(isa, &plan, left, right, MatMut::row_major(Word::of_mut(&mut c), 2, 4), &epilogue, &mut scratch);
 //! assert_eq!(c, [3 * 128 * 128; 8]);
 //! ```
+//!
+//! # `bfloat16`
+//!
+//! Factors of `bfloat16` are [`Pair`]s in the same way, with sums of `f32` that [`Pair::round`] brings back: for machines that multiply them
+//! ([`Isa::has_bf16_dots`]); on others pairs are multiplied one by one. Products with a vector: [`bf16_product_with_vector`].
 
 mod block;
 mod epilogue;
+mod grouped;
+mod half_vector;
 mod integer;
 mod pack;
 mod packed;
+#[cfg(test)]
+mod pair_tests;
+mod pairs;
 mod plan;
 mod prepacked;
 mod roof;
@@ -70,9 +80,13 @@ mod words;
 mod wrapping;
 
 pub use epilogue::{Activation, Bias, Epilogue};
+pub use grouped::{Grouped, Side};
+pub use half_vector::bf16_product_with_vector;
 pub use integer::{ByteVector, product_with_vector};
 pub(crate) use pack::PanelSource;
 pub(crate) use packed::packed_product;
+pub use pairs::Pair;
+pub(crate) use pairs::Pairs;
 pub use plan::Plan;
 pub use prepacked::{PackedB, gemm_packed_b};
 pub use roof::multiply_adds;
@@ -84,7 +98,7 @@ pub use unit::{DotRows, Kind};
 pub use unit::{Finish, Unit};
 pub use view::{MatMut, MatRef};
 pub(crate) use words::Words;
-pub use words::{Dequantize, Scale, Side, Word, WordEpilogue};
+pub use words::{Dequantize, Scale, Word, WordEpilogue};
 pub(crate) use wrapping::product as product_of_integers;
 pub use wrapping::{wrapping_product, wrapping_scratch_len};
 

@@ -1,5 +1,6 @@
 //! A right factor that was packed once for many products.
 
+use super::grouped::{Grouped, Side};
 use super::pack::{PanelSource, pack_b};
 use super::packed::packed_product;
 use super::plan::Plan;
@@ -75,6 +76,42 @@ impl<'a, T: Unit> PackedB<'a, T> {
     /// Number of columns of the matrix.
     pub fn cols(&self) -> usize {
         self.cols
+    }
+}
+
+impl<'a, T: Grouped> PackedB<'a, T> {
+    /// As [`PackedB::pack`] of the words of `b`, whose rows are the summed axis and lie without gaps: they go straight to their places.
+    ///
+    /// # Panics
+    /// If `out` is too short, or elements of a row are not adjacent.
+    pub fn pack_elements(isa: Isa, b: MatRef<'_, T::Of>, out: &'a mut [T]) -> PackedB<'a, T> {
+        assert!(T::lie_across(&b.transposed()), "elements of a row are adjacent");
+        let (k, n, steps, per_word) = (b.rows(), b.cols(), T::steps(isa, b.rows()), T::per_word(isa));
+        let (plan, len) = (Plan::packed::<T>(isa, 1, n, steps), PackedB::<T>::len(isa, steps, n));
+        assert!(out.len() >= len, "packing needs {len} elements, got {}", out.len());
+        let (width, padded) = (plan.tile.cols, n.next_multiple_of(plan.tile.cols));
+        for first in (0..steps).step_by(plan.kc.max(1)) {
+            let last = steps.min(first + plan.kc);
+            let cut = &mut out[first * padded..last * padded];
+            for (index, panel) in cut.chunks_exact_mut(width * (last - first)).enumerate() {
+                let cols = index * width..n.min((index + 1) * width);
+                let part = b.block(first * per_word..k.min(last * per_word), cols);
+                T::lines(isa, Side::Right, part.transposed(), &mut panel[..part.cols() * (last - first)]);
+                spread_rows(panel, part.cols(), width);
+            }
+        }
+        PackedB::packed(isa, out, steps, n)
+    }
+}
+
+/// Moves rows that follow each other, `from` elements each, to places of `to` elements, and fills these.
+fn spread_rows<T: Unit>(rows: &mut [T], from: usize, to: usize) {
+    if from == to {
+        return;
+    }
+    for row in (0..rows.len() / to).rev() {
+        rows.copy_within(row * from..(row + 1) * from, row * to);
+        rows[row * to + from..(row + 1) * to].fill(T::NOTHING);
     }
 }
 

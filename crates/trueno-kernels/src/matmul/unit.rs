@@ -13,7 +13,8 @@ use super::view::{MatMut, MatRef};
 use crate::Isa;
 use crate::simd::{Real, RealVector, Sealed, Token};
 
-/// One lane of a factor, and of a sum of products: `f32`, `f64`, or a [`Word`](super::Word) of 8-bit integers.
+/// One lane of a factor, and of a sum of products: `f32`, `f64`, a [`Word`](super::Word) of 8-bit integers, or a [`Pair`](super::Pair) of
+/// `bfloat16`.
 pub trait Unit: Copy + Debug + Send + Sync + Sealed + 'static {
     /// The elements in whose memory they lie.
     type Held: Element;
@@ -41,6 +42,7 @@ pub enum Kind {
     Single,
     Double,
     Word,
+    Pair,
 }
 
 /// The kernel of [`Unit::DOT_ROWS`].

@@ -4,6 +4,7 @@
 //! 128 times the sum of each row of the left factor taken off the product. Elsewhere a word is two halves of 16 bits. Sums are the same,
 //! to the bit: they are exact, and wrap at 32 bits as all sums of `i32` do.
 
+use super::grouped::{Grouped, Side, moved_as_floats};
 use super::integer::dots;
 use super::tile::{Target, finish_in_place, load_some};
 use super::unit::{DotRows, Finish, Kind, ProductVector, Unit};
@@ -22,61 +23,7 @@ pub(super) const OFFSET: i32 = 128;
 /// Words of four with every sign bit set.
 const SIGNS: i32 = i32::from_le_bytes([0x80; 4]);
 
-/// Which factor of a product a matrix is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The left one.
-    Left,
-    /// The right one.
-    Right,
-}
-
 impl Word {
-    /// How many steps of the summed axis a word holds.
-    pub fn per_word(isa: Isa) -> usize {
-        if isa.has_byte_dots() { 4 } else { 2 }
-    }
-
-    /// Words that `k` steps of the summed axis take.
-    pub fn steps(isa: Isa, k: usize) -> usize {
-        k.div_ceil(Word::per_word(isa))
-    }
-
-    /// Whether [`Word::lines`] lays the words of a matrix out step after step, rather than row after row: as the matrix lies.
-    pub fn lie_across(x: &MatRef<'_, i8>) -> bool {
-        x.row_stride() == 1 && x.col_stride() != 1
-    }
-
-    /// The words of a matrix where it lies, if it has them: a left factor of rows without gaps, at multiples of a word of bytes.
-    pub fn in_place<'a>(isa: Isa, side: Side, x: MatRef<'a, i8>) -> Option<MatRef<'a, Word>> {
-        let bytes = size_of::<Word>();
-        let aligned = x.at(0, 0).cast::<Word>().is_aligned() && (x.rows() < 2 || x.row_stride() % bytes as isize == 0);
-        let gapless = x.col_stride() == 1 && x.cols().is_multiple_of(bytes);
-        let fits = side == Side::Left && Word::per_word(isa) == bytes && cfg!(target_endian = "little");
-        // SAFETY: rows are so many bytes as whole words have, from aligned places on, and a word is any four bytes.
-        (fits && aligned && gapless).then(|| unsafe { x.regrouped(bytes) })
-    }
-
-    /// A factor whose rows run along the summed axis (the right one transposed, therefore) as words, `[rows, steps]`.
-    ///
-    /// A matrix may be made in parts: in blocks of rows, or where they [`lie_across`](Word::lie_across) in blocks of
-    /// [`per_word`](Word::per_word) times as many columns as steps. Their words follow each other.
-    ///
-    /// # Panics
-    /// If `words` is not as long as they are.
-    pub fn lines<'w>(isa: Isa, side: Side, x: MatRef<'_, i8>, words: &'w mut [Word]) -> MatRef<'w, Word> {
-        let (rows, steps) = (x.rows(), Word::steps(isa, x.cols()));
-        assert_eq!(words.len(), rows * steps, "as many words as the matrix takes");
-        let turned = if side == Side::Right && isa.has_byte_dots() { SIGNS } else { 0 };
-        if Word::lie_across(&x) {
-            words_across(isa, x, Word::per_word(isa), turned, words);
-            MatRef::row_major(words, steps, rows).transposed()
-        } else {
-            words_along(isa, x, Word::per_word(isa), turned, words);
-            MatRef::row_major(words, rows, steps)
-        }
-    }
-
     /// What each row of a left factor adds to the product besides its words: the [`row_terms`](WordEpilogue::row_terms).
     ///
     /// # Panics
@@ -129,6 +76,28 @@ impl Unit for Word {
     fn of_mut(held: &mut [i32]) -> &mut [Word] {
         // SAFETY: a word is an integer, by `repr(transparent)`; the borrow goes along.
         unsafe { core::slice::from_raw_parts_mut(held.as_mut_ptr().cast(), held.len()) }
+    }
+}
+
+impl Grouped for Word {
+    type Of = i8;
+
+    fn per_word(isa: Isa) -> usize {
+        if isa.has_byte_dots() { 4 } else { 2 }
+    }
+
+    /// Bytes of a left factor, which are signed in words too.
+    fn are_adjacent(isa: Isa, side: Side) -> bool {
+        side == Side::Left && isa.has_byte_dots()
+    }
+
+    fn write_lines(isa: Isa, side: Side, x: MatRef<'_, i8>, words: &mut [Word]) {
+        let turned = if side == Side::Right && isa.has_byte_dots() { SIGNS } else { 0 };
+        if Word::lie_across(&x) {
+            words_across(isa, x, Word::per_word(isa), turned, words);
+        } else {
+            words_along(isa, x, Word::per_word(isa), turned, words);
+        }
     }
 }
 
@@ -399,34 +368,7 @@ impl<T: Dots> Words<T> {
 }
 
 impl<T: Dots> ProductVector for Words<T> {
-    type Elem = Word;
-    type Token = T;
-    const LANES: usize = <T::Lanes as RealVector>::LANES;
-
-    #[inline(always)]
-    fn splat(token: T, value: Word) -> Self {
-        Words { lanes: RealVector::splat(token.base(), f32::from_bits(value.0 as u32)), token }
-    }
-    #[inline(always)]
-    unsafe fn load(token: T, source: *const Word) -> Self {
-        // SAFETY: the caller vouches for so many words, which are as large as floats and moved as such, bit for bit.
-        Words { lanes: unsafe { RealVector::load(token.base(), source.cast()) }, token }
-    }
-    #[inline(always)]
-    unsafe fn load_partial(token: T, source: *const Word, count: usize) -> Self {
-        // SAFETY: as above.
-        Words { lanes: unsafe { RealVector::load_partial(token.base(), source.cast(), count) }, token }
-    }
-    #[inline(always)]
-    unsafe fn store(self, target: *mut Word) {
-        // SAFETY: as above.
-        unsafe { RealVector::store(self.lanes, target.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn store_partial(self, target: *mut Word, count: usize) {
-        // SAFETY: as above.
-        unsafe { RealVector::store_partial(self.lanes, target.cast(), count) }
-    }
+    moved_as_floats!(Word);
     #[inline(always)]
     fn add(self, other: Self) -> Self {
         self.map(self.lanes.add_bits(other.lanes))
@@ -435,12 +377,6 @@ impl<T: Dots> ProductVector for Words<T> {
     fn mul_add(self, right: Self, sum: Self) -> Self {
         self.map(self.token.dot(self.lanes, right.lanes, sum.lanes))
     }
-    #[inline(always)]
-    fn zip(self, other: Self) -> (Self, Self) {
-        let (lower, upper) = RealVector::zip(self.lanes, other.lanes);
-        (self.map(lower), self.map(upper))
-    }
-
     #[inline(always)]
     fn start(token: T, epilogue: Option<&WordEpilogue<'_>>, i: usize) -> Self {
         Words::splat(

@@ -289,6 +289,20 @@ impl F32x16 {
         }
     }
 
+    /// In each lane `sum` plus the products of the two `bfloat16` of `self` and of `factor`; subnormal numbers count as 0.
+    ///
+    /// # Safety
+    /// The machine must have AVX512-BF16.
+    #[inline(always)]
+    pub(super) unsafe fn dot_halves(self, factor: Self, sum: Self) -> Self {
+        // SAFETY: the caller vouches for the instruction; registers of both types are any 512 bits.
+        unsafe {
+            let x = core::mem::transmute::<__m512, __m512bh>(self.0);
+            let y = core::mem::transmute::<__m512, __m512bh>(factor.0);
+            Self(_mm512_dpbf16_ps(sum.0, x, y))
+        }
+    }
+
     /// The first `count` bytes of a vector, and zeros.
     ///
     /// # Safety

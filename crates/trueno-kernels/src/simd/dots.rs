@@ -1,10 +1,11 @@
-//! Products of 8-bit integers: what a lane of 32 bits holds of a factor, and how two such words are multiplied.
+//! Products of 8-bit integers and of `bfloat16`: what a lane of 32 bits holds of a factor, and how two such words are multiplied.
 
 #[cfg(target_arch = "x86_64")]
 use super::{Avx2, Avx512, F32x8, F32x16, Sealed};
-use super::{MAX_LANES, RealVector, Simd, Token};
+use super::{F32x1, MAX_LANES, RealVector, Scalar, Simd, Token};
 #[cfg(target_arch = "x86_64")]
 use crate::Level;
+use trueno_core::bf16;
 
 /// Vectors of `f32` whose lanes are read as integers of 32 bits, next to the operations on representations that all vectors have.
 pub trait IntegerLanes: RealVector<Elem = f32> {
@@ -77,9 +78,10 @@ pub(crate) enum ByteDots {
     Avx512(Avx512Vnni),
 }
 
+/// The proof of instructions on top of those of a level.
 #[cfg(target_arch = "x86_64")]
-macro_rules! vnni {
-    ($(#[$doc:meta])* $name:ident, $base:ident, $lanes:ident $(, $load_partial:item)?) => {
+macro_rules! above {
+    ($(#[$doc:meta])* $name:ident, $base:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $name($base);
@@ -100,6 +102,13 @@ macro_rules! vnni {
                 self.0.prefetch(address);
             }
         }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! vnni {
+    ($(#[$doc:meta])* $name:ident, $base:ident, $lanes:ident $(, $load_partial:item)?) => {
+        above!($(#[$doc])* $name, $base);
         impl Dots for $name {
             type Lanes = $lanes;
             const OF_BYTES: bool = true;
@@ -141,3 +150,74 @@ vnni!(
         unsafe { F32x16::load_bytes(source, count) }
     }
 );
+
+/// The proof of instructions that multiply pairs of `bfloat16`.
+pub trait PairDots: Token {
+    /// What holds the pairs, and their sums.
+    type Lanes: RealVector<Elem = f32>;
+    /// What the lanes ask for.
+    fn base(self) -> <Self::Lanes as RealVector>::Token;
+    /// In each lane `sum` plus the product of the upper halves of the two factors, plus that of the lower ones, each rounded to `f32`.
+    fn dot(self, left: Self::Lanes, right: Self::Lanes, sum: Self::Lanes) -> Self::Lanes;
+    /// Adjacent elements as pairs, and 0 for those from `count` on.
+    ///
+    /// # Safety
+    /// `source` must be readable for `count`, no more than two per lane.
+    unsafe fn load_pairs(self, source: *const bf16, count: usize) -> Self::Lanes;
+}
+
+/// What stands for the instructions where the machine lacks them: one pair at a time.
+impl PairDots for Scalar {
+    type Lanes = F32x1;
+    #[inline(always)]
+    fn base(self) -> Scalar {
+        self
+    }
+    #[inline(always)]
+    fn dot(self, left: F32x1, right: F32x1, sum: F32x1) -> F32x1 {
+        let [left, right] = [left.first().to_bits(), right.first().to_bits()];
+        let upper = f32::from_bits(left & !0xFFFF) * f32::from_bits(right & !0xFFFF);
+        let lower = f32::from_bits(left << 16) * f32::from_bits(right << 16);
+        F32x1::splat(self, sum.first() + upper + lower)
+    }
+    #[inline(always)]
+    unsafe fn load_pairs(self, source: *const bf16, count: usize) -> F32x1 {
+        let mut bits = 0;
+        for i in 0..count {
+            // SAFETY: the caller vouches for `count`.
+            bits |= u32::from(unsafe { *source.add(i) }.to_bits()) << (16 * i);
+        }
+        F32x1::splat(self, f32::from_bits(bits))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+above!(
+    /// The proof of AVX512-BF16 on top of the other parts of AVX-512.
+    Avx512Bf16,
+    Avx512
+);
+#[cfg(target_arch = "x86_64")]
+impl PairDots for Avx512Bf16 {
+    type Lanes = F32x16;
+    #[inline(always)]
+    fn base(self) -> Avx512 {
+        self.0
+    }
+    #[inline(always)]
+    fn dot(self, left: F32x16, right: F32x16, sum: F32x16) -> F32x16 {
+        // SAFETY: the token proves the instruction.
+        unsafe { left.dot_halves(right, sum) }
+    }
+    #[inline(always)]
+    unsafe fn load_pairs(self, source: *const bf16, count: usize) -> F32x16 {
+        // SAFETY: the caller vouches for `count`, of two bytes each, and the token proves the instructions.
+        unsafe {
+            if count == 2 * F32x16::LANES {
+                F32x16::load(self.0, source.cast())
+            } else {
+                F32x16::load_bytes(source.cast(), 2 * count)
+            }
+        }
+    }
+}

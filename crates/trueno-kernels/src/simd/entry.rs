@@ -31,7 +31,8 @@ pub(crate) enum AnyToken {
 /// do not get the instruction set of the body.
 ///
 /// `fn name<S: Dots>(simd: S, ..)` is a kernel of words of 8-bit integers, which has entries of its own where the machine multiplies
-/// bytes; `fn name<T: Unit, V>(simd, ..)` one of vectors `V` of units `T`, which are floats or such words.
+/// bytes; `fn name<S: PairDots>(simd: S, ..)` is one of pairs of `bfloat16`, which is entered where the machine multiplies them and else goes
+/// one by one; `fn name<T: Unit, V>(simd, ..)` one of vectors `V` of units `T`, which are floats or such words or pairs.
 macro_rules! kernel {
     (
         $(#[$meta:meta])*
@@ -91,6 +92,15 @@ macro_rules! kernel {
                     }
                     words as *const ()
                 }
+                $crate::matmul::Kind::Pair => {
+                    type $generic = $crate::matmul::Pair;
+                    $crate::simd::kernel! {
+                        fn pairs<S: PairDots>(simd: S $(, $arg: $ty)*) $(-> $output)? {
+                            product::<$crate::matmul::Pairs<S>, $generic>(simd $(, $arg)*)
+                        }
+                    }
+                    pairs as *const ()
+                }
             };
             // SAFETY: `Unit` is sealed, and each of its types has its own `KIND`; so this is the type of the instance.
             let instance: fn($crate::Isa $(, $ty)*) $(-> $output)? = unsafe { core::mem::transmute(instance) };
@@ -146,6 +156,34 @@ macro_rules! kernel {
                 }
             }
             pairs(isa $(, $arg)*)
+        }
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis fn $name:ident <$token:ident : PairDots>
+        ($simd:ident : $same:ident $(, $arg:ident : $ty:ty)* $(,)?) $(-> $output:ty)? $body:block
+    ) => {
+        $(#[$meta])*
+        #[allow(clippy::too_many_arguments, reason = "the arguments of the kernel and its token")]
+        $vis fn $name (isa: $crate::Isa $(, $arg: $ty)*) $(-> $output)? {
+            #[allow(clippy::too_many_arguments, reason = "the arguments of the kernel and its token")]
+            #[inline(always)]
+            fn halves<$token: $crate::simd::PairDots>($simd: $same $(, $arg: $ty)*) $(-> $output)? $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[allow(clippy::too_many_arguments, reason = "the arguments of the kernel and its token")]
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+                fn avx512(token: $crate::simd::Avx512Bf16 $(, $arg: $ty)*) $(-> $output)? {
+                    halves::<$crate::simd::Avx512Bf16>(token $(, $arg)*)
+                }
+                if let Some(token) = isa.bf16_dots() {
+                    // SAFETY: the token proves that the instructions are there.
+                    return unsafe { avx512(token $(, $arg)*) };
+                }
+            }
+            let _ = isa;
+            halves::<$crate::simd::Scalar>($crate::simd::Scalar $(, $arg)*)
         }
     };
     (@instance $generic:expr, ($isa:ident $(, $arg:ident : $ty:ty)*) $(-> $output:ty)?) => {{

@@ -41,10 +41,17 @@ fn functions_of_vectors_are_inlined_into_their_kernel() {
             let signature = signature(&lines, at);
             let is_function =
                 lines[at].trim_start().trim_start_matches("pub").contains("fn ") && signature.ends_with("{ ");
-            let takes_vectors =
-                ["<V: RealVector", "<V: RealOps", "<V: ProductVector", "<V: KeyVector", "<S: Simd", "<T: Dots"]
-                    .iter()
-                    .any(|bound| signature.contains(bound));
+            let takes_vectors = [
+                "<V: RealVector",
+                "<V: RealOps",
+                "<V: ProductVector",
+                "<V: KeyVector",
+                "<S: Simd",
+                "<T: Dots",
+                "<T: PairDots",
+            ]
+            .iter()
+            .any(|bound| signature.contains(bound));
             if !is_function || !takes_vectors || lines[at].trim_start().starts_with("//") {
                 continue;
             }

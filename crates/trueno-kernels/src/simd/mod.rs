@@ -49,10 +49,10 @@ pub use sse2::{F32x4, F64x2, Sse2};
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub use wasm::{F32x4, F64x2, Simd128};
 
-pub(crate) use dots::Dots;
 pub use dots::IntegerLanes;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use dots::{Avx2Vnni, Avx512Vnni, ByteDots};
+pub(crate) use dots::{Avx2Vnni, Avx512Bf16, Avx512Vnni, ByteDots};
+pub(crate) use dots::{Dots, PairDots};
 pub(crate) use entry::{AnyToken, kernel};
 #[cfg(target_arch = "x86_64")]
 pub use keys::{I32x8, I32x16, I64x4, I64x8};

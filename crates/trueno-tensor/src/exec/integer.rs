@@ -13,7 +13,7 @@ use crate::storage::Buffer;
 use trueno_core::table::BinaryOp;
 use trueno_core::{DType, Result};
 use trueno_kernels::matmul::{
-    ByteVector, Dequantize, MatMut, MatRef, Plan, Scale, Side, Unit, Word, WordEpilogue, product_with_vector,
+    ByteVector, Dequantize, Grouped, MatMut, MatRef, Plan, Scale, Side, Unit, Word, WordEpilogue, product_with_vector,
 };
 
 const MATMUL: &str = "matmul_integer";

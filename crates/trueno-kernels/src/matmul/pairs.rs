@@ -1,0 +1,163 @@
+//! Pairs of `bfloat16`, the lanes of a product in that type: two steps of the summed axis side by side.
+//!
+//! A pair times a pair adds two products to a sum of `f32`, in one instruction where the machine has AVX512-BF16. The products are exact
+//! and each addition rounds, as in `f32`; but numbers below 2^-126 count as 0 there, as factors and as sums.
+
+use super::Epilogue;
+use super::grouped::{Grouped, Side, moved_as_floats};
+use super::unit::{DotRows, Kind, ProductVector, Unit};
+use super::view::{MatMut, MatRef};
+use crate::Isa;
+use crate::elementwise::nearest_bf16;
+use crate::simd::{PairDots, RealVector, Sealed, kernel};
+use trueno_core::bf16;
+
+/// Two `bfloat16` of a factor, the first in the lower half; or as a sum an `f32`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Pair(u32);
+
+impl Pair {
+    /// Rounds sums, row after row, to the nearest `bfloat16`.
+    ///
+    /// # Panics
+    /// If there are not as many as `out` has elements.
+    pub fn round(isa: Isa, sums: &[f32], out: MatMut<'_, bf16>) {
+        assert_eq!(sums.len(), out.rows() * out.cols(), "as many sums as elements");
+        round(isa, sums, out);
+    }
+}
+
+impl Sealed for Pair {}
+impl Unit for Pair {
+    type Held = f32;
+    type Epilogue<'a> = Epilogue<'a, f32>;
+    const NOTHING: Self = Pair(0);
+    const KIND: Kind = Kind::Pair;
+    // The vector and the matrix are read where they lie: see `half_vector`.
+    const DOT_ROWS: Option<DotRows<Self>> = None;
+
+    fn of(held: &[f32]) -> &[Pair] {
+        // SAFETY: both are 4 bytes of the same alignment, for which every bit pattern is a value.
+        unsafe { core::slice::from_raw_parts(held.as_ptr().cast(), held.len()) }
+    }
+    fn of_mut(held: &mut [f32]) -> &mut [Pair] {
+        // SAFETY: as above; the borrow goes along.
+        unsafe { core::slice::from_raw_parts_mut(held.as_mut_ptr().cast(), held.len()) }
+    }
+}
+
+impl Grouped for Pair {
+    type Of = bf16;
+
+    fn per_word(_: Isa) -> usize {
+        2
+    }
+
+    fn are_adjacent(_: Isa, _: Side) -> bool {
+        true
+    }
+
+    fn write_lines(isa: Isa, _: Side, x: MatRef<'_, bf16>, pairs: &mut [Pair]) {
+        if Pair::lie_across(&x) {
+            pairs_across(isa, x, pairs);
+        } else {
+            pairs_along(isa, x, pairs);
+        }
+    }
+}
+
+/// Two elements, or the last one of an odd number.
+#[inline(always)]
+fn pair(first: bf16, second: Option<&bf16>) -> Pair {
+    Pair(u32::from(second.map_or(0, |second| second.to_bits())) << 16 | u32::from(first.to_bits()))
+}
+
+kernel! {
+    /// Pairs row after row.
+    fn pairs_along<S: PairDots>(_simd: S, x: MatRef<'_, bf16>, pairs: &mut [Pair]) {
+        let steps = x.cols().div_ceil(2).max(1);
+        for (i, pairs) in pairs.chunks_exact_mut(steps).enumerate() {
+            if x.col_stride() == 1 {
+                // SAFETY: row `i` is in the matrix, and its elements are adjacent.
+                let row = unsafe { core::slice::from_raw_parts(x.at(i, 0), x.cols()) };
+                for (target, two) in pairs.iter_mut().zip(row.chunks(2)) {
+                    *target = pair(two[0], two.get(1));
+                }
+            } else {
+                for (step, target) in pairs.iter_mut().enumerate() {
+                    // SAFETY: inside the matrix: the second one was compared with the number of columns.
+                    let (first, second) = unsafe {
+                        (*x.at(i, 2 * step), (2 * step + 1 < x.cols()).then(|| &*x.at(i, 2 * step + 1)))
+                    };
+                    *target = pair(first, second);
+                }
+            }
+        }
+    }
+}
+
+kernel! {
+    /// Pairs step after step, of a matrix whose columns are without gaps.
+    fn pairs_across<S: PairDots>(_simd: S, x: MatRef<'_, bf16>, pairs: &mut [Pair]) {
+        let rows = x.rows().max(1);
+        for (step, pairs) in pairs.chunks_exact_mut(rows).enumerate() {
+            // SAFETY: column `2 * step` is in the matrix, and its elements are adjacent.
+            let first = unsafe { core::slice::from_raw_parts(x.at(0, 2 * step), rows) };
+            if 2 * step + 1 < x.cols() {
+                // SAFETY: so is the next one.
+                let second = unsafe { core::slice::from_raw_parts(x.at(0, 2 * step + 1), rows) };
+                for ((target, &first), second) in pairs.iter_mut().zip(first).zip(second) {
+                    *target = pair(first, Some(second));
+                }
+            } else {
+                for (target, &first) in pairs.iter_mut().zip(first) {
+                    *target = pair(first, None);
+                }
+            }
+        }
+    }
+}
+
+kernel! {
+    fn round<S: PairDots>(_simd: S, sums: &[f32], out: MatMut<'_, bf16>) {
+        for (i, sums) in sums.chunks_exact(out.cols().max(1)).enumerate() {
+            // SAFETY: the row is in the matrix, and its elements are adjacent.
+            let row = unsafe { core::slice::from_raw_parts_mut(out.at(i, 0), sums.len()) };
+            for (out, &sum) in row.iter_mut().zip(sums) {
+                *out = nearest_bf16(sum);
+            }
+        }
+    }
+}
+
+/// A vector of pairs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pairs<T: PairDots> {
+    lanes: T::Lanes,
+    token: T,
+}
+
+impl<T: PairDots> Pairs<T> {
+    #[inline(always)]
+    fn map(self, lanes: T::Lanes) -> Self {
+        Pairs { lanes, ..self }
+    }
+}
+
+impl<T: PairDots> ProductVector for Pairs<T> {
+    moved_as_floats!(Pair);
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        self.map(RealVector::add(self.lanes, other.lanes))
+    }
+    #[inline(always)]
+    fn mul_add(self, right: Self, sum: Self) -> Self {
+        self.map(self.token.dot(self.lanes, right.lanes, sum.lanes))
+    }
+    #[inline(always)]
+    fn finish(self, epilogue: &Epilogue<'_, f32>, i: usize, col: usize, width: usize) -> Self {
+        self.map(ProductVector::finish(self.lanes, epilogue, i, col, width))
+    }
+}
