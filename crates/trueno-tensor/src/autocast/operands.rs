@@ -136,6 +136,13 @@ fn execute_narrow(op: &Op, class: Class, inputs: &[&DynTensor], half: DType, sav
         let stored: Operands = inputs.iter().map(|x| x.as_stored()).collect();
         return exec::gpu::execute(op, device, &stored.iter().collect::<SmallVec<[&DynTensor; 4]>>(), saved);
     }
+    if class == Class::Product {
+        let stored: Operands = inputs.iter().map(|x| x.as_stored()).collect();
+        let stored: SmallVec<[&DynTensor; 4]> = stored.iter().collect();
+        if exec::bf16::multiplies(op, &stored) {
+            return exec::compute(op, &stored, saved);
+        }
+    }
     if class == Class::Moves {
         let stored = |x: &&DynTensor| if x.dtype() == DType::F32 { x.as_stored().cast(half) } else { Ok(x.detach()) };
         return run(op, inputs.iter().map(stored).collect::<Result<_>>()?, saved);

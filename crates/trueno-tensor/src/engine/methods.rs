@@ -102,6 +102,9 @@ impl DynTensor {
     /// Matrix product as NumPy's `matmul`: a vector on either side is a matrix of one row or column that is
     /// taken away again.
     ///
+    /// Half precision is summed in `f32` and rounded once. Where the machine multiplies `bfloat16` (AVX512-BF16), operands and sums below
+    /// 2^-126 count as 0 in large products.
+    ///
     /// # Errors
     /// [`Error::ShapePair`] if the inner sizes differ, [`Error::Broadcast`] if the leading axes do not broadcast.
     pub fn matmul(&self, other: &DynTensor) -> Result<DynTensor> {
@@ -137,7 +140,8 @@ impl DynTensor {
     }
 
     /// `x wᵀ + b` over the last axis, in one pass: `[..., in]`, a weight `[out, in]` and an optional bias `[out]` (PyTorch's `linear`).
-    /// The same, bit for bit, as the product and then the sum.
+    /// The same, bit for bit, as the product and then the sum; in half precision as both in `f32`, rounded once (of `bfloat16` see
+    /// [`matmul`](DynTensor::matmul)).
     ///
     /// # Errors
     /// [`Error::ShapePair`] if the sizes do not fit together, [`Error::DType`] for anything but floating point numbers of one type.

@@ -2,13 +2,14 @@
 //! integers, which are then multiplied as floats are: see `trueno_kernels::matmul`.
 
 use super::isa::isa;
-use super::matmul::{Factor, LARGE, LinearShape, Problem};
+use super::lines::Lines;
+use super::matmul::{Factor, LinearShape, Problem};
 use super::operand::RowMajor;
-use super::product::{JOB, Lasting, Panels, cost, kept, pack, packed_product, product};
+use super::product::{Lasting, Panels, kept, pack, packed_product, product};
 use super::{misfit, mixed, movement, unsupported};
 use crate::DynTensor;
 use crate::dyn_tensor::checked_size;
-use crate::parallel::{for_each_piece, piece_size, try_for_each_piece};
+use crate::parallel::{for_each_piece, piece_size};
 use crate::storage::Buffer;
 use trueno_core::table::BinaryOp;
 use trueno_core::{DType, Result};
@@ -18,9 +19,6 @@ use trueno_kernels::matmul::{
 
 const MATMUL: &str = "matmul_integer";
 const LINEAR: &str = "linear_int8";
-
-/// Elements of a factor that are made words of as one piece.
-const PIECE: usize = 1 << 15;
 
 /// Refuses factors of other types.
 pub(super) fn bytes(op: &'static str, factors: [DType; 2]) -> Result<()> {
@@ -36,32 +34,10 @@ pub(crate) fn matmul_integer(a: &DynTensor, b: &DynTensor) -> Result<DynTensor> 
     bytes(MATMUL, [a.dtype(), b.dtype()])?;
     let mut buffer = Buffer::new(MATMUL, DType::I32, checked_size(MATMUL, &problem.shape)?)?;
     if buffer.len() > 0 {
-        run(&problem, Word::of_mut(buffer.as_mut_slice::<i32>()))?;
+        let out = Word::of_mut(buffer.as_mut_slice::<i32>());
+        problem.each(out, |a, b, lasting, out| integer_product(a, b, lasting, out, None))?;
     }
     Ok(DynTensor::from_buffer(buffer, &problem.shape))
-}
-
-fn run(problem: &Problem<'_>, out: &mut [Word]) -> Result<()> {
-    let (m, n, k) = (problem.m, problem.n, problem.k);
-    let [a, b] = problem.factors::<i8>();
-    let cost = cost([m, n, k]);
-    if cost >= LARGE || out.len() == m * n {
-        // One of many matrices would take the place of another.
-        let lasting = (out.len() == m * n).then(|| b.lasting(&problem.b));
-        for (index, out) in out.chunks_mut(m * n).enumerate() {
-            let [skip_a, skip_b] = problem.offsets(index);
-            integer_product(a.matrix(skip_a), b.matrix(skip_b), lasting, out, None)?;
-        }
-        return Ok(());
-    }
-    let together = (JOB / cost.max(1)).max(1);
-    try_for_each_piece(out, together * m * n, k.max(1), |piece, out| {
-        for (i, out) in out.chunks_mut(m * n).enumerate() {
-            let [skip_a, skip_b] = problem.offsets(piece * together + i);
-            integer_product(a.matrix(skip_a), b.matrix(skip_b), None, out, None)?;
-        }
-        Ok(())
-    })
 }
 
 /// `x wᵀ` over the last axis, as `sum * (x_scale * weight_scale) + bias` in floats; operands broadcast as those formulas say.
@@ -182,55 +158,17 @@ fn integer_product(
     let left = match Word::in_place(isa, Side::Left, a) {
         Some(words) => words,
         None => {
-            made = Lines::new(Side::Left, a)?;
+            made = Lines::<Word>::new(Side::Left, a)?;
             made.matrix()
         }
     };
-    let right = || Lines::new(Side::Right, b.transposed());
+    let right = || Lines::<Word>::new(Side::Right, b.transposed());
     let (c, steps) = (MatMut::row_major(out, m, n), Word::steps(isa, k));
     let plan = Plan::new::<Word>(isa, m, n, steps);
     let panels = Panels::new(&plan, steps, n);
     match kept(m, [steps, n], lasting, || pack(&panels, right()?.matrix().transposed()))? {
         Some(packed) => packed_product(&plan, left, &panels, &packed, c, &epilogue),
         None => product(left, right()?.matrix().transposed(), None, c, &epilogue),
-    }
-}
-
-/// A factor as words, made by all threads.
-struct Lines {
-    words: Buffer,
-    size: [usize; 2],
-    lie_across: bool,
-}
-
-impl Lines {
-    /// Of a matrix whose rows run along the summed axis.
-    fn new(side: Side, x: MatRef<'_, i8>) -> Result<Lines> {
-        let (isa, rows, k, lie_across) = (isa(), x.rows(), x.cols(), Word::lie_across(&x));
-        let (steps, per_word) = (Word::steps(isa, k), Word::per_word(isa));
-        let mut words = Buffer::new(MATMUL, DType::I32, rows * steps)?;
-        let line = if lie_across { rows } else { steps };
-        let together = (PIECE / line.max(1)).max(1);
-        for_each_piece(Word::of_mut(words.as_mut_slice::<i32>()), together * line, 1, |index, words| {
-            let from = index * together;
-            let to = from + words.len() / line;
-            let part = if lie_across {
-                x.block(0..rows, from * per_word..k.min(to * per_word))
-            } else {
-                x.block(from..to, 0..k)
-            };
-            Word::lines(isa, side, part, words);
-        });
-        Ok(Lines { words, size: [rows, steps], lie_across })
-    }
-
-    fn matrix(&self) -> MatRef<'_, Word> {
-        let (words, [rows, steps]) = (Word::of(self.words.as_slice::<i32>()), self.size);
-        if self.lie_across {
-            MatRef::row_major(words, steps, rows).transposed()
-        } else {
-            MatRef::row_major(words, rows, steps)
-        }
     }
 }
 

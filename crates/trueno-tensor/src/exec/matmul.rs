@@ -4,19 +4,19 @@ use super::isa::isa;
 use super::product::{JOB, Lasting, cost, product};
 use super::reduce::dot;
 use super::symmetric::product_with_transpose;
-use super::{mixed, movement, unsupported};
+use super::{bf16, mixed, movement, unsupported};
 use crate::DynTensor;
 use crate::dyn_tensor::checked_size;
 use crate::parallel::try_for_each_piece;
 use crate::storage::{Buffer, PackedPlace};
 use std::borrow::Cow;
-use trueno_core::{Dims, Element, Error, Layout, Result, Strides, broadcast_shapes, dispatch_dtype};
+use trueno_core::{DType, Dims, Element, Error, Layout, Result, Strides, broadcast_shapes, dispatch_dtype};
 use trueno_kernels::elementwise::Integer;
 use trueno_kernels::matmul::{Bias, Epilogue, MatMut, MatRef, Plan, gemm, wrapping_product, wrapping_scratch_len};
 use trueno_kernels::simd::Real;
 
 /// Multiply-adds from which one product of a batch is itself cut among threads.
-pub(super) const LARGE: usize = 1 << 22;
+const LARGE: usize = 1 << 22;
 /// Rows of a product of integers that are computed together.
 const INTEGER_ROWS: usize = 64;
 
@@ -115,7 +115,9 @@ pub(crate) fn matmul(a: &DynTensor, b: &DynTensor) -> Result<DynTensor> {
         return Err(mixed("matmul", a.dtype(), b.dtype()));
     }
     let mut buffer = Buffer::new("matmul", a.dtype(), checked_size("matmul", &problem.shape)?)?;
-    if buffer.len() > 0 {
+    if a.dtype() == DType::BF16 {
+        bf16::matmul(&problem, buffer.as_mut_slice())?;
+    } else if buffer.len() > 0 {
         dispatch_dtype!(a.dtype(), real T => {
             problem.run::<T>(buffer.as_mut_slice::<T>())?;
         }, else dispatch_dtype!(a.dtype(), int T => {
@@ -134,7 +136,10 @@ pub(crate) fn linear(x: &DynTensor, w: &DynTensor, bias: Option<&DynTensor>) -> 
     }
     let outputs = w.shape()[0];
     let mut buffer = Buffer::new("linear", x.dtype(), checked_size("linear", &shape)?)?;
-    if buffer.len() > 0 {
+    if x.dtype() == DType::BF16 {
+        let x = movement::reshape(&[rows, inputs], x)?;
+        bf16::linear(&x, w, bias, buffer.as_mut_slice())?;
+    } else if buffer.len() > 0 {
         let x = movement::reshape(&[rows, inputs], x)?;
         let bias = bias.map(|bias| movement::copy("linear", bias)).transpose()?;
         dispatch_dtype!(x.dtype(), real T => {
@@ -221,6 +226,34 @@ impl<'a> Problem<'a> {
                 let c = MatMut::row_major(out, m, n);
                 let scratch = scratch.as_mut_slice::<T>();
                 gemm(isa(), &plan, a.matrix(skip_a), b.matrix(skip_b), c, &Epilogue::STORE, scratch);
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs `product` for every matrix of the batch: one after the other where each is worth all threads, else many on each thread. It gets
+    /// the factors, where the right one lies if it may be met again, and what it fills.
+    pub fn each<T: Element, C: Send>(
+        &self,
+        out: &mut [C],
+        product: impl Fn(MatRef<'_, T>, MatRef<'_, T>, Option<Lasting<'_>>, &mut [C]) -> Result<()> + Sync + Send,
+    ) -> Result<()> {
+        let (size, [a, b]) = (self.m * self.n, self.factors::<T>());
+        let cost = cost([self.m, self.n, self.k]);
+        if cost >= LARGE || out.len() == size {
+            // One of many matrices would take the place of another.
+            let lasting = (out.len() == size).then(|| b.lasting(&self.b));
+            for (index, out) in out.chunks_mut(size).enumerate() {
+                let [skip_a, skip_b] = self.offsets(index);
+                product(a.matrix(skip_a), b.matrix(skip_b), lasting, out)?;
+            }
+            return Ok(());
+        }
+        let together = (JOB / cost.max(1)).max(1);
+        try_for_each_piece(out, together * size, self.k.max(1), |piece, out| {
+            for (i, out) in out.chunks_mut(size).enumerate() {
+                let [skip_a, skip_b] = self.offsets(piece * together + i);
+                product(a.matrix(skip_a), b.matrix(skip_b), None, out)?;
             }
             Ok(())
         })

@@ -5,6 +5,7 @@
 
 mod attention;
 pub mod backward;
+pub(crate) mod bf16;
 mod caches;
 mod check;
 mod chunks;
@@ -20,6 +21,7 @@ mod halves;
 mod index;
 mod integer;
 pub(crate) mod isa;
+mod lines;
 mod loss;
 mod mask;
 mod matmul;
@@ -41,7 +43,7 @@ use crate::{Device, DynTensor, Function, Op, Saved, autocast};
 use trueno_core::{DType, Error, Result};
 
 /// Computes an operation; what its backward pass will want besides the result goes to `saved`. Half-precision operands are computed
-/// in `f32` and rounded once at the end.
+/// in `f32` and rounded once at the end; products of `bfloat16` that the machine has an instruction for are summed so without being widened.
 ///
 /// The two do not come back as a pair: a result is large, and to take it out of one costs as much as a small operation.
 pub(crate) fn execute(op: &Op, inputs: &[&DynTensor], saved: &mut Saved) -> Result<DynTensor> {
@@ -83,7 +85,7 @@ fn same_floats(op: &Op, inputs: &[&DynTensor]) -> Result<()> {
 
 /// The operands in `f32` and the type to go back to, if the operation computes on half-precision operands.
 fn widened(op: &Op, inputs: &[&DynTensor]) -> Result<Option<(DType, Vec<DynTensor>)>> {
-    if !computes(op) {
+    if !computes(op) || bf16::multiplies(op, inputs) {
         return Ok(None);
     }
     let is_half = |x: &&&DynTensor| matches!(x.dtype(), DType::F16 | DType::BF16);

@@ -113,7 +113,8 @@ pub(super) fn kept(
 pub(super) struct Panels {
     k: usize,
     n: usize,
-    width: usize,
+    /// Columns of each but the last.
+    pub width: usize,
 }
 
 impl Panels {
@@ -145,10 +146,20 @@ impl Panels {
 
 /// The panels of `b`, packed by all threads.
 pub(super) fn pack<T: Unit>(panels: &Panels, b: MatRef<'_, T>) -> Result<Buffer> {
+    packed_by(panels, |columns, place: &mut [T]| {
+        PackedB::pack(isa(), b.block(0..panels.k, columns), place);
+    })
+}
+
+/// Panels that all threads make: `pack` that of the given columns, at its place.
+pub(super) fn packed_by<T: Unit>(
+    panels: &Panels,
+    pack: impl Fn(Range<usize>, &mut [T]) + Sync + Send,
+) -> Result<Buffer> {
     let (len, columns) = (panels.len::<T>(), panels.columns().collect::<Vec<_>>());
     let mut packed = Buffer::new("matmul", T::Held::DTYPE, len * columns.len())?;
     for_each_piece(T::of_mut(packed.as_mut_slice()), len, 1, |index, place| {
-        PackedB::pack(isa(), b.block(0..panels.k, columns[index].clone()), place);
+        pack(columns[index].clone(), place);
     });
     Ok(packed)
 }
@@ -162,26 +173,48 @@ pub(super) fn packed_product<T: Unit>(
     c: MatMut<'_, T>,
     epilogue: &T::Epilogue<'_>,
 ) -> Result<()> {
-    let [row_blocks, col_blocks] = blocks([a.rows(), panels.n, panels.k], plan, num_threads());
-    let panel_blocks = panels.packed::<T>(packed);
-    // Each part of a panel packs the left operand again: so there are no more of them than give every thread a block.
-    let wanted = num_threads().min(row_blocks * col_blocks);
-    let parts = wanted.div_ceil(row_blocks * panel_blocks.len().max(1));
-    let mut jobs = Vec::new();
-    for (rows, c) in rows_of(c, cuts(a.rows(), plan.row_unit(), row_blocks)) {
-        for (panel, (cols, c)) in panel_blocks.iter().zip(cols_of(c, panels.columns())) {
-            for (part, c) in cols_of(c, cuts(cols.len(), plan.col_unit(), parts)) {
-                let place = cols.start + part.start..cols.start + part.end;
-                jobs.push((panel.columns(part), rows.clone(), place, c));
-            }
-        }
-    }
-    run_jobs(&mut jobs, |(panel, rows, cols, c)| {
+    let mut jobs = packed_jobs::<T, T>(plan, panels, packed, c, usize::MAX);
+    run_jobs(&mut jobs, |PackedJob { panel, rows, cols, c }| {
         with_scratch(plan, |scratch| {
             let (a, epilogue) = (a.block(rows.clone(), 0..panels.k), epilogue.block(rows.clone(), cols.clone()));
             gemm_packed_b(isa(), plan, a, panel, c.reborrow(), &epilogue, scratch);
         })
     })
+}
+
+/// A block of a product whose right operand is packed: its place, and the part of that operand that it takes.
+pub(super) struct PackedJob<'p, 'c, T, C> {
+    pub panel: PackedB<'p, T>,
+    pub rows: Range<usize>,
+    pub cols: Range<usize>,
+    pub c: MatMut<'c, C>,
+}
+
+/// The blocks of such a product, of `most_rows` at most.
+pub(super) fn packed_jobs<'p, 'c, T: Unit, C>(
+    plan: &Plan,
+    panels: &Panels,
+    packed: &'p Buffer,
+    c: MatMut<'c, C>,
+    most_rows: usize,
+) -> Vec<PackedJob<'p, 'c, T, C>> {
+    let m = c.rows();
+    let [row_blocks, col_blocks] = blocks([m, panels.n, panels.k], plan, num_threads());
+    let row_blocks = row_blocks.max(m.div_ceil(most_rows));
+    let panel_blocks = panels.packed::<T>(packed);
+    // Each part of a panel packs the left operand again: so there are no more of them than give every thread a block.
+    let wanted = num_threads().min(row_blocks * col_blocks);
+    let parts = wanted.div_ceil(row_blocks * panel_blocks.len().max(1));
+    let mut jobs = Vec::new();
+    for (rows, c) in rows_of(c, cuts(m, plan.row_unit(), row_blocks)) {
+        for (panel, (cols, c)) in panel_blocks.iter().zip(cols_of(c, panels.columns())) {
+            for (part, c) in cols_of(c, cuts(cols.len(), plan.col_unit(), parts)) {
+                let cols = cols.start + part.start..cols.start + part.end;
+                jobs.push(PackedJob { panel: panel.columns(part), rows: rows.clone(), cols, c });
+            }
+        }
+    }
+    jobs
 }
 
 /// A matrix cut into blocks of consecutive rows.
