@@ -40,6 +40,25 @@ def integer_rows(torch, operand, call):
     }
 
 
+def half_rows(torch, operand, call):
+    """Rows of products in `bfloat16`, which NumPy does not have."""
+
+    def half(*shape):
+        return operand(*shape).to(torch.bfloat16)
+
+    def linear(rows):
+        return call(torch.nn.functional.linear, half(rows, 1024), half(4096, 1024), half(4096))
+
+    return {
+        "matmul 1024 in bfloat16": lambda: call(torch.matmul, half(1024, 1024), half(1024, 1024)),
+        "matmul 32 of 128x64 by 64x128 in bfloat16": lambda: call(torch.matmul, half(32, 128, 64), half(32, 64, 128)),
+        "matmul 2000 by a vector in bfloat16": lambda: call(torch.matmul, half(2000, 2000), half(2000, 1)),
+        "matmul of a vector by 2000 in bfloat16": lambda: call(torch.matmul, half(1, 2000), half(2000, 2000)),
+        "linear 64x1024 to 4096 in bfloat16": lambda: linear(64),
+        "linear 1x1024 to 4096 in bfloat16": lambda: linear(1),
+    }
+
+
 def linear_rows(operand, call, linear):
     """Rows of `linear(x, w, b)`, which NumPy does not have."""
     return {"linear 64x1024 to 512": lambda: call(linear, operand(64, 1024), operand(512, 1024), operand(512))}

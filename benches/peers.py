@@ -52,6 +52,7 @@ def torch_rows():
         **matrices.rows(tensor, call, torch.matmul),
         **matrices.linear_rows(tensor, call, torch.nn.functional.linear),
         **matrices.integer_rows(torch, tensor, call),
+        **matrices.half_rows(torch, tensor, call),
         **networks.rows(torch, tensor),
         **convolutions.rows(torch, tensor, unary),
         **others.torch_rows(torch, tensor, call),

@@ -10,7 +10,7 @@ use trueno_tensor::{DynTensor, num_threads};
 
 use super::{Row, Work, operand, work};
 
-pub(super) const ROWS: [Row; 16] = [
+pub(super) const ROWS: [Row; 22] = [
     ("matmul 64", || product(&[64, 64], &[64, 64])),
     ("matmul 256", || product(&[256, 256], &[256, 256])),
     ("matmul 1024", || product(&[1024, 1024], &[1024, 1024])),
@@ -40,11 +40,32 @@ pub(super) const ROWS: [Row; 16] = [
         work(move || x.matmul_integer(&w))
     }),
     ("matmul 2000 by a vector in int8", || integer_product([2000, 2000], [2000, 1])),
+    ("matmul 1024 in bfloat16", || half_product(&[1024, 1024], &[1024, 1024])),
+    ("matmul 32 of 128x64 by 64x128 in bfloat16", || half_product(&[32, 128, 64], &[32, 64, 128])),
+    ("matmul 2000 by a vector in bfloat16", || half_product(&[2000, 2000], &[2000, 1])),
+    ("matmul of a vector by 2000 in bfloat16", || half_product(&[1, 2000], &[2000, 2000])),
+    ("linear 64x1024 to 4096 in bfloat16", || half_linear(64)),
+    ("linear 1x1024 to 4096 in bfloat16", || half_linear(1)),
 ];
 
 fn product(a: &[usize], b: &[usize]) -> Work {
     let (a, b) = (operand(a, 1), operand(b, 2));
     work(move || a.matmul(&b))
+}
+
+fn half(shape: &[usize], seed: u32) -> DynTensor {
+    operand(shape, seed).cast(DType::BF16).expect("numbers are cast")
+}
+
+fn half_product(a: &[usize], b: &[usize]) -> Work {
+    let (a, b) = (half(a, 1), half(b, 2));
+    work(move || a.matmul(&b))
+}
+
+/// The weight is met again at every call.
+fn half_linear(rows: usize) -> Work {
+    let (x, w, b) = (half(&[rows, 1024], 1), half(&[4096, 1024], 2), half(&[4096], 3));
+    work(move || x.linear(&w, Some(&b)))
 }
 
 fn integer_product(a: [usize; 2], b: [usize; 2]) -> Work {
