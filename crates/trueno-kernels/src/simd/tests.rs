@@ -264,10 +264,10 @@ fn check_shuffled<T: Real>() {
         let values = core::array::from_fn(|i| T::from_f64(i as f64));
         let mut out = [[T::NAN; 2 * MAX_LANES]; 2];
         let lanes = shuffled(isa, &values, &mut out);
-        for i in 0..2 * lanes {
-            let (zipped, unzipped) = (i / 2 + i % 2 * lanes, i % lanes * 2 + i / lanes);
-            assert_eq!(out[0][i].to_f64(), zipped as f64, "zip {} [{i}]", isa.level());
-            assert_eq!(out[1][i].to_f64(), unzipped as f64, "unzip {} [{i}]", isa.level());
+        let [zipped, unzipped] = out.map(|out| out.map(|value| value.to_f64() as usize));
+        for (i, (zipped, unzipped)) in zipped.into_iter().zip(unzipped).enumerate().take(2 * lanes) {
+            assert_eq!(zipped, i / 2 + i % 2 * lanes, "zip {} [{i}]", isa.level());
+            assert_eq!(unzipped, i % lanes * 2 + i / lanes, "unzip {} [{i}]", isa.level());
         }
     }
 }
