@@ -117,7 +117,7 @@ fn a_kept_packing_changes_no_bit_and_goes_with_the_first_write() {
 fn by_subnormal(shapes: [&[usize]; 2]) -> [DynTensor; 2] {
     let filled = |shape: &[usize], x: f32| numbers(shape).constant(f64::from(x)).unwrap().broadcast_to(shape).unwrap();
     let [tiny, large] =
-        [(shapes[0], 2.0_f32.powi(-128)), (shapes[1], 2.0_f32.powi(120))].map(|(shape, x)| filled(shape, x));
+        [(shapes[0], f32::MIN_POSITIVE / 4.0), (shapes[1], 1.0 / f32::MIN_POSITIVE)].map(|(shape, x)| filled(shape, x));
     [tiny, large].map(|x| x.contiguous().unwrap().cast(DType::F32).unwrap())
 }
 
