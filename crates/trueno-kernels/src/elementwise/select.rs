@@ -1,6 +1,7 @@
 //! Selection by a mask, for elements of any type.
 
-use core::mem::transmute_copy;
+use core::slice::{from_raw_parts, from_raw_parts_mut};
+
 use trueno_core::Element;
 
 use super::Operand;
@@ -10,41 +11,53 @@ use crate::simd::kernel;
 /// Elements that go through a block on the stack at a time.
 const BLOCK: usize = 512;
 
-kernel! {
-    /// The elements of `yes` where `mask` holds, and of `no` elsewhere.
-    fn blend<T: Element>(_simd: S, mask: &[bool], yes: &[T], no: &[T], out: &mut [T]) {
-        for (((&mask, &yes), &no), out) in mask.iter().zip(yes).zip(no).zip(out) {
-            *out = choose(mask, yes, no);
+/// Kernels that pick between words by arithmetic on their bits: the compiler makes a choice between two elements one between
+/// their addresses, and a gather of that.
+macro_rules! blends {
+    ($($name:ident: $word:ty;)*) => {$(
+        kernel! {
+            /// The words of `yes` where `mask` holds, and of `no` elsewhere.
+            fn $name(_simd: S, mask: &[bool], yes: &[$word], no: &[$word], out: &mut [$word]) {
+                for (((&mask, &yes), &no), out) in mask.iter().zip(yes).zip(no).zip(out) {
+                    *out = no ^ ((no ^ yes) & <$word>::from(mask).wrapping_neg());
+                }
+            }
         }
+    )*};
+}
+blends! {
+    blend_bytes: u8;
+    blend_halves: u16;
+    blend_words: u32;
+    blend_doubles: u64;
+}
+
+/// The elements of `yes` where `mask` holds, and of `no` elsewhere.
+fn blend<T: Element>(isa: Isa, mask: &[bool], yes: &[T], no: &[T], out: &mut [T]) {
+    macro_rules! by_words {
+        ($blend:ident) => {
+            // SAFETY: the words have the size of an element, and every word that is written is one of `yes` or of `no`.
+            unsafe {
+                let out = from_raw_parts_mut(out.as_mut_ptr().cast(), out.len());
+                $blend(isa, mask, words(yes), words(no), out);
+            }
+        };
+    }
+    match size_of::<T>() {
+        1 => by_words!(blend_bytes),
+        2 => by_words!(blend_halves),
+        4 => by_words!(blend_words),
+        _ => by_words!(blend_doubles),
     }
 }
 
-/// One of two elements, by its bits. Of a choice between values the compiler can make one between places to read from, which
-/// branches.
-#[inline(always)]
-fn choose<T: Element>(mask: bool, yes: T, no: T) -> T {
-    macro_rules! by_bits {
-        ($bits:ident) => {{
-            // SAFETY: an element is as large as these bits, and the result has those of one of the two elements.
-            unsafe {
-                let [yes, no]: [$bits; 2] = [transmute_copy(&yes), transmute_copy(&no)];
-                transmute_copy(&(no ^ (yes ^ no) & $bits::from(mask).wrapping_neg()))
-            }
-        }};
-    }
-    match size_of::<T>() {
-        1 => by_bits!(u8),
-        2 => by_bits!(u16),
-        4 => by_bits!(u32),
-        8 => by_bits!(u64),
-        _ => {
-            if mask {
-                yes
-            } else {
-                no
-            }
-        }
-    }
+/// Elements as the words of their bits.
+///
+/// # Safety
+/// `W` must be the unsigned integer of an element's size.
+unsafe fn words<T: Element, W>(x: &[T]) -> &[W] {
+    // SAFETY: elements have no uninitialised bits, and integers are aligned as elements of their size are, or less.
+    unsafe { from_raw_parts(x.as_ptr().cast(), x.len()) }
 }
 
 /// `count` of the operand's elements from `start` on: borrowed, or copied to the beginning of `block`.

@@ -277,6 +277,24 @@ fn selection_takes_each_operand_in_any_form() {
 }
 
 #[test]
+fn selection_keeps_the_bits_of_any_type() {
+    fn check<T: ElementKernels>(value: impl Fn(usize) -> T) {
+        for (isa, length) in combinations() {
+            let mask: Vec<bool> = (0..length).map(|i| i * 5 % 7 < 3).collect();
+            let [yes, no]: [Vec<T>; 2] = [1, 2].map(|seed| (0..length).map(|i| value(i * 3 + seed)).collect());
+            let mut out = std::vec![value(0); length];
+            select(isa, Operand::Slice(&mask), Operand::Slice(&yes), Operand::Slice(&no), &mut out);
+            assert!((0..length).all(|i| out[i] == if mask[i] { yes[i] } else { no[i] }), "{} {length}", isa.level());
+        }
+    }
+    check(|i| i % 3 == 0);
+    check(|i| i as i8);
+    check(|i| trueno_core::bf16::from_bits(i as u16));
+    check(|i| -(i as f32));
+    check(|i| (i as i64) << 40);
+}
+
+#[test]
 #[should_panic(expected = "as long as the result")]
 fn a_short_operand_is_refused() {
     unary(Isa::best(), UnaryOp::Neg, [0.0; 2], Operand::Slice(&[1.0_f32; 3]), &mut [0.0; 4]);
