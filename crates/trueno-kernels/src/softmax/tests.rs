@@ -88,6 +88,41 @@ fn values_and_gradients_f64() {
     values_and_gradients::<f64>();
 }
 
+/// A line beside many others, in a wide strip, gives the bits that it gives beside one.
+fn neighbours_change_no_bit<T: Real>() {
+    const LEN: usize = 9;
+    let narrow = AxisBlocks { outer: 1, len: LEN, inner: 2 };
+    for (isa, inner) in Isa::available().flat_map(|isa| [64, 65, 150].map(|inner| (isa, inner))) {
+        let wide = AxisBlocks { inner, ..narrow };
+        let [x, g] = [1, 2].map(|seed| numbers::<T>(seed, LEN * inner));
+        let line_g = numbers::<T>(3, inner);
+        let all = |x: &[T], g: &[T], line_g: &[T], shape: AxisBlocks| {
+            let mut y = [(); 5].map(|()| vec![T::ZERO; x.len()]);
+            let mut sums = vec![T::ZERO; shape.lines()];
+            softmax(isa, x, shape, &mut y[0]);
+            log_softmax(isa, x, shape, &mut y[1]);
+            logsumexp(isa, x, shape, &mut sums);
+            softmax_gradient(isa, x, g, shape, &mut y[2]);
+            log_softmax_gradient(isa, x, g, shape, &mut y[3]);
+            logsumexp_gradient(isa, x, &sums, line_g, shape, &mut y[4]);
+            (y, sums)
+        };
+        let (together, sums) = all(&x, &g, &line_g, wide);
+        for col in 0..inner - 1 {
+            let pick = |values: &[T]| values.chunks(inner).flat_map(|row| [row[col], row[col + 1]]).collect::<Vec<_>>();
+            let (apart, of_two) = all(&pick(&x), &pick(&g), &pick(&line_g), narrow);
+            assert!(together.each_ref().map(|y| pick(y)) == apart, "{} {inner} {col}", isa.level());
+            assert_eq!(sums[col..col + 2], of_two);
+        }
+    }
+}
+
+#[test]
+fn neighbours_change_no_bit_of_a_line() {
+    neighbours_change_no_bit::<f32>();
+    neighbours_change_no_bit::<f64>();
+}
+
 #[test]
 fn large_values_do_not_overflow() {
     for isa in Isa::available() {
