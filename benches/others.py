@@ -137,4 +137,10 @@ def shared(library, operand, call, magnitude):
         "triu": lambda: along(library.triu),
         "matmul 100": lambda: call(library.matmul, operand(100, 100), operand(100, 100)),
         "matmul 1000 of 8x8": lambda: call(library.matmul, operand(1000, 8, 8), operand(1000, 8, 8)),
+        "matmul 1000 of 4x4": lambda: call(library.matmul, operand(1000, 4, 4), operand(1000, 4, 4)),
+        "matmul 1000 of 8x8 turned": lambda: call(
+            library.matmul, operand(1000, 8, 8), operand(1000, 8, 8).swapaxes(1, 2)
+        ),
+        "matmul 1000 of 8x8 and 8x1": lambda: call(library.matmul, operand(1000, 8, 8), operand(1000, 8, 1)),
+        "matmul 500 of 32x32": lambda: call(library.matmul, operand(500, 32, 32), operand(500, 32, 32)),
     }

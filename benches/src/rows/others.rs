@@ -125,10 +125,14 @@ pub(super) const ROWS: [Row; 49] = [
     ("matmul 256 bf16", || product(256, DType::BF16)),
     ("matmul 256 i64", || product(256, DType::I64)),
     ("matmul 100", || product(100, DType::F32)),
-    ("matmul 1000 of 8x8", || {
-        let (x, y) = (operand(&[1000, 8, 8], 1), operand(&[1000, 8, 8], 2));
+    ("matmul 1000 of 8x8", || small([1000, 8, 8], [1000, 8, 8])),
+    ("matmul 1000 of 4x4", || small([1000, 4, 4], [1000, 4, 4])),
+    ("matmul 1000 of 8x8 turned", || {
+        let (x, y) = (operand(&[1000, 8, 8], 1), operand(&[1000, 8, 8], 2).permute(&[0, 2, 1]).unwrap());
         work(move || x.matmul(&y))
     }),
+    ("matmul 1000 of 8x8 and 8x1", || small([1000, 8, 8], [1000, 8, 1])),
+    ("matmul 500 of 32x32", || small([500, 32, 32], [500, 32, 32])),
     ("attention 8x8x256x64", || attention(false)),
     ("attention 8x8x256x64 causal", || attention(true)),
     ("avg_pool2d 8x64x112x112 2x2", || {
@@ -153,6 +157,11 @@ fn of(dtype: DType, seed: u32) -> DynTensor {
     let x = operand(&[SIDE, SIDE], seed);
     let x = if matches!(dtype, DType::I64 | DType::I32) { x.binary_scalar(BinaryOp::Mul, 500.0).unwrap() } else { x };
     x.cast(dtype).unwrap()
+}
+
+fn small(left: [usize; 3], right: [usize; 3]) -> Work {
+    let (x, y) = (operand(&left, 1), operand(&right, 2));
+    work(move || x.matmul(&y))
 }
 
 fn unary(op: UnaryOp, dtype: DType) -> Work {

@@ -67,6 +67,9 @@ mod pairs;
 mod plan;
 mod prepacked;
 mod roof;
+mod small;
+#[cfg(test)]
+mod small_tests;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -90,13 +93,14 @@ pub(crate) use pairs::Pairs;
 pub use plan::Plan;
 pub use prepacked::{PackedB, gemm_packed_b};
 pub use roof::multiply_adds;
+pub use small::{is_small, small_products, small_scratch_len};
 pub(crate) use tile::cols as tile_cols;
 pub(crate) use transpose::transpose_square;
 pub(crate) use unit::ProductVector;
 #[doc(hidden)]
 pub use unit::{DotRows, Kind};
 pub use unit::{Finish, Unit};
-pub use view::{MatMut, MatRef};
+pub use view::{MatMut, MatRef, MatRefs};
 pub(crate) use words::Words;
 pub use words::{Dequantize, Scale, Word, WordEpilogue};
 pub(crate) use wrapping::product as product_of_integers;

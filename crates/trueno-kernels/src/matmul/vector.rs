@@ -12,27 +12,40 @@ const CHAINS: usize = 2;
 kernel! {
     /// Element `i` of the row or column `out` becomes `dot(w[i, ..], x)`, added to what is there if `accumulate`.
     pub(super) fn dot_rows<T: Real>(simd: S, w: MatRef<'_, T>, x: &[T], out: MatMut<'_, T>, accumulate: bool) {
-        assert!(w.cols() == x.len() && (w.col_stride() == 1 || w.cols() < 2));
         assert!(out.rows().min(out.cols()) == 1 && out.rows().max(out.cols()) == w.rows());
-        let mut row = 0;
-        while row < w.rows() {
-            let mut sums = [T::ZERO; ROWS];
-            let count = if row + ROWS <= w.rows() { ROWS } else { 1 };
-            // SAFETY: `count` rows from `row` are in `w`, their elements adjacent and as many as those of `x`.
-            unsafe {
-                if count == ROWS {
-                    sums = dots::<T::Vector<S>, ROWS>(simd, w.at(row, 0), w.row_stride(), x);
-                } else {
-                    [sums[0]] = dots::<T::Vector<S>, 1>(simd, w.at(row, 0), w.row_stride(), x);
-                }
+        write_dots::<T::Vector<S>>(simd, w, x, |i, sum| {
+            let target = if out.cols() == 1 { out.at(i, 0) } else { out.at(0, i) };
+            // SAFETY: `i` is less than the length of `out`.
+            unsafe { *target = if accumulate { *target + sum } else { sum } };
+        });
+    }
+}
+
+/// Has `write` take `dot(w[i, ..], x)` for every `i`.
+#[inline(always)]
+pub(super) fn write_dots<V: RealVector>(
+    simd: V::Token,
+    w: MatRef<'_, V::Elem>,
+    x: &[V::Elem],
+    mut write: impl FnMut(usize, V::Elem),
+) {
+    assert!(w.cols() == x.len() && (w.col_stride() == 1 || w.cols() < 2));
+    let mut row = 0;
+    while row < w.rows() {
+        let mut sums = [V::Elem::ZERO; ROWS];
+        let count = if row + ROWS <= w.rows() { ROWS } else { 1 };
+        // SAFETY: `count` rows from `row` are in `w`, their elements adjacent and as many as those of `x`.
+        unsafe {
+            if count == ROWS {
+                sums = dots::<V, ROWS>(simd, w.at(row, 0), w.row_stride(), x);
+            } else {
+                [sums[0]] = dots::<V, 1>(simd, w.at(row, 0), w.row_stride(), x);
             }
-            for (i, &sum) in sums[..count].iter().enumerate() {
-                let target = if out.cols() == 1 { out.at(row + i, 0) } else { out.at(0, row + i) };
-                // SAFETY: `row + i` is less than the length of `out`.
-                unsafe { *target = if accumulate { *target + sum } else { sum } };
-            }
-            row += count;
         }
+        for (i, &sum) in sums[..count].iter().enumerate() {
+            write(row + i, sum);
+        }
+        row += count;
     }
 }
 

@@ -156,14 +156,77 @@ impl<'a, T> MatRef<'a, T> {
     }
 }
 
-/// Whether a matrix that is not empty lies within `len` elements. What `isize` does not hold is outside of any.
+/// Matrices of one size and strides, each as far from the one before as any two neighbours are.
+#[derive(Debug)]
+pub struct MatRefs<'a, T> {
+    first: MatRef<'a, T>,
+    count: usize,
+    step: isize,
+}
+
+impl<T> Clone for MatRefs<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for MatRefs<'_, T> {}
+
+impl<'a, T> MatRefs<'a, T> {
+    /// The matrices whose elements `[index, i, j]` are `data[offset + index * step + i * row_stride + j * col_stride]`, for a size
+    /// of `[count, rows, cols]` and strides of `[step, row_stride, col_stride]`.
+    ///
+    /// # Panics
+    /// If an element lies outside `data`.
+    pub fn new(
+        data: &'a [T],
+        offset: usize,
+        size @ [count, rows, cols]: [usize; 3],
+        strides @ [step, row_stride, col_stride]: [isize; 3],
+    ) -> MatRefs<'a, T> {
+        let empty = size.contains(&0);
+        assert!(
+            empty || lies_within(data.len(), offset, size, strides),
+            "{count} {rows}x{cols} matrices with strides {strides:?} at {offset} reach outside their {} elements",
+            data.len()
+        );
+        let pointer = data[if empty { 0 } else { offset }..].as_ptr();
+        let first = MatRef { pointer, rows, cols, row_stride, col_stride, lifetime: PhantomData };
+        MatRefs { first, count, step }
+    }
+
+    /// Number of matrices.
+    #[inline]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Rows and columns of each.
+    #[inline]
+    pub fn size(&self) -> [usize; 2] {
+        [self.first.rows, self.first.cols]
+    }
+
+    /// The matrix of this index.
+    ///
+    /// # Panics
+    /// If there are no more.
+    #[inline(always)]
+    pub(crate) fn get(&self, index: usize) -> MatRef<'a, T> {
+        assert!(index < self.count, "matrix {index} of {}", self.count);
+        MatRef { pointer: self.first.pointer.wrapping_offset((index as isize).wrapping_mul(self.step)), ..self.first }
+    }
+}
+
+/// Whether an array that is not empty lies within `len` elements. What `isize` does not hold is outside of any.
 #[inline]
-fn lies_within(len: usize, offset: usize, [rows, cols]: [usize; 2], [row_stride, col_stride]: [isize; 2]) -> bool {
-    let reach = |size: usize, stride: isize| isize::try_from(size - 1).ok()?.checked_mul(stride);
+fn lies_within<const N: usize>(len: usize, offset: usize, size: [usize; N], strides: [isize; N]) -> bool {
     let ends = || {
-        let (offset, row, col) = (isize::try_from(offset).ok()?, reach(rows, row_stride)?, reach(cols, col_stride)?);
-        let lowest = offset.checked_add(row.min(0))?.checked_add(col.min(0))?;
-        let highest = offset.checked_add(row.max(0))?.checked_add(col.max(0))?;
+        let (mut lowest, mut highest) = (isize::try_from(offset).ok()?, isize::try_from(offset).ok()?);
+        for (size, stride) in size.into_iter().zip(strides) {
+            let reach = isize::try_from(size - 1).ok()?.checked_mul(stride)?;
+            (lowest, highest) = (lowest.checked_add(reach.min(0))?, highest.checked_add(reach.max(0))?);
+        }
         Some((lowest, highest))
     };
     ends().is_some_and(|(lowest, highest)| lowest >= 0 && highest.unsigned_abs() < len)
@@ -302,6 +365,12 @@ mod tests {
     #[should_panic(expected = "reaches outside")]
     fn a_view_before_the_start_is_refused() {
         MatRef::new(&[0.0; 6], 2, [2, 3], [-3, 1]);
+    }
+
+    #[test]
+    #[should_panic(expected = "reach outside their 7 elements")]
+    fn matrices_past_the_end_are_refused() {
+        MatRefs::new(&[0.0; 7], 0, [3, 1, 2], [3, 2, 1]);
     }
 
     #[test]

@@ -12,7 +12,10 @@ use crate::storage::{Buffer, PackedPlace};
 use std::borrow::Cow;
 use trueno_core::{DType, Dims, Element, Error, Layout, Result, Strides, broadcast_shapes, dispatch_dtype};
 use trueno_kernels::elementwise::Integer;
-use trueno_kernels::matmul::{Bias, Epilogue, MatMut, MatRef, Plan, gemm, wrapping_product, wrapping_scratch_len};
+use trueno_kernels::matmul::{
+    Bias, Epilogue, MatMut, MatRef, MatRefs, Plan, gemm, is_small, small_products, small_scratch_len, wrapping_product,
+    wrapping_scratch_len,
+};
 use trueno_kernels::simd::Real;
 
 /// Multiply-adds from which one product of a batch is itself cut among threads.
@@ -55,6 +58,13 @@ impl<'a, T: Element> Factor<'a, T> {
     pub fn lasting(&self, x: &'a DynTensor) -> Lasting<'a> {
         let Factor { first, size, steps, .. } = *self;
         Lasting { buffer: x.storage(), place: PackedPlace { isa: isa(), first, size, steps } }
+    }
+
+    /// `count` matrices from the one at `offset` on, each `step` elements from the one before.
+    fn matrices(&self, offset: isize, count: usize, step: isize) -> MatRefs<'_, T> {
+        let ([rows, cols], [down, along]) = (self.size, self.steps);
+        let first = self.first.wrapping_add_signed(offset);
+        MatRefs::new(self.elements, first, [count, rows, cols], [step, down, along])
     }
 
     pub fn matrix(&self, offset: isize) -> MatRef<'_, T> {
@@ -173,7 +183,7 @@ impl<'a> Problem<'a> {
             Some(operands) => (Dims::new(), operands.map(Cow::Owned)),
             None => (Dims::from_slice(lead), [Cow::Borrowed(a), Cow::Borrowed(b)]),
         };
-        let strides = [&a, &b].map(|x| batch_strides(x.layout(), &batch));
+        let (batch, strides) = collapsed(&batch, [&a, &b].map(|x| batch_strides(x.layout(), &batch)));
         let (m, k) = (a.shape()[a.rank() - 2], a.shape()[a.rank() - 1]);
         Ok(Problem { a, b, shape, batch, strides, m, n, k })
     }
@@ -201,6 +211,9 @@ impl<'a> Problem<'a> {
         if let ([out], Some(a), Some(b)) = (&mut *out, a.line(), b.line()) {
             *out = dot(a, b);
             return Ok(());
+        }
+        if is_small([m, n, k]) {
+            return self.run_small([a, b], out);
         }
         let cost = cost([m, n, k]);
         if cost >= LARGE {
@@ -259,6 +272,27 @@ impl<'a> Problem<'a> {
         })
     }
 
+    /// Runs of the innermost batch axis, whose matrices are equally far apart.
+    fn run_small<T: Real>(&self, [a, b]: [Factor<'_, T>; 2], out: &mut [T]) -> Result<()> {
+        let ([m, n, k], size) = ([self.m, self.n, self.k], self.m * self.n);
+        let length = self.batch.last().copied().unwrap_or(1);
+        let [step_a, step_b] = self.strides.each_ref().map(|strides| strides.last().copied().unwrap_or(0));
+        let together = (JOB / cost([m, n, k]).max(1)).max(1);
+        try_for_each_piece(out, together * size, k.max(1), |piece, out| {
+            let mut scratch = Buffer::new("matmul", T::DTYPE, small_scratch_len(n, k))?;
+            let (mut index, mut rest) = (piece * together, out);
+            while !rest.is_empty() {
+                let count = (length - index % length).min(rest.len() / size);
+                let [skip_a, skip_b] = self.offsets(index);
+                let (a, b) = (a.matrices(skip_a, count, step_a), b.matrices(skip_b, count, step_b));
+                let (out, more) = rest.split_at_mut(count * size);
+                small_products(isa(), a, b, out, scratch.as_mut_slice());
+                (index, rest) = (index + count, more);
+            }
+            Ok(())
+        })
+    }
+
     /// Wrapping on overflow as NumPy does.
     fn run_int<T: Integer>(&self, out: &mut [T]) -> Result<()> {
         let (m, n, k) = (self.m, self.n, self.k);
@@ -304,6 +338,24 @@ fn batch_strides(layout: &Layout, batch: &[usize]) -> Strides {
     (0..batch.len()).map(step).collect()
 }
 
+/// The batch with neighbouring axes merged where one step of the outer is a whole run of the inner in both operands.
+fn collapsed(batch: &[usize], strides: [Strides; 2]) -> (Dims, [Strides; 2]) {
+    let (mut sizes, mut merged) = (Dims::new(), [Strides::new(), Strides::new()]);
+    for (axis, &size) in batch.iter().enumerate().filter(|&(_, &size)| size != 1) {
+        let steps = strides.each_ref().map(|strides| strides[axis]);
+        let follows = |(merged, step): (&Strides, isize)| merged.last() == Some(&(step * size as isize));
+        match sizes.last_mut() {
+            Some(last) if merged.iter().zip(steps).all(follows) => {
+                *last *= size;
+                merged.iter_mut().for_each(|strides| strides.truncate(strides.len() - 1));
+            }
+            _ => sizes.push(size),
+        }
+        merged.iter_mut().zip(steps).for_each(|(strides, step)| strides.push(step));
+    }
+    (sizes, merged)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,6 +396,10 @@ mod tests {
             (numbers(&[3, 2, 4]).permute(&[1, 0, 2]).unwrap(), numbers(&[1, 4, 5])),
             (numbers(&[5, 1]).broadcast_to(&[5, 6]).unwrap(), numbers(&[6, 3])),
             (numbers(&[40, 1, 50]), numbers(&[40, 50, 3])),
+            (numbers(&[4, 3, 2, 5, 6]), numbers(&[4, 3, 2, 6, 7])),
+            (numbers(&[4, 3, 2, 5, 6]), numbers(&[3, 1, 6, 7])),
+            (numbers(&[3, 4, 5, 6]).permute(&[1, 0, 2, 3]).unwrap(), numbers(&[4, 3, 6, 1])),
+            (numbers(&[9, 5, 6]).flip(&[0]).unwrap(), numbers(&[9, 7, 6]).permute(&[0, 2, 1]).unwrap()),
         ];
         for (a, b) in cases {
             let want = naive(&a, &b);
@@ -370,6 +426,7 @@ mod tests {
             (numbers(&[3, 1000]), numbers(&[1000, 3000])),
             (numbers(&[5000, 900]), numbers(&[900, 1])),
             (numbers(&[70, 64, 65]), numbers(&[70, 65, 66])),
+            (numbers(&[900, 16, 17]), numbers(&[900, 17, 18])),
             (numbers(&[3, 200, 160]), numbers(&[160, 200])),
         ];
         for (a, b) in cases {
