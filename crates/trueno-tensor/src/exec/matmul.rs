@@ -303,7 +303,7 @@ impl<'a> Problem<'a> {
             jobs.extend(rows.zip(out.chunks_mut(INTEGER_ROWS * n)).map(|(row, out)| (index, row, out)));
         }
         try_for_each_piece(&mut jobs, 1, cost([m.min(INTEGER_ROWS), n, k]), |_, jobs| {
-            let mut scratch = Buffer::new("matmul", T::DTYPE, wrapping_scratch_len(k))?;
+            let mut scratch = Buffer::new("matmul", T::DTYPE, wrapping_scratch_len::<T>(k))?;
             for (index, row, out) in jobs {
                 let [skip_a, skip_b] = self.offsets(*index);
                 let rows = *row..*row + out.len() / n;
