@@ -19,7 +19,7 @@ use crate::simd::Real;
 
 pub use dot::dot;
 pub use integer::{IntegerReduction, arg_int, reduce_int};
-pub use real::RealReductions;
+pub use real::{Readable, RealReductions};
 pub use scan::{SCAN_BLOCK, SCAN_PARTS, cumsum_from, cumsum_int, scan_parts};
 
 /// The longest row that is reduced in one sequence of additions per lane.
@@ -42,10 +42,17 @@ pub const BLOCK: usize = 8192;
 ///
 /// # Panics
 /// If the lengths do not fit together.
-pub fn accumulate_rows<T: Real>(isa: Isa, op: ReduceOp, x: &[T], length: usize, centers: Option<&[T]>, acc: &mut [T]) {
+pub fn accumulate_rows<T: Real, E: Readable<T>>(
+    isa: Isa,
+    op: ReduceOp,
+    x: &[E],
+    length: usize,
+    centers: Option<&[T]>,
+    acc: &mut [T],
+) {
     assert_eq!(x.len(), acc.len() * length, "{}: rows of {length}", op.name());
     check_centers(op, centers, acc);
-    T::accumulate_rows(isa, op, x, length, centers, acc);
+    E::accumulate_rows(isa, op, x, length, centers, acc);
 }
 
 /// `acc[j]` is the unfinished reduction of column `j` of `x`, which is `[length, acc.len()]`.
@@ -54,10 +61,16 @@ pub fn accumulate_rows<T: Real>(isa: Isa, op: ReduceOp, x: &[T], length: usize, 
 ///
 /// # Panics
 /// If the lengths do not fit together.
-pub fn accumulate_columns<T: Real>(isa: Isa, op: ReduceOp, x: &[T], centers: Option<&[T]>, acc: &mut [T]) {
+pub fn accumulate_columns<T: Real, E: Readable<T>>(
+    isa: Isa,
+    op: ReduceOp,
+    x: &[E],
+    centers: Option<&[T]>,
+    acc: &mut [T],
+) {
     check_columns(op.name(), x.len(), acc.len());
     check_centers(op, centers, acc);
-    T::accumulate_columns(isa, op, x, centers, acc);
+    E::accumulate_columns(isa, op, x, centers, acc);
 }
 
 /// Joins the unfinished reductions `other` to `acc`, which come first.

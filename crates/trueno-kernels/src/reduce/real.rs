@@ -1,6 +1,7 @@
 //! The rows of reductions on vectors.
 
 use trueno_core::table::{ReduceOp, ReduceRow, ReduceVisitor};
+use trueno_core::{Element, bf16, f16};
 
 use super::{extreme, scan};
 use crate::Isa;
@@ -10,8 +11,6 @@ use crate::simd::{Lanes, MAX_LANES, Real, RealVector, kernel};
 /// The reductions of one type, compiled with this crate; see the functions of [`reduce`](super).
 #[doc(hidden)]
 pub trait RealReductions: Sized {
-    fn accumulate_rows(isa: Isa, op: ReduceOp, x: &[Self], length: usize, centers: Option<&[Self]>, acc: &mut [Self]);
-    fn accumulate_columns(isa: Isa, op: ReduceOp, x: &[Self], centers: Option<&[Self]>, acc: &mut [Self]);
     fn combine(isa: Isa, op: ReduceOp, acc: &mut [Self], other: &[Self]);
     fn finish(isa: Isa, op: ReduceOp, count: f64, acc: &mut [Self]);
     fn arg_columns(isa: Isa, largest: bool, x: &[Self], positions: &mut [i64]);
@@ -19,13 +18,26 @@ pub trait RealReductions: Sized {
     fn cumsum(isa: Isa, x: &[Self], inner: usize, out: &mut [Self]);
 }
 
+/// An element that is accumulated as a `T`: the type itself, or a half, which is widened on its way into the registers.
+pub trait Readable<T: Real>: Element {
+    /// The vector at `x[from..]`, zeros after its end.
+    #[doc(hidden)]
+    fn read<V: RealVector<Elem = T>>(simd: V::Token, x: &[Self], from: usize) -> V;
+    /// See [`accumulate_rows`](super::accumulate_rows).
+    #[doc(hidden)]
+    fn accumulate_rows(isa: Isa, op: ReduceOp, x: &[Self], length: usize, centers: Option<&[T]>, acc: &mut [T]);
+    /// See [`accumulate_columns`](super::accumulate_columns).
+    #[doc(hidden)]
+    fn accumulate_columns(isa: Isa, op: ReduceOp, x: &[Self], centers: Option<&[T]>, acc: &mut [T]);
+}
+
 /// Vectors that a row is accumulated in side by side, so that no addition waits for the one before.
 const CHAINS: usize = 4;
 
 /// What the elements of `x` from `from` on contribute; neutral in the lanes after its end.
 #[inline(always)]
-fn mapped<V: RealVector, R: ReduceRow>(simd: V::Token, x: &[V::Elem], from: usize, center: V) -> V {
-    let Lanes(value) = R::map(Lanes(read::<V>(simd, x, from)), Lanes(center));
+fn mapped<V: RealVector, E: Readable<V::Elem>, R: ReduceRow>(simd: V::Token, x: &[E], from: usize, center: V) -> V {
+    let Lanes(value) = R::map(Lanes(E::read::<V>(simd, x, from)), Lanes(center));
     let count = x.len() - from;
     if count >= V::LANES {
         return value;
@@ -36,7 +48,7 @@ fn mapped<V: RealVector, R: ReduceRow>(simd: V::Token, x: &[V::Elem], from: usiz
 
 /// The reduction of one row, unfinished: side by side in vectors, these pairwise, then their lanes by halves.
 #[inline(always)]
-fn reduce_row<V: RealVector, R: ReduceRow>(simd: V::Token, x: &[V::Elem], center: V) -> V::Elem {
+fn reduce_row<V: RealVector, E: Readable<V::Elem>, R: ReduceRow>(simd: V::Token, x: &[E], center: V) -> V::Elem {
     let Lanes(neutral) = R::init(Lanes(center));
     let mut chains = [neutral; CHAINS];
     let blocks = x.chunks_exact(CHAINS * V::LANES);
@@ -44,14 +56,14 @@ fn reduce_row<V: RealVector, R: ReduceRow>(simd: V::Token, x: &[V::Elem], center
     for block in blocks {
         let mut chain = 0;
         while chain < CHAINS {
-            let Lanes(value) = R::map(Lanes(read::<V>(simd, block, chain * V::LANES)), Lanes(center));
+            let Lanes(value) = R::map(Lanes(E::read::<V>(simd, block, chain * V::LANES)), Lanes(center));
             chains[chain] = join::<V, R>(chains[chain], value);
             chain += 1;
         }
     }
     let mut from = 0;
     while from < rest.len() {
-        chains[0] = join::<V, R>(chains[0], mapped::<V, R>(simd, rest, from, center));
+        chains[0] = join::<V, R>(chains[0], mapped::<V, E, R>(simd, rest, from, center));
         from += V::LANES;
     }
     let [a, b, c, d] = chains;
@@ -84,10 +96,10 @@ fn reduce_lanes<T: Real, R: ReduceRow>(mut lanes: [T; MAX_LANES], count: usize) 
 
 kernel! {
     /// Reduces each row.
-    fn rows<T: Real, R: ReduceRow>(simd: S, x: &[T], length: usize, centers: &[T], acc: &mut [T]) {
+    fn rows<T: Real, E: Readable<T>, R: ReduceRow>(simd: S, x: &[E], length: usize, centers: &[T], acc: &mut [T]) {
         for (row, acc) in acc.iter_mut().enumerate() {
             let center = T::Vector::<S>::splat(simd, if R::OP.centered() { centers[row] } else { T::ZERO });
-            *acc = reduce_row::<T::Vector<S>, R>(simd, &x[row * length..][..length], center);
+            *acc = reduce_row::<T::Vector<S>, E, R>(simd, &x[row * length..][..length], center);
         }
     }
 }
@@ -97,7 +109,7 @@ const ROWS: usize = 4;
 
 kernel! {
     /// Reduces each column, row after row.
-    fn columns<T: Real, R: ReduceRow>(simd: S, x: &[T], centers: &[T], acc: &mut [T]) {
+    fn columns<T: Real, E: Readable<T>, R: ReduceRow>(simd: S, x: &[E], centers: &[T], acc: &mut [T]) {
         let width = acc.len();
         let zero = T::Vector::<S>::splat(simd, T::ZERO);
         let Lanes(neutral) = R::init(Lanes(zero));
@@ -108,7 +120,7 @@ kernel! {
                 let center = if R::OP.centered() { read::<T::Vector<S>>(simd, centers, from) } else { zero };
                 let mut total = read::<T::Vector<S>>(simd, acc, from);
                 for row in rows.chunks_exact(width) {
-                    let Lanes(value) = R::map(Lanes(read::<T::Vector<S>>(simd, row, from)), Lanes(center));
+                    let Lanes(value) = R::map(Lanes(E::read::<T::Vector<S>>(simd, row, from)), Lanes(center));
                     total = join::<T::Vector<S>, R>(total, value);
                 }
                 write(total, acc, from);
@@ -143,44 +155,49 @@ kernel! {
     }
 }
 
-struct Rows<'a, T>(Isa, &'a [T], usize, &'a [T], &'a mut [T]);
-struct Columns<'a, T>(Isa, &'a [T], &'a [T], &'a mut [T]);
+struct Rows<'a, T, E>(Isa, &'a [E], usize, &'a [T], &'a mut [T]);
+struct Columns<'a, T, E>(Isa, &'a [E], &'a [T], &'a mut [T]);
 struct Combine<'a, T>(Isa, &'a mut [T], &'a [T]);
 struct Finish<'a, T>(Isa, f64, &'a mut [T]);
 
 macro_rules! visit {
-    ($($visitor:ident($($field:ident),+) => $kernel:ident;)*) => {$(
-        impl<T: Real> ReduceVisitor for $visitor<'_, T> {
+    ($($visitor:ident($($field:ident),+) $(of $element:ident)? => $kernel:ident;)*) => {$(
+        impl<T: Real $(, $element: Readable<T>)?> ReduceVisitor for $visitor<'_, T $(, $element)?> {
             type Output = ();
             fn visit<R: ReduceRow>(self) {
                 let $visitor(isa, $($field),+) = self;
-                $kernel::<T, R>(isa, $($field),+);
+                $kernel::<T, $($element,)? R>(isa, $($field),+);
             }
         }
     )*};
 }
 
 visit! {
-    Rows(x, length, centers, acc) => rows;
-    Columns(x, centers, acc) => columns;
+    Rows(x, length, centers, acc) of E => rows;
+    Columns(x, centers, acc) of E => columns;
     Combine(acc, other) => combine_all;
     Finish(count, acc) => finish_all;
 }
 
-macro_rules! real_reductions {
-    ($t:ty) => {
-        impl RealReductions for $t {
+macro_rules! readable {
+    ($($element:ty as $t:ty: |$simd:ident, $x:ident| $read:expr;)*) => {$(
+        impl Readable<$t> for $element {
+            #[inline(always)]
+            fn read<V: RealVector<Elem = $t>>($simd: V::Token, x: &[Self], from: usize) -> V {
+                let $x = &x[from..];
+                $read
+            }
             fn accumulate_rows(
                 isa: Isa,
                 op: ReduceOp,
-                x: &[$t],
+                x: &[Self],
                 length: usize,
                 centers: Option<&[$t]>,
                 acc: &mut [$t],
             ) {
                 op.dispatch(Rows(isa, x, length, centers.unwrap_or(&[]), acc));
             }
-            fn accumulate_columns(isa: Isa, op: ReduceOp, x: &[$t], centers: Option<&[$t]>, acc: &mut [$t]) {
+            fn accumulate_columns(isa: Isa, op: ReduceOp, x: &[Self], centers: Option<&[$t]>, acc: &mut [$t]) {
                 let centers = centers.unwrap_or(&[]);
                 match acc.len() {
                     0 => {}
@@ -188,6 +205,27 @@ macro_rules! real_reductions {
                     _ => op.dispatch(Columns(isa, x, centers, acc)),
                 }
             }
+        }
+    )*};
+}
+
+readable! {
+    f32 as f32: |simd, x| read(simd, x, 0);
+    f64 as f64: |simd, x| read(simd, x, 0);
+    f16 as f32: |simd, x| V::from_halves(simd, x);
+    bf16 as f32: |simd, x| {
+        let mut lanes = [0.0; MAX_LANES];
+        // The compiler keeps them in a register.
+        for (lane, x) in lanes[..V::LANES].iter_mut().zip(x) {
+            *lane = f32::from_bits(u32::from(x.to_bits()) << 16);
+        }
+        V::from_lanes(simd, &lanes)
+    };
+}
+
+macro_rules! real_reductions {
+    ($t:ty) => {
+        impl RealReductions for $t {
             fn combine(isa: Isa, op: ReduceOp, acc: &mut [$t], other: &[$t]) {
                 op.dispatch(Combine(isa, acc, other));
             }

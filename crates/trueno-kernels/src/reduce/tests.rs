@@ -52,6 +52,32 @@ fn check<T: Real>() {
     }
 }
 
+/// Halves are accumulated to the bits that they give once they are widened.
+fn check_halves<E: Readable<f32>>(half: impl Fn(f32) -> E) {
+    for isa in Isa::available() {
+        for length in LENGTHS {
+            let x: Vec<E> = values::<f32>(length * 3).into_iter().map(&half).collect();
+            let wide: Vec<f32> = x.iter().map(|x| x.to_f64() as f32).collect();
+            for &op in ReduceOp::ALL {
+                let centers = Some(&[0.5, -1.0, 2.0][..]);
+                let (mut got, mut want) = ([0.0_f32; 3], [1.0; 3]);
+                accumulate_rows(isa, op, &x, length, centers, &mut got);
+                accumulate_rows(isa, op, &wide, length, centers, &mut want);
+                assert_eq!(got.map(f32::to_bits), want.map(f32::to_bits), "{} of {length}, {}", op.name(), isa.level());
+                accumulate_columns(isa, op, &x, centers, &mut got);
+                accumulate_columns(isa, op, &wide, centers, &mut want);
+                assert_eq!(got.map(f32::to_bits), want.map(f32::to_bits), "{} of {length}, {}", op.name(), isa.level());
+            }
+        }
+    }
+}
+
+#[test]
+fn halves_are_widened_as_they_are_read() {
+    check_halves(trueno_core::f16::from_f32);
+    check_halves(trueno_core::bf16::from_f32);
+}
+
 #[test]
 fn reductions_match_the_oracle() {
     check::<f32>();

@@ -5,6 +5,7 @@ use core::arch::x86_64::*;
 use super::words::{compare, forward, forward_bits, hints, memory, vector_mask};
 use super::{I32x8, I64x4, IntegerLanes, RealVector, Sealed, Simd, Token};
 use crate::Level;
+use trueno_core::f16;
 
 /// The proof of AVX2, FMA and F16C.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +105,16 @@ impl RealVector for F32x8 {
     unsafe fn store_partial(self, target: *mut f32, count: usize) {
         // SAFETY: the vector proves these instructions; lanes outside the mask are not written.
         unsafe { _mm256_maskstore_ps(target, first32(self.token(), count), self.0) }
+    }
+    #[inline(always)]
+    fn from_halves(_: Avx2, x: &[f16]) -> Self {
+        let mut part = [f16::ZERO; 8];
+        let whole = x.first_chunk().unwrap_or_else(|| {
+            part[..x.len()].copy_from_slice(x);
+            &part
+        });
+        // SAFETY: the token proves these instructions, F16C among them; a chunk has eight halves.
+        Self(unsafe { _mm256_cvtph_ps(_mm_loadu_si128(whole.as_ptr().cast())) })
     }
     #[inline(always)]
     fn abs(self) -> Self {

@@ -5,6 +5,7 @@ use core::arch::x86_64::*;
 use super::words::{forward, forward_bits, hints};
 use super::{I32x16, I64x8, IntegerLanes, RealVector, Sealed, Simd, Token};
 use crate::Level;
+use trueno_core::f16;
 
 /// The proof of AVX-512 F, BW, DQ and VL, and of all that [`Avx2`](super::Avx2) proves.
 #[derive(Clone, Copy, Debug)]
@@ -172,6 +173,16 @@ impl RealVector for F32x16 {
     unsafe fn store_past_caches(self, target: *mut f32) {
         // SAFETY: the vector proves these instructions, the caller vouches for `target`.
         unsafe { _mm512_stream_ps(target, self.0) }
+    }
+
+    #[inline(always)]
+    fn from_halves(_: Avx512, x: &[f16]) -> Self {
+        let count = x.len().min(16);
+        // SAFETY: the token proves these instructions; halves outside the mask are not read.
+        Self(unsafe {
+            let mask = ((1_u32 << count) - 1) as __mmask16;
+            _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, x.as_ptr().cast()))
+        })
     }
 
     forward! {

@@ -30,13 +30,13 @@ use core::fmt::Debug;
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
 use trueno_core::math::Mask;
-use trueno_core::{Element, Float};
+use trueno_core::{Element, Float, f16};
 
 use crate::Level;
 use crate::elementwise::RealKernels;
 use crate::math::{Lookups, Tables};
 use crate::matmul::{Epilogue, Unit};
-use crate::reduce::RealReductions;
+use crate::reduce::{Readable, RealReductions};
 
 #[cfg(target_arch = "x86_64")]
 pub use avx2::{Avx2, F32x8, F64x4};
@@ -108,6 +108,7 @@ pub trait Real:
     + Lookups
     + RealKernels
     + RealReductions
+    + Readable<Self>
     + Add<Output = Self>
     + Sub<Output = Self>
     + Mul<Output = Self>
@@ -252,6 +253,16 @@ pub trait RealVector: Copy + Debug + Send + Sync + Sealed + 'static {
     fn from_lanes(token: Self::Token, lanes: &[Self::Elem; MAX_LANES]) -> Self {
         // SAFETY: the array has `MAX_LANES >= LANES` values.
         unsafe { Self::load(token, lanes.as_ptr()) }
+    }
+
+    /// The first `LANES` halves, widened, and zeros after their end.
+    #[inline(always)]
+    fn from_halves(token: Self::Token, x: &[f16]) -> Self {
+        let mut lanes = [Self::Elem::ZERO; MAX_LANES];
+        for (lane, x) in lanes[..Self::LANES].iter_mut().zip(x) {
+            *lane = Self::Elem::from_f64(f64::from(x.to_f32()));
+        }
+        Self::from_lanes(token, &lanes)
     }
 
     /// The first lane.

@@ -19,7 +19,7 @@ use frame::{Frame, in_memory_order};
 use integer::reduce_int;
 use real::reduce_real;
 use trueno_core::table::ReduceResult;
-use trueno_core::{DType, Error, Result, dispatch_dtype};
+use trueno_core::{DType, Error, Result, bf16, dispatch_dtype, f16};
 
 /// An extreme of nothing does not exist.
 fn refuse_empty(op: &'static str, x: &DynTensor, length: usize) -> Result<()> {
@@ -44,9 +44,10 @@ pub(crate) fn reduce(reduction: &Reduction, x: &DynTensor) -> Result<DynTensor> 
     }
     let buffer = match x.dtype() {
         DType::F32 | DType::F64 => dispatch_dtype!(x.dtype(), real T => {
-            reduce_real::<T>(op, reduction.correction, &frame)
+            reduce_real::<T, T>(op, reduction.correction, &frame)
         }, else Err(unsupported(op.name(), x.dtype(), "it takes floats"))),
-        DType::F16 | DType::BF16 => reduce_real::<f32>(op, reduction.correction, &frame),
+        DType::F16 => reduce_real::<f32, f16>(op, reduction.correction, &frame),
+        DType::BF16 => reduce_real::<f32, bf16>(op, reduction.correction, &frame),
         _ if !op.info().integers => Err(unsupported(op.name(), x.dtype(), "it takes floats; cast it first")),
         _ => reduce_int(op, &frame),
     }?;

@@ -1,80 +1,26 @@
 //! Reductions of floats: kernels accumulate blocks, which join in a fixed tree.
 
 use super::frame::Frame;
-use crate::DynTensor;
 use crate::exec::isa::isa;
 use crate::exec::operand::elements;
 use crate::parallel::{for_each_piece, piece_size};
 use crate::storage::Buffer;
 use std::ops::Range;
 use std::slice;
+use trueno_core::Result;
 use trueno_core::table::ReduceOp;
-use trueno_core::{DType, Element, Result, bf16, f16};
-use trueno_kernels::elementwise::convert;
-use trueno_kernels::reduce as kernel;
+use trueno_kernels::reduce::{self as kernel, Readable};
 use trueno_kernels::simd::Real;
 
-/// Halves that are widened at a time, at least.
-const WIDENED: usize = 4096;
-
-/// Row-major elements that are reduced as `T`.
-#[derive(Clone, Copy)]
-enum Elements<'a, T> {
-    Real(&'a [T]),
-    F16(&'a [f16]),
-    BF16(&'a [bf16]),
-}
-
-impl<'a, T: Real> Elements<'a, T> {
-    /// Those of a tensor of `T`, or of half precision.
-    fn of(x: &'a DynTensor) -> Elements<'a, T> {
-        match x.dtype() {
-            DType::F16 => Elements::F16(elements(x)),
-            DType::BF16 => Elements::BF16(elements(x)),
-            _ => Elements::Real(elements(x)),
-        }
-    }
-
-    fn slice(self, range: Range<usize>) -> Elements<'a, T> {
-        match self {
-            Elements::Real(elements) => Elements::Real(&elements[range]),
-            Elements::F16(elements) => Elements::F16(&elements[range]),
-            Elements::BF16(elements) => Elements::BF16(&elements[range]),
-        }
-    }
-
-    /// Has `read` look at the elements and tells it where they begin. Halves are widened for it, some rows of `size` at a time, so few
-    /// that they are still in the first level of cache.
-    fn read(self, size: usize, mut read: impl FnMut(usize, &[T])) {
-        fn widen<E: Element, T: Real>(elements: &[E], size: usize, mut read: impl FnMut(usize, &[T])) {
-            if elements.is_empty() {
-                return read(0, &[]);
-            }
-            let together = (WIDENED / size).max(1) * size;
-            let mut wide = vec![T::ZERO; together.min(elements.len())];
-            for (index, elements) in elements.chunks(together).enumerate() {
-                let wide = &mut wide[..elements.len()];
-                convert(isa(), elements, wide);
-                read(index * together, wide);
-            }
-        }
-        match self {
-            Elements::Real(elements) => read(0, elements),
-            Elements::F16(elements) => widen(elements, size, read),
-            Elements::BF16(elements) => widen(elements, size, read),
-        }
-    }
-}
-
 /// The reduction of floats, with two passes over them where the row is centered. Halves are reduced as `f32`.
-pub(super) fn reduce_real<T: Real>(op: ReduceOp, correction: f64, frame: &Frame<'_>) -> Result<Buffer> {
+pub(super) fn reduce_real<T: Real, E: Readable<T>>(op: ReduceOp, correction: f64, frame: &Frame<'_>) -> Result<Buffer> {
     let centers = match op.centered() {
-        true => Some(reduce_real::<T>(ReduceOp::Mean, 0.0, frame)?),
+        true => Some(reduce_real::<T, E>(ReduceOp::Mean, 0.0, frame)?),
         false => None,
     };
     let centers = centers.as_ref().map(|c| spread(c.as_slice::<T>(), &frame.folds));
     let centers = centers.as_deref();
-    let elements = Elements::of(&frame.x);
+    let elements = elements::<E>(&frame.x);
     let mut buffer = Buffer::new(op.name(), T::DTYPE, frame.partial())?;
     let out = buffer.as_mut_slice::<T>();
     if frame.inner == 1 {
@@ -84,7 +30,7 @@ pub(super) fn reduce_real<T: Real>(op: ReduceOp, correction: f64, frame: &Frame<
             let size = frame.length * frame.inner;
             columns(
                 op,
-                (elements.slice(i * size..(i + 1) * size), frame.length),
+                (&elements[i * size..(i + 1) * size], frame.length),
                 centers.map(|c| &c[i * frame.inner..][..frame.inner]),
                 out,
             );
@@ -116,31 +62,25 @@ fn spread<T: Copy>(values: &[T], folds: &[[usize; 2]]) -> Vec<T> {
 }
 
 /// Accumulates contiguous rows of `length` into `out`. Long rows are cut into blocks, which join pairwise.
-fn rows<T: Real>(op: ReduceOp, elements: Elements<'_, T>, length: usize, centers: Option<&[T]>, out: &mut [T]) {
+fn rows<T: Real, E: Readable<T>>(op: ReduceOp, elements: &[E], length: usize, centers: Option<&[T]>, out: &mut [T]) {
     if length == 0 {
-        return kernel::accumulate_rows(isa(), op, &[], 0, centers, out);
+        return kernel::accumulate_rows(isa(), op, elements, 0, centers, out);
     }
     if length <= kernel::BLOCK {
         let piece = piece_size(out.len(), length);
         for_each_piece(out, piece, length, |index, part| {
             let start = index * piece;
             let centers = centers.map(|c| &c[start..][..part.len()]);
-            elements.slice(start * length..(start + part.len()) * length).read(length, |from, elements| {
-                let rows = from / length..(from + elements.len()) / length;
-                let centers = centers.map(|c| &c[rows.clone()]);
-                kernel::accumulate_rows(isa(), op, elements, length, centers, &mut part[rows]);
-            });
+            let elements = &elements[start * length..(start + part.len()) * length];
+            kernel::accumulate_rows(isa(), op, elements, length, centers, part);
         });
         return;
     }
     for (row, out) in out.iter_mut().enumerate() {
-        let elements = elements.slice(row * length..(row + 1) * length);
+        let elements = &elements[row * length..(row + 1) * length];
         let center = centers.map(|c| c[row]);
-        let mut partial = of_blocks(length, |blocks, partial| {
-            elements.slice(blocks).read(kernel::BLOCK, |from, elements| {
-                accumulate_blocks(op, elements, center, &mut partial[from / kernel::BLOCK..]);
-            });
-        });
+        let mut partial =
+            of_blocks(length, |blocks, partial| accumulate_blocks(op, &elements[blocks], center, partial));
         join_pairwise(op, &mut partial, 1);
         *out = partial[0];
     }
@@ -158,7 +98,7 @@ fn of_blocks<T: Real>(length: usize, reduce: impl Fn(Range<usize>, &mut [T]) + S
 }
 
 /// Accumulates each block of a row, of which the last may be shorter, into one of `out`.
-fn accumulate_blocks<T: Real>(op: ReduceOp, elements: &[T], center: Option<T>, out: &mut [T]) {
+fn accumulate_blocks<T: Real, E: Readable<T>>(op: ReduceOp, elements: &[E], center: Option<T>, out: &mut [T]) {
     let whole = elements.len() / kernel::BLOCK;
     let (blocks, rest) = elements.split_at(whole * kernel::BLOCK);
     let (of_blocks, of_rest) = out.split_at_mut(whole);
@@ -191,22 +131,24 @@ pub(in crate::exec) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
 const COLUMN_BLOCK: usize = 256;
 
 /// Accumulates `[length, out.len()]` over its first axis.
-fn columns<T: Real>(op: ReduceOp, (elements, length): (Elements<'_, T>, usize), centers: Option<&[T]>, out: &mut [T]) {
+fn columns<T: Real, E: Readable<T>>(
+    op: ReduceOp,
+    (elements, length): (&[E], usize),
+    centers: Option<&[T]>,
+    out: &mut [T],
+) {
     let inner = out.len();
     if inner == 0 {
         return;
     }
     if length <= COLUMN_BLOCK {
-        elements.read(length * inner, |_, elements| kernel::accumulate_columns(isa(), op, elements, centers, out));
-        return;
+        return kernel::accumulate_columns(isa(), op, elements, centers, out);
     }
     let mut partial = vec![T::ZERO; length.div_ceil(COLUMN_BLOCK) * inner];
     for_each_piece(&mut partial, inner, COLUMN_BLOCK, |block, part| {
         let start = block * COLUMN_BLOCK * inner;
         let end = (start + COLUMN_BLOCK * inner).min(length * inner);
-        elements.slice(start..end).read(end - start, |_, elements| {
-            kernel::accumulate_columns(isa(), op, elements, centers, part);
-        });
+        kernel::accumulate_columns(isa(), op, &elements[start..end], centers, part);
     });
     join_pairwise(op, &mut partial, inner);
     out.copy_from_slice(&partial[..inner]);
