@@ -3,12 +3,13 @@
 
 use std::{ptr, slice};
 
-use trueno_core::bf16;
 use trueno_core::table::{BinaryOp, ReduceOp, TernaryOp, UnaryOp};
-use trueno_kernels::elementwise::{binary, convert, ternary, unary};
+use trueno_core::{bf16, f16};
+use trueno_kernels::elementwise::{binary, convert, select, ternary, unary};
 use trueno_kernels::matmul::{
-    ByteVector, Epilogue, Grouped, MatMut, MatRef, PackedB, Pair, Plan, Side, Unit, Word, bf16_product_with_vector,
-    gemm, gemm_packed_b, product_with_vector,
+    ByteVector, Epilogue, Grouped, MatMut, MatRef, MatRefs, PackedB, Pair, Plan, Side, Unit, Word,
+    bf16_product_with_vector, gemm, gemm_packed_b, is_small, product_with_vector, small_products, small_scratch_len,
+    wrapping_product, wrapping_scratch_len,
 };
 use trueno_kernels::simd::Real;
 use trueno_kernels::{AxisBlocks, Isa, Operand, Plane, copy_plane, norm, reduce, softmax, sort, transpose};
@@ -84,7 +85,10 @@ fn arrays_of<T: Real>() {
         reduce::cumsum(isa, a, 1, out);
         out[0] = reduce::dot(isa, a, b);
         softmax::softmax(isa, a, AxisBlocks::rows(1, n), out);
+        let lines = AxisBlocks { outer: 1, len: 3, inner: n / 3 };
+        softmax::softmax(isa, &a[n % 3..], lines, &mut out[n % 3..]);
         softmax::log_softmax(isa, a, AxisBlocks { outer: 1, len: 1, inner: n }, out);
+        softmax::softmax_gradient(isa, &a[n % 3..], &b[n % 3..], lines, &mut out[n % 3..]);
         norm::layer_norm(isa, a, n, Some(b), Some(c), 1e-5, out, [&mut [T::ZERO], &mut [T::ZERO]]);
         copy_plane(isa, a, Plane { first: n - 1, steps: [0, -1] }, out, Plane { first: 0, steps: [0, 1] }, [1, n]);
     }
@@ -108,6 +112,12 @@ fn products_of<T: Real>() {
             for right in [MatRef::row_major(&*b, k, n), MatRef::row_major(&*b, n, k).transposed()] {
                 let mut scratch = vec![T::ZERO; plan.scratch_len()];
                 gemm(isa, &plan, left, right, MatMut::row_major(c, m, n), &Epilogue::STORE, &mut scratch);
+                let steps = [0, right.row_stride(), right.col_stride()];
+                let right = MatRefs::new(&*b, 0, [1, k, n], steps);
+                let left = MatRefs::new(&*a, 0, [1, m, k], [0, k as isize, 1]);
+                if is_small([m, n, k]) {
+                    small_products(isa, left, right, c, &mut vec![T::ZERO; small_scratch_len(n, k)]);
+                }
             }
             transpose(isa, a, k, turned.slice(m * k, number::<T>), m, [m, k]);
         }
@@ -122,13 +132,26 @@ fn products_end_where_a_page_does() {
 
 #[test]
 fn integers_end_where_a_page_does() {
-    let mut fences = [(); 3].map(|()| Fenced::new(1 << 16));
+    let mut fences = [(); 3].map(|()| Fenced::new(1 << 19));
     for (isa, n) in Isa::available().flat_map(|isa| lengths().map(move |n| (isa, n))) {
         let [x, keys, matrix] = &mut fences;
         let (x, keys) = (x.slice(n, |i| (i * 7 % 31) as f32), keys.slice(n, |_| 0_i32));
         sort::keys(isa, false, x, keys);
         sort::sort(isa, keys, &mut vec![0; n], 0);
         convert(isa, keys, x);
+        let mask = vec![true; n];
+        select(isa, Operand::Slice(&mask), Operand::Slice(x), Operand::InPlace, &mut vec![0.0; n]);
+        let out = &mut vec![0.0_f32; n];
+        let halves = matrix.slice(n, |i| f16::from_bits(i as u16));
+        convert(isa, halves, out);
+        reduce::accumulate_rows(isa, ReduceOp::Sum, halves, n, None, &mut out[..1]);
+        let halves = matrix.slice(n, |i| bf16::from_bits(i as u16));
+        convert(isa, halves, out);
+        reduce::accumulate_rows(isa, ReduceOp::Sum, halves, n, None, &mut out[..1]);
+        let wide = MatRef::row_major(&*keys, 1, n);
+        let scratch = &mut vec![0; wrapping_scratch_len::<i32>(n)];
+        wrapping_product(isa, wide, wide.transposed(), &mut [0], scratch);
+        wrapping_product(isa, wide.transposed(), wide, matrix.slice(n * n, |_| 0_i32), scratch);
         let bytes = matrix.slice(5 * n, |i| i as i8);
         let mut words = vec![Word::NOTHING; ByteVector::len(isa, n)];
         let vector = vec![1_i8; n];
