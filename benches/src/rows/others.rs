@@ -10,7 +10,7 @@ use super::{Row, Work, operand, work};
 const SIDE: usize = 1024;
 const MANY: usize = SIDE * SIDE;
 
-pub(super) const ROWS: [Row; 49] = [
+pub(super) const ROWS: [Row; 53] = [
     ("sqrt 1M", || unary(UnaryOp::Sqrt, DType::F32)),
     ("silu 1M", || unary(UnaryOp::Silu, DType::F32)),
     ("erf 1M", || unary(UnaryOp::Erf, DType::F32)),
