@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU8, Ordering};
 
 #[cfg(target_arch = "x86_64")]
 use crate::simd::ByteDots;
-use crate::simd::{self, AnyToken};
+use crate::simd::{self, Amx, AnyToken};
 
 /// A family of instructions that kernels are compiled for, on each architecture from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,8 +72,8 @@ impl Display for Level {
     }
 }
 
-/// The proof that this machine has the instructions of one [`Level`], and perhaps those that multiply bytes, or pairs of
-/// `bfloat16`, beside it.
+/// The proof that this machine has the instructions of one [`Level`], and perhaps those that multiply bytes, pairs of
+/// `bfloat16`, or whole tiles of either, beside it.
 ///
 /// ```
 /// use trueno_kernels::Isa;
@@ -86,6 +86,7 @@ pub struct Isa {
     level: Level,
     byte_dots: bool,
     bf16_dots: bool,
+    amx: bool,
 }
 
 /// What [`detect`] found.
@@ -96,23 +97,29 @@ struct Machine {
     vnni: [bool; 2],
     /// Whether AVX-512 has instructions for products of `bfloat16`.
     bf16: bool,
+    /// Whether there are instructions for products of tiles, of bytes and of `bfloat16`.
+    amx: bool,
 }
 
 impl Machine {
     /// What is asked for once.
     #[inline]
     fn detected() -> Machine {
-        const LEVEL: u8 = 0x1F;
+        const LEVEL: u8 = 0x0F;
+        const AMX: u8 = 0x10;
         const BF16: u8 = 0x20;
         const VNNI: [u8; 2] = [0x40, 0x80];
         static CACHED: AtomicU8 = AtomicU8::new(0);
         // A race only repeats the question; the answer is the same.
         let cached = CACHED.load(Ordering::Relaxed);
         match Level::ALL.into_iter().find(|&level| level as u8 == cached & LEVEL) {
-            Some(level) => Machine { level, vnni: VNNI.map(|bit| cached & bit != 0), bf16: cached & BF16 != 0 },
+            Some(level) => {
+                let [bf16, amx] = [BF16, AMX].map(|bit| cached & bit != 0);
+                Machine { level, vnni: VNNI.map(|bit| cached & bit != 0), bf16, amx }
+            }
             None => {
                 let machine = detect();
-                let found = VNNI.into_iter().zip(machine.vnni).chain([(BF16, machine.bf16)]);
+                let found = VNNI.into_iter().zip(machine.vnni).chain([(BF16, machine.bf16), (AMX, machine.amx)]);
                 let bits = found.map(|(bit, is_there)| if is_there { bit } else { 0 });
                 CACHED.store(bits.sum::<u8>() | machine.level as u8, Ordering::Relaxed);
                 machine
@@ -127,7 +134,8 @@ impl Machine {
             Level::Avx512 => self.vnni[1],
             Level::Scalar | Level::Sse2 | Level::Neon | Level::Simd128 => false,
         };
-        Isa { level, byte_dots, bf16_dots: level == Level::Avx512 && self.bf16 }
+        let bf16_dots = level == Level::Avx512 && self.bf16;
+        Isa { level, byte_dots, bf16_dots, amx: byte_dots && bf16_dots && self.amx }
     }
 }
 
@@ -162,9 +170,9 @@ impl Isa {
         self.byte_dots
     }
 
-    /// The same level without the instructions of [`has_byte_dots`](Isa::has_byte_dots), to compare with.
+    /// The same level without the instructions of [`has_byte_dots`](Isa::has_byte_dots) and [`has_amx`](Isa::has_amx), to compare with.
     pub const fn without_byte_dots(self) -> Isa {
-        Isa { byte_dots: false, ..self }
+        Isa { byte_dots: false, amx: false, ..self }
     }
 
     /// Whether products of `bfloat16` take instructions made for them: AVX512-BF16.
@@ -173,9 +181,31 @@ impl Isa {
         self.bf16_dots
     }
 
-    /// The same level without the instructions of [`has_bf16_dots`](Isa::has_bf16_dots), to compare with.
+    /// The same level without the instructions of [`has_bf16_dots`](Isa::has_bf16_dots) and [`has_amx`](Isa::has_amx), to compare with.
     pub const fn without_bf16_dots(self) -> Isa {
-        Isa { bf16_dots: false, ..self }
+        Isa { bf16_dots: false, amx: false, ..self }
+    }
+
+    /// Whether products of matrices of 8-bit integers and of `bfloat16` take instructions that multiply tiles of them: AMX, which comes with those
+    /// of [`has_byte_dots`](Isa::has_byte_dots) and [`has_bf16_dots`](Isa::has_bf16_dots). Sums of `bfloat16` are rounded at other steps.
+    ///
+    /// The first call on a machine that has them asks Linux for the right of this process to use their registers; where it is refused, and on
+    /// other systems, there are none.
+    #[inline]
+    pub fn has_amx(self) -> bool {
+        self.amx().is_some()
+    }
+
+    /// The same level without the instructions of [`has_amx`](Isa::has_amx), to compare with.
+    pub const fn without_amx(self) -> Isa {
+        Isa { amx: false, ..self }
+    }
+
+    /// The token of the instructions that multiply tiles, if they are there.
+    #[inline]
+    pub(crate) fn amx(self) -> Option<Amx> {
+        // SAFETY: an `Isa` has these only after `detect` found them.
+        if self.amx { unsafe { Amx::permitted() } } else { None }
     }
 
     /// The token of the instructions that multiply pairs of `bfloat16`, if they are there.
@@ -240,7 +270,7 @@ fn detect() -> Machine {
     } else {
         Level::Scalar
     };
-    Machine { level, vnni: [false; 2], bf16: false }
+    Machine { level, vnni: [false; 2], bf16: false, amx: false }
 }
 
 /// Asks the processor what it has and the operating system which registers it saves.
@@ -268,12 +298,14 @@ fn detect() -> Machine {
     const AVX512_VNNI: u32 = bits(&[11]);
     const AVX_VNNI: u32 = bits(&[4]);
     const AVX512_BF16: u32 = bits(&[5]);
+    const AMX_BF16_TILE_INT8: u32 = bits(&[22, 24, 25]);
     const XMM_YMM: u64 = 0b110;
     const OPMASK_ZMM: u64 = 0b1110_0000;
+    const TILES: u64 = 0b11 << 17;
 
     let features = __cpuid(1).ecx;
     if __cpuid(0).eax < 7 || features & FMA_POPCNT_OSXSAVE_AVX_F16C != FMA_POPCNT_OSXSAVE_AVX_F16C {
-        return Machine { level: Level::Sse2, vnni: [false; 2], bf16: false };
+        return Machine { level: Level::Sse2, vnni: [false; 2], bf16: false, amx: false };
     }
     let (leaf, next) = (__cpuid_count(7, 0), __cpuid_count(7, 1));
     let extended = leaf.ebx;
@@ -282,12 +314,13 @@ fn detect() -> Machine {
     // SAFETY: OSXSAVE says that XGETBV exists and is allowed.
     let saved = unsafe { saved_registers() };
     if saved & XMM_YMM != XMM_YMM || extended & BMI1_AVX2_BMI2 != BMI1_AVX2_BMI2 {
-        return Machine { level: Level::Sse2, vnni: [false; 2], bf16: false };
+        return Machine { level: Level::Sse2, vnni: [false; 2], bf16: false, amx: false };
     }
     if saved & OPMASK_ZMM != OPMASK_ZMM || extended & AVX512_F_DQ_BW_VL != AVX512_F_DQ_BW_VL {
-        return Machine { level: Level::Avx2, vnni: [avx_vnni, false], bf16: false };
+        return Machine { level: Level::Avx2, vnni: [avx_vnni, false], bf16: false, amx: false };
     }
-    Machine { level: Level::Avx512, vnni: [avx_vnni, leaf.ecx & AVX512_VNNI != 0], bf16 }
+    let amx = saved & TILES == TILES && leaf.edx & AMX_BF16_TILE_INT8 == AMX_BF16_TILE_INT8;
+    Machine { level: Level::Avx512, vnni: [avx_vnni, leaf.ecx & AVX512_VNNI != 0], bf16, amx }
 }
 
 #[cfg(test)]
@@ -329,6 +362,10 @@ mod tests {
             let want = isa.level() == Level::Avx512 && std::is_x86_feature_detected!("avx512bf16");
             assert_eq!((isa.has_bf16_dots(), isa.bf16_dots().is_some()), (want, want), "{}", isa.level());
             assert!(isa.without_bf16_dots().bf16_dots().is_none());
+            assert!(!isa.has_amx() || (isa.has_bf16_dots() && isa.has_byte_dots()));
+            for other in [isa.without_amx(), isa.without_byte_dots(), isa.without_bf16_dots()] {
+                assert!(!other.has_amx());
+            }
             assert_eq!(isa.without_bf16_dots().has_byte_dots(), isa.has_byte_dots());
         }
     }

@@ -1,5 +1,6 @@
 //! Units that hold several steps of the summed axis: how the elements of a factor become them.
 
+use super::tile::TileShape;
 use super::unit::Unit;
 use super::view::MatRef;
 use crate::Isa;
@@ -30,9 +31,14 @@ pub trait Grouped: Unit {
     #[doc(hidden)]
     fn write_lines(isa: Isa, side: Side, x: MatRef<'_, Self::Of>, words: &mut [Self]);
 
-    /// Words that `k` steps of the summed axis take.
+    /// Words that `k` steps of the summed axis take: as many as hold them, up to a multiple of [`step_unit`](Grouped::step_unit).
     fn steps(isa: Isa, k: usize) -> usize {
-        k.div_ceil(Self::per_word(isa))
+        k.div_ceil(Self::per_word(isa)).next_multiple_of(Self::step_unit(isa))
+    }
+
+    /// Words of the summed axis that are multiplied together: 16 where the machine multiplies tiles, else one.
+    fn step_unit(isa: Isa) -> usize {
+        TileShape::of::<Self>(isa).steps
     }
 
     /// Whether [`lines`](Grouped::lines) lays the words of a matrix out step after step, rather than row after row: as the matrix lies.
@@ -40,12 +46,13 @@ pub trait Grouped: Unit {
         x.row_stride() == 1 && x.col_stride() != 1
     }
 
-    /// The words of a matrix where it lies, if it has them: a factor of rows without gaps, at multiples of a word.
+    /// The words of a matrix where it lies, if it has them: a factor of rows without gaps, at multiples of a word and with as many as
+    /// are multiplied together.
     fn in_place<'a>(isa: Isa, side: Side, x: MatRef<'a, Self::Of>) -> Option<MatRef<'a, Self>> {
-        let per_word = Self::per_word(isa);
+        let (per_word, whole) = (Self::per_word(isa), Self::per_word(isa) * Self::step_unit(isa));
         let aligned =
             x.at(0, 0).cast::<Self>().is_aligned() && (x.rows() < 2 || x.row_stride() % per_word as isize == 0);
-        let gapless = x.col_stride() == 1 && x.cols().is_multiple_of(per_word);
+        let gapless = x.col_stride() == 1 && x.cols().is_multiple_of(whole);
         let fits = Self::are_adjacent(isa, side) && cfg!(target_endian = "little");
         // SAFETY: rows are so many elements as whole words have, from aligned places on; and a word is as large as its elements where it is made
         // of adjacent ones, and any such elements.
@@ -53,10 +60,11 @@ pub trait Grouped: Unit {
     }
 
     /// A factor whose rows run along the summed axis (the right one transposed, therefore) as words, `[rows, steps]`. Those that the last
-    /// word lacks are 0.
+    /// words lack are 0.
     ///
     /// A matrix may be made in parts: in blocks of rows, or where they [`lie_across`](Grouped::lie_across) in blocks of
-    /// [`per_word`](Grouped::per_word) times as many columns as steps. Their words follow each other.
+    /// [`per_word`](Grouped::per_word) times as many columns as steps, which are multiples of [`step_unit`](Grouped::step_unit). Their words
+    /// follow each other.
     ///
     /// # Panics
     /// If `words` is not as long as they are.

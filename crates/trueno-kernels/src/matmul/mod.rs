@@ -53,7 +53,13 @@
 //!
 //! Factors of `bfloat16` are [`Pair`]s in the same way, with sums of `f32` that [`Pair::round`] brings back: for machines that multiply them
 //! ([`Isa::has_bf16_dots`]); on others pairs are multiplied one by one. Products with a vector: [`bf16_product_with_vector`].
+//!
+//! # Tiles
+//!
+//! Where the machine multiplies whole tiles of words or pairs ([`Isa::has_amx`]), all products but those with a vector do so. The summed axis
+//! then has words for whole tiles, and those past its end are 0: [`Grouped::steps`] says how many there are.
 
+mod amx;
 mod block;
 mod epilogue;
 mod grouped;
@@ -142,7 +148,10 @@ pub fn gemm<T: Unit>(
         Some(dot_rows) if b.cols() == 1 && a.col_stride() == 1 => {
             dot_product(isa, dot_rows, [a, b], c, epilogue, scratch)
         }
-        _ if b.col_stride() == 1 || b.cols() == 1 => strip_product(isa, plan, a, b, &mut c, epilogue, scratch),
+        // Instructions for tiles read panels alone.
+        _ if (b.col_stride() == 1 || b.cols() == 1) && amx::multiplier::<T>(isa).is_none() => {
+            strip_product(isa, plan, a, b, &mut c, epilogue, scratch)
+        }
         _ => packed_product(isa, plan, a, &b, &mut c, epilogue, scratch),
     }
 }
@@ -159,6 +168,7 @@ fn check<T: Unit>(
 ) {
     assert!(a[0] == c.rows() && b[1] == c.cols() && a[1] == b[0], "{a:?} x {b:?} is not [{}, {}]", c.rows(), c.cols());
     assert!(plan.is_for::<T>(isa, a[1]), "the plan is for another instruction set, element type or summed axis");
+    assert!(a[1].is_multiple_of(plan.tile.steps), "{} words are not what `Grouped::steps` makes of elements", a[1]);
     assert!(scratch.len() >= plan.scratch_len(), "scratch of {} elements, needs {}", scratch.len(), plan.scratch_len());
     epilogue.check(c.rows(), c.cols());
 }

@@ -1,5 +1,6 @@
 //! Products block by block: the right factor is cut so that a block of it, packed, stays in the second level of cache.
 
+use super::amx;
 use super::block::{Right, block_product};
 use super::pack::PanelSource;
 use super::plan::{Plan, aligned};
@@ -25,7 +26,10 @@ pub(crate) fn packed_product<T: Unit, B: PanelSource<T>>(
         for steps in cuts(a.cols(), plan.kc) {
             let panels = b.panels(isa, steps.clone(), cols.clone(), scratch_b);
             let (left, to) = (a.block(0..a.rows(), steps.clone()), target(c, epilogue, a.cols(), steps, cols.clone()));
-            block_product(isa, left, Right::Packed(panels), to, room);
+            match amx::multiplier::<T>(isa) {
+                Some(multiplier) => amx::block_product(isa, multiplier, left, panels, to, room),
+                None => block_product(isa, left, Right::Packed(panels), to, room),
+            }
         }
     }
 }

@@ -7,10 +7,11 @@ use super::*;
 use proptest::prelude::*;
 use trueno_core::bf16;
 
-/// Every level, with the instruction that multiplies pairs and without.
+/// Every level, with the instructions that multiply pairs and tiles and without.
 fn every_isa() -> impl Iterator<Item = Isa> {
-    let pairs = Isa::available().filter(|isa| isa.has_bf16_dots());
-    Isa::available().map(Isa::without_bf16_dots).chain(pairs)
+    let pairs = Isa::available().filter(|isa| isa.has_bf16_dots()).map(Isa::without_amx);
+    let tiles = Isa::available().filter(|isa| isa.has_amx());
+    Isa::available().map(Isa::without_bf16_dots).chain(pairs).chain(tiles)
 }
 
 /// Numbers of either sign and of many sizes, some of them 0.
@@ -68,8 +69,9 @@ fn check(isa: Isa, a: MatRef<'_, bf16>, b: MatRef<'_, bf16>) {
     let [left, right] = factors(isa, [a, b], [&mut left, &mut right]);
     let whole = Plan::new::<Pair>(isa, m, n, steps);
     let mut by_whole_plan = Vec::new();
-    for plan in [whole, Plan { kc: 5, nc: whole.tile.cols, ..whole }, Plan { kc: 3, nc: 8 * whole.tile.cols, ..whole }]
-    {
+    for (steps, tiles) in [(0, 0), (5, 1), (3, 8)] {
+        let (kc, nc) = (steps * whole.tile.steps, tiles * whole.tile.cols);
+        let plan = if kc == 0 { whole } else { Plan { kc, nc, ..whole } };
         let mut scratch = vec![Pair::of(&[77.0])[0]; plan.scratch_len()];
         let mut data = vec![-5.0; m * stride];
         let c = MatMut::new(Pair::of_mut(&mut data), m, n, stride);
@@ -160,7 +162,7 @@ fn bias_and_activation_are_fused_before_rounding() {
     for isa in every_isa() {
         let (mut left, mut right) = (Vec::new(), Vec::new());
         let [left, right] = factors(isa, [a, b], [&mut left, &mut right]);
-        let plan = Plan { kc: 40, ..Plan::new::<Pair>(isa, m, n, Pair::steps(isa, k)) };
+        let plan = Plan { kc: 48, ..Plan::new::<Pair>(isa, m, n, Pair::steps(isa, k)) };
         let (mut c, mut scratch) = (vec![2.0; m * n], vec![Pair::NOTHING; plan.scratch_len()]);
         gemm(isa, &plan, left, right, MatMut::row_major(Pair::of_mut(&mut c), m, n), &epilogue, &mut scratch);
         for (at, [sum, error]) in expected(&a, &b).into_iter().enumerate() {
@@ -208,7 +210,7 @@ fn the_instruction_takes_subnormal_numbers_for_zero() {
         let (mut left, mut right) = (Vec::new(), Vec::new());
         let matrices = [MatRef::row_major(&tiny, 2, 2), MatRef::row_major(&large, 2, 2)];
         let [left, right] = factors(isa, matrices, [&mut left, &mut right]);
-        let plan = Plan::new::<Pair>(isa, 2, 2, 1);
+        let plan = Plan::new::<Pair>(isa, 2, 2, Pair::steps(isa, 2));
         let (mut c, mut scratch) = ([1.0; 4], vec![Pair::NOTHING; plan.scratch_len()]);
         let out = MatMut::row_major(Pair::of_mut(&mut c), 2, 2);
         gemm(isa, &plan, left, right, out, &Epilogue::STORE, &mut scratch);
@@ -219,35 +221,45 @@ fn the_instruction_takes_subnormal_numbers_for_zero() {
 
 #[test]
 fn pairs_that_lie_there_are_read_in_place() {
-    let held = vec![0.0_f32; 400];
+    let held = vec![0.0_f32; 20 * 32];
     // SAFETY: two halves each, of which any bits are a value.
     let halves: &[bf16] = unsafe { core::slice::from_raw_parts(held.as_ptr().cast(), 2 * held.len()) };
-    let is_there = |x| Pair::in_place(Isa::best(), Side::Right, x).is_some();
-    let x = MatRef::row_major(halves, 20, 40);
-    assert!(is_there(x) && is_there(x.block(0..20, 2..10)) && is_there(MatRef::row_major(&halves[2..], 1, 6)));
-    for other in [x.transposed(), x.block(0..20, 1..5), x.block(0..20, 0..3), MatRef::row_major(halves, 3, 5)] {
-        assert!(!is_there(other));
+    for isa in every_isa() {
+        let unit = 2 * Pair::step_unit(isa);
+        let is_there = |x| Pair::in_place(isa, Side::Right, x).is_some();
+        let x = MatRef::row_major(halves, 20, 64);
+        assert!(is_there(x) && is_there(x.block(0..20, 2..unit + 2)));
+        assert!(is_there(MatRef::row_major(&halves[2..], 1, 2 * unit)));
+        for other in [
+            x.transposed(),
+            x.block(0..20, 1..unit + 1),
+            x.block(0..20, 0..unit - 1),
+            MatRef::row_major(halves, 3, unit + 1),
+        ] {
+            assert!(!is_there(other));
+        }
     }
 }
 
 #[test]
 fn parts_of_a_factor_are_the_pairs_of_the_whole() {
-    let x = halves(3, 20 * 25);
+    let k = 235;
+    let x = halves(3, 20 * k);
     for isa in every_isa() {
-        let steps = Pair::steps(isa, 25);
+        let (steps, cut) = (Pair::steps(isa, k), 3 * Pair::step_unit(isa));
         let mut whole = vec![Pair::NOTHING; 20 * steps];
         let mut parts = whole.clone();
-        let rows = MatRef::row_major(&x, 20, 25);
+        let rows = MatRef::row_major(&x, 20, k);
         Pair::lines(isa, Side::Right, rows, &mut whole);
         for (i, pairs) in parts.chunks_mut(8 * steps).enumerate() {
-            Pair::lines(isa, Side::Right, rows.block(8 * i..20.min(8 * i + 8), 0..25), pairs);
+            Pair::lines(isa, Side::Right, rows.block(8 * i..20.min(8 * i + 8), 0..k), pairs);
         }
         assert_eq!(whole, parts);
-        let columns = MatRef::row_major(&x, 25, 20).transposed();
+        let columns = MatRef::row_major(&x, k, 20).transposed();
         assert!(Pair::lie_across(&columns) && !Pair::lie_across(&rows));
         Pair::lines(isa, Side::Left, columns, &mut whole);
-        for (i, pairs) in parts.chunks_mut(3 * 20).enumerate() {
-            Pair::lines(isa, Side::Left, columns.block(0..20, 6 * i..25.min(6 * (i + 1))), pairs);
+        for (i, pairs) in parts.chunks_mut(cut * 20).enumerate() {
+            Pair::lines(isa, Side::Left, columns.block(0..20, 2 * cut * i..k.min(2 * cut * (i + 1))), pairs);
         }
         assert_eq!(whole, parts);
     }

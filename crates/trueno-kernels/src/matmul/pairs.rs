@@ -62,7 +62,7 @@ impl Grouped for Pair {
         if Pair::lie_across(&x) {
             pairs_across(isa, x, pairs);
         } else {
-            pairs_along(isa, x, pairs);
+            pairs_along(isa, x, Pair::steps(isa, x.cols()), pairs);
         }
     }
 }
@@ -74,10 +74,11 @@ fn pair(first: bf16, second: Option<&bf16>) -> Pair {
 }
 
 kernel! {
-    /// Pairs row after row.
-    fn pairs_along<S: PairDots>(_simd: S, x: MatRef<'_, bf16>, pairs: &mut [Pair]) {
-        let steps = x.cols().div_ceil(2).max(1);
-        for (i, pairs) in pairs.chunks_exact_mut(steps).enumerate() {
+    /// Pairs row after row, `steps` of each.
+    fn pairs_along<S: PairDots>(_simd: S, x: MatRef<'_, bf16>, steps: usize, pairs: &mut [Pair]) {
+        for (i, pairs) in pairs.chunks_exact_mut(steps.max(1)).enumerate() {
+            let (pairs, missing) = pairs.split_at_mut(x.cols().div_ceil(2));
+            missing.fill(Pair::NOTHING);
             if x.col_stride() == 1 {
                 // SAFETY: row `i` is in the matrix, and its elements are adjacent.
                 let row = unsafe { core::slice::from_raw_parts(x.at(i, 0), x.cols()) };
@@ -102,6 +103,10 @@ kernel! {
     fn pairs_across<S: PairDots>(_simd: S, x: MatRef<'_, bf16>, pairs: &mut [Pair]) {
         let rows = x.rows().max(1);
         for (step, pairs) in pairs.chunks_exact_mut(rows).enumerate() {
+            if 2 * step >= x.cols() {
+                pairs.fill(Pair::NOTHING);
+                continue;
+            }
             // SAFETY: column `2 * step` is in the matrix, and its elements are adjacent.
             let first = unsafe { core::slice::from_raw_parts(x.at(0, 2 * step), rows) };
             if 2 * step + 1 < x.cols() {

@@ -44,7 +44,7 @@ impl Plan {
         let element = size_of::<T>();
         // A panel of A and one of B fit the first level together: the one of A stays there while those of B stream past it.
         let kc_most = (caches.l1 / ((tile.rows + tile.cols) * element)).clamp(64, 512);
-        let kc = even_cut(k, kc_most, 1);
+        let kc = even_cut(k, kc_most, tile.steps);
         let column = kc.max(1) * element;
         // A packed block of B takes half of the second level, and leaves the rest to A and C.
         let nc_most = (caches.l2 / 2 / column).max(tile.cols);

@@ -4,28 +4,30 @@ use core::hint::black_box;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
+use super::amx;
 use super::unit::{Finish, ProductVector, Unit};
 use super::view::MatMut;
 use crate::Isa;
 use crate::simd::{Token, kernel};
 
-/// Rows and columns of the register tile.
+/// Rows and columns of the register tile, and steps of the summed axis that it takes at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TileShape {
     pub rows: usize,
     pub cols: usize,
+    pub steps: usize,
 }
 
 impl TileShape {
     pub fn of<T: Unit>(isa: Isa) -> TileShape {
-        shape_of::<T>(isa)
+        amx::shape::<T>(isa).unwrap_or_else(|| shape_of::<T>(isa))
     }
 }
 
 kernel! {
     fn shape_of<T: Unit, V>(simd) -> TileShape {
         let _ = simd;
-        TileShape { rows: rows::<V::Token>(), cols: cols::<V>() }
+        TileShape { rows: rows::<V::Token>(), cols: cols::<V>(), steps: 1 }
     }
 }
 
@@ -185,10 +187,6 @@ unsafe fn tile<V: ProductVector, const R: usize, const N: usize, const WHOLE: bo
 ) {
     let zero = V::splat(simd, V::Elem::NOTHING);
     let mut sums = [[zero; N]; R];
-    for i in 0..R {
-        let row = if WHOLE { i } else { i.min(to.c.rows() - 1) };
-        sums[i] = [V::start(simd, to.epilogue.as_ref(), row); N];
-    }
     // Lanes that each vector of a row of B may read.
     let mut widths = [V::LANES; N];
     let mut lines = [from.a; GROUPS];

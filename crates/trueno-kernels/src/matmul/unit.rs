@@ -123,12 +123,6 @@ pub(crate) trait ProductVector: Copy {
     fn mul_add(self, right: Self, sum: Self) -> Self;
     /// The lanes of both, alternating: those of the lower halves, then those of the upper halves.
     fn zip(self, other: Self) -> (Self, Self);
-    /// What sums in row `i` begin with, given the epilogue if this is the last cut of the summed axis.
-    #[inline(always)]
-    fn start(token: Self::Token, epilogue: Option<&<Self::Elem as Unit>::Epilogue<'_>>, i: usize) -> Self {
-        let _ = (epilogue, i);
-        Self::splat(token, Self::Elem::NOTHING)
-    }
     /// What the epilogue makes of sums in row `i` and in the `width` columns from `col`.
     fn finish(self, epilogue: &<Self::Elem as Unit>::Epilogue<'_>, i: usize, col: usize, width: usize) -> Self;
 }

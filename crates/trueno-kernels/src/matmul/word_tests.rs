@@ -6,10 +6,11 @@ use std::vec::Vec;
 use super::*;
 use proptest::prelude::*;
 
-/// Every level, with the instructions that multiply bytes and without.
+/// Every level, with the instructions that multiply bytes and tiles and without.
 fn every_isa() -> impl Iterator<Item = Isa> {
-    let bytes = Isa::available().filter(|isa| isa.has_byte_dots());
-    Isa::available().map(Isa::without_byte_dots).chain(bytes)
+    let bytes = Isa::available().filter(|isa| isa.has_byte_dots()).map(Isa::without_amx);
+    let tiles = Isa::available().filter(|isa| isa.has_amx());
+    Isa::available().map(Isa::without_byte_dots).chain(bytes).chain(tiles)
 }
 
 /// All of the type's values, the least and the largest more often than others.
@@ -72,8 +73,9 @@ fn check(isa: Isa, a: MatRef<'_, i8>, b: MatRef<'_, i8>) {
     };
     let epilogue = WordEpilogue { row_terms: &terms, dequantize: None };
     let whole = Plan::new::<Word>(isa, m, n, steps);
-    for plan in [whole, Plan { kc: 5, nc: whole.tile.cols, ..whole }, Plan { kc: 3, nc: 8 * whole.tile.cols, ..whole }]
-    {
+    for (steps, tiles) in [(0, 0), (5, 1), (3, 8)] {
+        let (kc, nc) = (steps * whole.tile.steps, tiles * whole.tile.cols);
+        let plan = if kc == 0 { whole } else { Plan { kc, nc, ..whole } };
         let mut scratch = vec![Word::of(&[77])[0]; plan.scratch_len()];
         let mut data = vec![-5; m * stride];
         gemm(isa, &plan, left, right, MatMut::new(Word::of_mut(&mut data), m, n, stride), &epilogue, &mut scratch);
@@ -162,23 +164,24 @@ fn extremes_are_exact_and_sums_wrap() {
 
 #[test]
 fn parts_of_a_factor_are_the_words_of_the_whole() {
-    let x = integers(3, 20 * 24);
+    let k = 500;
+    let x = integers(3, 20 * k);
     for isa in every_isa() {
-        let steps = Word::steps(isa, 24);
+        let (steps, cut) = (Word::steps(isa, k), 3 * Word::step_unit(isa));
         let mut whole = vec![Word::NOTHING; 20 * steps];
         let mut parts = whole.clone();
-        let rows = MatRef::row_major(&x, 20, 24);
+        let rows = MatRef::row_major(&x, 20, k);
         Word::lines(isa, Side::Right, rows, &mut whole);
         for (i, words) in parts.chunks_mut(8 * steps).enumerate() {
-            Word::lines(isa, Side::Right, rows.block(8 * i..20.min(8 * i + 8), 0..24), words);
+            Word::lines(isa, Side::Right, rows.block(8 * i..20.min(8 * i + 8), 0..k), words);
         }
         assert_eq!(whole, parts);
-        let columns = MatRef::row_major(&x, 24, 20).transposed();
+        let columns = MatRef::row_major(&x, k, 20).transposed();
         assert!(Word::lie_across(&columns) && !Word::lie_across(&rows));
         Word::lines(isa, Side::Left, columns, &mut whole);
-        let cut = 3 * Word::per_word(isa);
-        for (i, words) in parts.chunks_mut(3 * 20).enumerate() {
-            Word::lines(isa, Side::Left, columns.block(0..20, cut * i..24.min(cut * (i + 1))), words);
+        let cut_columns = cut * Word::per_word(isa);
+        for (i, words) in parts.chunks_mut(cut * 20).enumerate() {
+            Word::lines(isa, Side::Left, columns.block(0..20, cut_columns * i..k.min(cut_columns * (i + 1))), words);
         }
         assert_eq!(whole, parts);
     }
@@ -186,27 +189,34 @@ fn parts_of_a_factor_are_the_words_of_the_whole() {
 
 #[test]
 fn words_that_lie_there_are_read_in_place() {
-    let held = vec![0_i32; 200];
+    let held = vec![0_i32; 20 * 32];
     // SAFETY: four bytes each, of which any is a value.
     let bytes: &[i8] = unsafe { core::slice::from_raw_parts(held.as_ptr().cast(), 4 * held.len()) };
     let is_there = |isa, side, x| Word::in_place(isa, side, x).is_some();
     for isa in every_isa() {
-        let x = MatRef::row_major(bytes, 20, 40);
+        let unit = Word::step_unit(isa) * Word::per_word(isa);
+        let x = MatRef::row_major(bytes, 20, 128);
         assert_eq!(is_there(isa, Side::Left, x), isa.has_byte_dots());
-        for other in [x.transposed(), x.block(0..20, 1..5), x.block(0..20, 0..3), MatRef::row_major(bytes, 3, 5)] {
+        assert_eq!(is_there(isa, Side::Left, x.block(0..20, 0..unit)), isa.has_byte_dots());
+        for other in [
+            x.transposed(),
+            x.block(0..20, 1..unit + 1),
+            x.block(0..20, 0..unit - 1),
+            MatRef::row_major(bytes, 3, unit + 1),
+        ] {
             assert!(!is_there(isa, Side::Left, other));
         }
-        assert!(!is_there(isa, Side::Right, x));
+        assert_eq!(is_there(isa, Side::Right, x), isa.has_amx());
     }
-    let values = integers(1, 32 * 16);
+    let values = integers(1, 32 * 70);
     let start = values.as_ptr().align_offset(4);
-    let x = MatRef::new(&values, start, [20, 16], [20, 1]);
+    let x = MatRef::new(&values, start, [20, 64], [68, 1]);
     for isa in every_isa() {
         let Some(got) = Word::in_place(isa, Side::Left, x) else { continue };
-        let (mut words, mut copy) = (vec![Word::NOTHING; 20 * 4], vec![Word::NOTHING; 20 * 4]);
+        let (mut words, mut copy) = (vec![Word::NOTHING; 20 * 16], vec![Word::NOTHING; 20 * 16]);
         Word::lines(isa, Side::Left, x, &mut words);
         got.copy_to(&mut copy);
-        assert_eq!((got.rows(), got.cols(), &copy), (20, 4, &words));
+        assert_eq!((got.rows(), got.cols(), &copy), (20, 16, &words));
     }
 }
 
@@ -229,7 +239,7 @@ fn sums_are_scaled_to_floats() {
                     let epilogue =
                         WordEpilogue { row_terms: &terms, dequantize: Some(Dequantize { rows, cols, bias }) };
                     let whole = Plan::new::<Word>(isa, m, n, Word::steps(isa, k));
-                    let plan = Plan { kc: 40, nc: whole.tile.cols, ..whole };
+                    let plan = Plan { kc: 48, nc: whole.tile.cols, ..whole };
                     let (mut c, mut scratch) = (vec![f32::NAN; m * n], vec![Word::NOTHING; plan.scratch_len()]);
                     let target = MatMut::row_major(Word::of_floats(&mut c), m, n);
                     gemm(isa, &plan, left, right, target, &epilogue, &mut scratch);

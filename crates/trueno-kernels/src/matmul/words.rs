@@ -1,7 +1,7 @@
 //! Words of 8-bit integers, the lanes of an integer product: several steps of the summed axis side by side.
 //!
-//! Where the machine multiplies bytes, a word is four of them, and those of the right factor are unsigned: 128 is added to each, and
-//! 128 times the sum of each row of the left factor taken off the product. Elsewhere a word is two halves of 16 bits. Sums are the same,
+//! Where the machine multiplies bytes, a word is four of them, and those of the right factor are unsigned (unless it multiplies tiles): 128 is
+//! added to each, and 128 times the sum of each row of the left factor taken off the product. Elsewhere a word is two halves of 16 bits. Sums are the same,
 //! to the bit: they are exact, and wrap at 32 bits as all sums of `i32` do.
 
 use super::grouped::{Grouped, Side, moved_as_floats};
@@ -24,13 +24,18 @@ pub(super) const OFFSET: i32 = 128;
 const SIGNS: i32 = i32::from_le_bytes([0x80; 4]);
 
 impl Word {
+    /// Whether rows of a left factor add to the product besides their words: where the right one is read as unsigned. Elsewhere terms are 0.
+    pub fn has_row_terms(isa: Isa) -> bool {
+        isa.has_byte_dots() && !isa.has_amx()
+    }
+
     /// What each row of a left factor adds to the product besides its words: the [`row_terms`](WordEpilogue::row_terms).
     ///
     /// # Panics
     /// If `terms` is not one per row.
     pub fn row_terms(isa: Isa, a: MatRef<'_, i8>, terms: &mut [i32]) {
         assert_eq!(terms.len(), a.rows(), "one term per row");
-        if isa.has_byte_dots() {
+        if Word::has_row_terms(isa) {
             row_sums(isa, a, terms);
             terms.iter_mut().for_each(|sum| *sum = sum.wrapping_mul(-OFFSET));
         } else {
@@ -86,17 +91,17 @@ impl Grouped for Word {
         if isa.has_byte_dots() { 4 } else { 2 }
     }
 
-    /// Bytes of a left factor, which are signed in words too.
+    /// Bytes, which words have too where they are signed there.
     fn are_adjacent(isa: Isa, side: Side) -> bool {
-        side == Side::Left && isa.has_byte_dots()
+        isa.has_byte_dots() && (side == Side::Left || !Word::has_row_terms(isa))
     }
 
     fn write_lines(isa: Isa, side: Side, x: MatRef<'_, i8>, words: &mut [Word]) {
-        let turned = if side == Side::Right && isa.has_byte_dots() { SIGNS } else { 0 };
+        let turned = if side == Side::Right && Word::has_row_terms(isa) { SIGNS } else { 0 };
         if Word::lie_across(&x) {
             words_across(isa, x, Word::per_word(isa), turned, words);
         } else {
-            words_along(isa, x, Word::per_word(isa), turned, words);
+            words_along(isa, x, Word::per_word(isa), Word::steps(isa, x.cols()), turned, words);
         }
     }
 }
@@ -119,10 +124,11 @@ fn pair(bytes: i16) -> i32 {
 }
 
 kernel! {
-    /// Words row after row.
-    fn words_along(_simd: S, x: MatRef<'_, i8>, per_word: usize, turned: i32, words: &mut [Word]) {
-        let steps = x.cols().div_ceil(per_word).max(1);
-        for (i, words) in words.chunks_exact_mut(steps).enumerate() {
+    /// Words row after row, `steps` of each.
+    fn words_along(_simd: S, x: MatRef<'_, i8>, per_word: usize, steps: usize, turned: i32, words: &mut [Word]) {
+        for (i, words) in words.chunks_exact_mut(steps.max(1)).enumerate() {
+            let (words, missing) = words.split_at_mut(x.cols().div_ceil(per_word));
+            missing.fill(Word(turned));
             if x.col_stride() != 1 {
                 for (step, word) in words.iter_mut().enumerate() {
                     *word = Word(strided(x, i, step * per_word, per_word) ^ turned);
@@ -185,7 +191,7 @@ kernel! {
 #[inline(always)]
 fn strided(x: MatRef<'_, i8>, i: usize, first: usize, per_word: usize) -> i32 {
     let mut integers = [0; 4];
-    for (at, integer) in integers.iter_mut().enumerate().take(per_word.min(x.cols() - first)) {
+    for (at, integer) in integers.iter_mut().enumerate().take(per_word.min(x.cols().saturating_sub(first))) {
         // SAFETY: callers name a row of the matrix, and the column was compared with their number.
         *integer = unsafe { *x.at(i, first + at) };
     }
@@ -270,8 +276,7 @@ impl Finish for WordEpilogue<'_> {
     }
 
     fn is_identity(&self) -> bool {
-        // Terms of rows are there before the first product.
-        self.dequantize.is_none()
+        self.dequantize.is_none() && self.row_terms.is_empty()
     }
 
     fn block(&self, rows: Range<usize>, cols: Range<usize>) -> Self {
@@ -377,20 +382,14 @@ impl<T: Dots> ProductVector for Words<T> {
     fn mul_add(self, right: Self, sum: Self) -> Self {
         self.map(self.token.dot(self.lanes, right.lanes, sum.lanes))
     }
-    #[inline(always)]
-    fn start(token: T, epilogue: Option<&WordEpilogue<'_>>, i: usize) -> Self {
-        Words::splat(
-            token,
-            match epilogue {
-                Some(WordEpilogue { row_terms: terms @ [_, ..], .. }) => Word(terms[i]),
-                _ => Word::NOTHING,
-            },
-        )
-    }
 
     #[inline(always)]
     fn finish(self, epilogue: &WordEpilogue<'_>, i: usize, col: usize, width: usize) -> Self {
-        let Some(Dequantize { rows, cols, bias }) = epilogue.dequantize else { return self };
+        let sums = match epilogue.row_terms {
+            [] => self,
+            terms => ProductVector::add(self, Words::splat(self.token, Word(terms[i]))),
+        };
+        let Some(Dequantize { rows, cols, bias }) = epilogue.dequantize else { return sums };
         let simd = self.token.base();
         let row = match rows {
             Scale::All(scale) => scale,
@@ -401,7 +400,7 @@ impl<T: Dots> ProductVector for Words<T> {
             Scale::All(scale) => row.mul(RealVector::splat(simd, scale)),
             Scale::Each(scales) => row.mul(part(simd, scales, col, width)),
         };
-        let floats = self.lanes.integers_to_floats().mul(scale);
+        let floats = sums.lanes.integers_to_floats().mul(scale);
         self.map(match bias {
             None => floats,
             Some(bias) => RealVector::add(floats, part(simd, bias, col, width)),

@@ -5,6 +5,7 @@
 //! `#[inline(always)]` functions, and entered through the `kernel!` macro, which makes one `#[target_feature]`
 //! function per instruction set. A kernel outside the macro cannot get a token to run with.
 
+mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -49,6 +50,7 @@ pub use sse2::{F32x4, F64x2, Sse2};
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub use wasm::{F32x4, F64x2, Simd128};
 
+pub(crate) use amx::{Amx, Numbers, SIDE, TileProduct, Tiles};
 pub use dots::IntegerLanes;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use dots::{Avx2Vnni, Avx512Bf16, Avx512Vnni, ByteDots};

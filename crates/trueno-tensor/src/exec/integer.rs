@@ -146,7 +146,8 @@ fn integer_product(
     if m == 1 || n == 1 {
         return vector_product(a, b, out, dequantize);
     }
-    let (isa, mut terms) = (isa(), Buffer::new(MATMUL, DType::I32, m)?);
+    let isa = isa();
+    let mut terms = Buffer::new(MATMUL, DType::I32, if Word::has_row_terms(isa) { m } else { 0 })?;
     let row_terms = terms.as_mut_slice::<i32>();
     let rows = piece_size(m, k);
     for_each_piece(row_terms, rows, k, |index, terms| {

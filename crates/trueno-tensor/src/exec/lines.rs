@@ -25,7 +25,8 @@ impl<W: Grouped> Lines<W> {
         let (steps, per_word) = (W::steps(isa, k), W::per_word(isa));
         let mut words = Buffer::new("matmul", W::Held::DTYPE, rows * steps)?;
         let line = if lie_across { rows } else { steps };
-        let together = (PIECE / line.max(1)).max(1);
+        let unit = if lie_across { W::step_unit(isa) } else { 1 };
+        let together = (PIECE / line.max(1)).max(1).next_multiple_of(unit);
         for_each_piece(W::of_mut(words.as_mut_slice()), together * line, 1, |index, words| {
             let from = index * together;
             let to = from + words.len() / line;
