@@ -30,10 +30,16 @@ def rows(torch, tensor, unary):
 
         return unary(both, *image)
 
+    def in_bfloat16(image, weight, stride, padding, groups):
+        x, w = tensor(*image).bfloat16(), tensor(*weight).bfloat16()
+        return lambda: F.conv2d(x, w, None, stride, padding, 1, groups)
+
     found = {}
     for name, case in CASES.items():
         found[f"conv2d {name}"] = lambda case=case: forward(*case)
         found[f"conv2d {name} backward"] = lambda case=case: backward(*case)
+    for name in ["8x64x56x56 k64 3x3", "8x256x14x14 k256 3x3", "8x64x56x56 k256 1x1", "8x3x224x224 k64 7x7/2"]:
+        found[f"conv2d {name} in bfloat16"] = lambda case=CASES[name]: in_bfloat16(*case)
     large = (8, 64, 112, 112)
     # With positions, as a forward pass that is trained through finds them.
     found["max_pool2d 8x64x112x112 2x2"] = lambda: unary(lambda x: F.max_pool2d_with_indices(x, 2), *large)

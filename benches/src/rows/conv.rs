@@ -6,7 +6,7 @@ use trueno_tensor::{Conv2dConfig, DynTensor, Op, Pool2dConfig, apply};
 
 use super::{Row, Work, operand, work};
 
-pub(super) const ROWS: [Row; 15] = [
+pub(super) const ROWS: [Row; 19] = [
     ("conv2d 8x64x56x56 k64 3x3", || forward(BODY)),
     ("conv2d 8x64x56x56 k64 3x3 backward", || backward(BODY)),
     ("conv2d 8x256x14x14 k256 3x3", || forward(DEEP)),
@@ -18,6 +18,10 @@ pub(super) const ROWS: [Row; 15] = [
     ("conv2d 8x128x56x56 depthwise 3x3", || forward(DEPTHWISE)),
     ("conv2d 8x128x56x56 depthwise 3x3 backward", || backward(DEPTHWISE)),
     ("conv2d 1x64x56x56 k64 3x3", || forward(SINGLE)),
+    ("conv2d 8x64x56x56 k64 3x3 in bfloat16", || in_bfloat16(BODY)),
+    ("conv2d 8x256x14x14 k256 3x3 in bfloat16", || in_bfloat16(DEEP)),
+    ("conv2d 8x64x56x56 k256 1x1 in bfloat16", || in_bfloat16(POINTWISE)),
+    ("conv2d 8x3x224x224 k64 7x7/2 in bfloat16", || in_bfloat16(STEM)),
     ("max_pool2d 8x64x112x112 2x2", || max_pool([2, 2], [2, 2], [0, 0])),
     ("max_pool2d 8x64x112x112 3x3/2", || max_pool([3, 3], [2, 2], [1, 1])),
     ("adaptive_avg_pool2d 8x512x14x14 to 1x1", || {
@@ -43,6 +47,11 @@ const SINGLE: Case = ([1, 64, 56, 56], [64, 64, 3, 3], SAME);
 
 fn forward((image, weight, config): Case) -> Work {
     let (x, w) = (operand(&image, 1), operand(&weight, 2));
+    work(move || x.conv2d(&w, None, config))
+}
+
+fn in_bfloat16((image, weight, config): Case) -> Work {
+    let [x, w] = [(image, 1), (weight, 2)].map(|(shape, seed)| super::matmul::half(&shape, seed));
     work(move || x.conv2d(&w, None, config))
 }
 

@@ -53,7 +53,7 @@ fn product(a: &[usize], b: &[usize]) -> Work {
     work(move || a.matmul(&b))
 }
 
-fn half(shape: &[usize], seed: u32) -> DynTensor {
+pub(super) fn half(shape: &[usize], seed: u32) -> DynTensor {
     operand(shape, seed).cast(DType::BF16).expect("numbers are cast")
 }
 

@@ -193,7 +193,7 @@ fn products_of_bfloat16_end_where_a_page_does() {
                 let c = MatMut::row_major(Pair::of_mut(sums), m, n);
                 gemm_packed_b(isa, &plan, left, &packed, c, &Epilogue::STORE, &mut scratch);
             }
-            Pair::round(isa, sums, MatMut::row_major(out.slice(m * n, half), m, n));
+            Pair::round(isa, MatRef::row_major(&*sums, m, n), MatMut::row_major(out.slice(m * n, half), m, n));
         }
         for n in lengths() {
             let [x, matrix, out, ..] = &mut fences;

@@ -83,7 +83,7 @@ pub fn conv2d_input_gradient<T: Real>(
 ///
 /// # Panics
 /// If the slices are not as long as the shape says.
-pub fn turn_weights<T: Real>(shape: &Conv2dShape, weight: &[T], turned: &mut [T]) {
+pub fn turn_weights<T: Copy>(shape: &Conv2dShape, weight: &[T], turned: &mut [T]) {
     let (groups, area) = (shape.groups, shape.kernel[0] * shape.kernel[1]);
     let (ins, outs) = (shape.in_channels / groups, shape.out_channels / groups);
     assert!(weight.len() == shape.weight_elements() && turned.len() == weight.len(), "weights of {shape:?}");

@@ -27,6 +27,7 @@
 mod depthwise;
 mod geometry;
 mod gradient;
+mod pairs;
 mod panels;
 mod shape;
 #[cfg(test)]
@@ -35,6 +36,7 @@ mod weights;
 mod winograd;
 
 pub use gradient::{conv2d_input_gradient, turn_weights};
+pub use pairs::PairConvolution;
 pub use shape::Conv2dShape;
 pub use weights::{conv2d_arrange, conv2d_weight_gradient, conv2d_weight_sums};
 pub use winograd::Winograd;

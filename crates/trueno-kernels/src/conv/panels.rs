@@ -18,7 +18,8 @@ pub(super) struct Pixels<'a, T> {
 
 impl<T: Real> PanelSource<T> for Pixels<'_, T> {
     fn panels<'s>(&'s self, isa: Isa, taps: Range<usize>, pixels: Range<usize>, scratch: &'s mut [T]) -> &'s [T] {
-        pack_pixels(isa, self.image, self.geometry, taps, pixels, scratch);
+        let rows = taps.len();
+        pack_pixels(isa, self.image, self.geometry, taps, rows, pixels, scratch);
         scratch
     }
 }
@@ -27,15 +28,16 @@ impl<T: Real> PanelSource<T> for Pixels<'_, T> {
 const MOST_COLS: usize = 2 * MAX_LANES;
 
 kernel! {
-    fn pack_pixels<T: Real>(
-        simd: S, image: &[T], geometry: &Geometry, taps: Range<usize>, pixels: Range<usize>, out: &mut [T],
+    /// Panels of `rows` rows each: those of the taps, then zeros.
+    pub(super) fn pack_pixels<T: Real>(
+        simd: S, image: &[T], geometry: &Geometry, taps: Range<usize>, rows: usize, pixels: Range<usize>, out: &mut [T],
     ) {
         let width = tile_cols::<T::Vector<S>>();
         let mut rest = out;
         let mut first = pixels.start;
         while first < pixels.end {
             let end = pixels.end.min(first + width);
-            assert!(rest.len() >= width * taps.len());
+            assert!(rest.len() >= width * rows && rows >= taps.len());
             let mut runs = [Run::default(); MOST_COLS];
             let mut count = 0;
             let mut reach = 0;
@@ -61,7 +63,8 @@ kernel! {
                     }
                 }
             }
-            rest = &mut rest[width * taps.len()..];
+            rest[width * taps.len()..width * rows].fill(T::ZERO);
+            rest = &mut rest[width * rows..];
             first = end;
         }
     }

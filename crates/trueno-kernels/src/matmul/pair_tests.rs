@@ -297,7 +297,7 @@ fn sums_are_rounded_to_the_nearest() {
     let sums: Vec<f32> = halves(5, 40).iter().enumerate().map(|(i, x)| x.to_f32() * (1.0 + i as f32 / 900.0)).collect();
     for isa in every_isa() {
         let mut out = vec![bf16::ZERO; 5 * 11];
-        Pair::round(isa, &sums, MatMut::new(&mut out, 5, 8, 11));
+        Pair::round(isa, MatRef::row_major(&sums, 5, 8), MatMut::new(&mut out, 5, 8, 11));
         for (at, &got) in out.iter().enumerate() {
             let want = if at % 11 < 8 { bf16::from_f32(sums[at / 11 * 8 + at % 11]) } else { bf16::ZERO };
             assert_eq!(got, want);

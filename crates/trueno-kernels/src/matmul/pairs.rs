@@ -18,13 +18,42 @@ use trueno_core::bf16;
 pub struct Pair(u32);
 
 impl Pair {
-    /// Rounds sums, row after row, to the nearest `bfloat16`.
+    /// Two elements.
+    #[inline(always)]
+    pub fn new(first: bf16, second: bf16) -> Pair {
+        Pair(u32::from(second.to_bits()) << 16 | u32::from(first.to_bits()))
+    }
+
+    /// Pairs of elements of two slices, or of one and 0.
     ///
     /// # Panics
-    /// If there are not as many as `out` has elements.
-    pub fn round(isa: Isa, sums: &[f32], out: MatMut<'_, bf16>) {
-        assert_eq!(sums.len(), out.rows() * out.cols(), "as many sums as elements");
+    /// If they are not of one length.
+    pub fn zip(isa: Isa, first: &[bf16], second: Option<&[bf16]>, pairs: &mut [Pair]) {
+        let lengths = [first.len(), second.map_or(first.len(), <[bf16]>::len)];
+        assert_eq!(lengths, [pairs.len(); 2], "as many pairs as elements");
+        zip(isa, first, second, pairs);
+    }
+
+    /// Rounds sums, whose rows have no gaps, to the nearest `bfloat16`.
+    ///
+    /// # Panics
+    /// If `out` has another size, or there are gaps.
+    pub fn round(isa: Isa, sums: MatRef<'_, f32>, out: MatMut<'_, bf16>) {
+        assert_eq!([sums.rows(), sums.cols()], [out.rows(), out.cols()], "as many sums as elements");
+        assert!(sums.col_stride() == 1 || sums.cols() < 2, "rows without gaps");
         round(isa, sums, out);
+    }
+
+    /// Pairs as what moves them, bit for bit.
+    pub(crate) fn as_floats(pairs: &[Pair]) -> &[f32] {
+        // SAFETY: both are 4 bytes of the same alignment, for which every bit pattern is a value.
+        unsafe { core::slice::from_raw_parts(pairs.as_ptr().cast(), pairs.len()) }
+    }
+
+    /// As [`as_floats`](Pair::as_floats), to write.
+    pub(crate) fn as_floats_mut(pairs: &mut [Pair]) -> &mut [f32] {
+        // SAFETY: as above; the borrow goes along.
+        unsafe { core::slice::from_raw_parts_mut(pairs.as_mut_ptr().cast(), pairs.len()) }
     }
 }
 
@@ -70,7 +99,30 @@ impl Grouped for Pair {
 /// Two elements, or the last one of an odd number.
 #[inline(always)]
 fn pair(first: bf16, second: Option<&bf16>) -> Pair {
-    Pair(u32::from(second.map_or(0, |second| second.to_bits())) << 16 | u32::from(first.to_bits()))
+    Pair::new(first, second.copied().unwrap_or(bf16::ZERO))
+}
+
+/// See [`Pair::zip`].
+#[inline(always)]
+fn zip_rows(first: &[bf16], second: Option<&[bf16]>, pairs: &mut [Pair]) {
+    match second {
+        Some(second) => {
+            for ((target, &first), &second) in pairs.iter_mut().zip(first).zip(second) {
+                *target = Pair::new(first, second);
+            }
+        }
+        None => {
+            for (target, &first) in pairs.iter_mut().zip(first) {
+                *target = Pair::new(first, bf16::ZERO);
+            }
+        }
+    }
+}
+
+kernel! {
+    fn zip<S: PairDots>(_simd: S, first: &[bf16], second: Option<&[bf16]>, pairs: &mut [Pair]) {
+        zip_rows(first, second, pairs);
+    }
 }
 
 kernel! {
@@ -109,26 +161,21 @@ kernel! {
             }
             // SAFETY: column `2 * step` is in the matrix, and its elements are adjacent.
             let first = unsafe { core::slice::from_raw_parts(x.at(0, 2 * step), rows) };
-            if 2 * step + 1 < x.cols() {
-                // SAFETY: so is the next one.
-                let second = unsafe { core::slice::from_raw_parts(x.at(0, 2 * step + 1), rows) };
-                for ((target, &first), second) in pairs.iter_mut().zip(first).zip(second) {
-                    *target = pair(first, Some(second));
-                }
-            } else {
-                for (target, &first) in pairs.iter_mut().zip(first) {
-                    *target = pair(first, None);
-                }
-            }
+            // SAFETY: so is the next one, if there is one.
+            let next = || unsafe { core::slice::from_raw_parts(x.at(0, 2 * step + 1), rows) };
+            zip_rows(first, (2 * step + 1 < x.cols()).then(next), pairs);
         }
     }
 }
 
 kernel! {
-    fn round<S: PairDots>(_simd: S, sums: &[f32], out: MatMut<'_, bf16>) {
-        for (i, sums) in sums.chunks_exact(out.cols().max(1)).enumerate() {
-            // SAFETY: the row is in the matrix, and its elements are adjacent.
-            let row = unsafe { core::slice::from_raw_parts_mut(out.at(i, 0), sums.len()) };
+    fn round<S: PairDots>(_simd: S, sums: MatRef<'_, f32>, out: MatMut<'_, bf16>) {
+        for i in 0..out.rows() {
+            // SAFETY: the row is in both matrices, which have as many columns, and its elements are adjacent.
+            let (row, sums) = unsafe {
+                let sums = core::slice::from_raw_parts(sums.at(i, 0), out.cols());
+                (core::slice::from_raw_parts_mut(out.at(i, 0), out.cols()), sums)
+            };
             for (out, &sum) in row.iter_mut().zip(sums) {
                 *out = nearest_bf16(sum);
             }

@@ -26,7 +26,8 @@ const WORTH: usize = 1 << 15;
 pub(crate) fn multiplies(op: &Op, inputs: &[&DynTensor]) -> bool {
     let is_worth = matches!(op, Op::Linear)
         || matches!(op, Op::Matmul) && !is_batch_of_small(inputs[0].shape(), inputs[1].shape());
-    is_worth && isa().has_bf16_dots() && inputs.iter().all(|x| x.dtype() == DType::BF16)
+    let multiplies = is_worth && isa().has_bf16_dots() && inputs.iter().all(|x| x.dtype() == DType::BF16);
+    multiplies || super::conv::pairs::multiplies(op, inputs)
 }
 
 /// Whether the right operand has several matrices, and products with them are small.
@@ -113,7 +114,7 @@ fn rounded_product(
             let block = MatMut::row_major(Pair::of_mut(sums), rows.len(), cols.len());
             gemm_packed_b(isa(), plan, a, panel, block, &epilogue, scratch);
         })?;
-        Pair::round(isa(), sums, c.reborrow());
+        Pair::round(isa(), MatRef::row_major(sums, rows.len(), cols.len()), c.reborrow());
         Ok(())
     })
 }
@@ -137,7 +138,8 @@ fn vector_product(a: MatRef<'_, bf16>, b: MatRef<'_, bf16>, out: &mut [bf16], bi
                 // A bias per column: of one column there is one for all.
                 sums.iter_mut().enumerate().for_each(|(i, sum)| *sum += bias[if n == 1 { 0 } else { from + i }]);
             }
-            Pair::round(isa, sums, MatMut::row_major(out, 1, sums.len()));
+            let size = sums.len();
+            Pair::round(isa, MatRef::row_major(sums, 1, size), MatMut::row_major(out, 1, size));
         }
     });
     Ok(())

@@ -2,17 +2,18 @@
 
 pub(super) mod geometry;
 mod images;
+pub(super) mod pairs;
 mod weights;
 mod winograd;
 
-use super::movement::contiguous;
+use super::movement::{cast, contiguous};
 use super::operand::{RowMajor, elements};
 use super::{FLOATS, misfit, mixed, unsupported};
 use crate::dyn_tensor::checked_size;
 use crate::storage::Buffer;
 use crate::{Conv2dConfig, ConvTranspose2dConfig, DynTensor};
 use geometry::Geometry;
-use trueno_core::{Result, dispatch_dtype};
+use trueno_core::{DType, Result, dispatch_dtype};
 pub use winograd::{is_winograd_enabled, with_winograd};
 
 /// Transposed convolution of `[x, weight]` or `[x, weight, bias]`: the gradient by its input of the convolution with that weight.
@@ -55,6 +56,12 @@ pub(crate) fn conv2d(config: &Conv2dConfig, inputs: &[&DynTensor]) -> Result<Dyn
     let bias = bias_of(op, inputs, geometry.weight[0])?;
     let (x, weight) = (contiguous(inputs[0])?, contiguous(inputs[1])?);
     let mut buffer = Buffer::new(op, x.dtype(), checked_size(op, &geometry.output)?)?;
+    if x.dtype() == DType::BF16 {
+        let bias = bias.map(|bias| cast(&bias, DType::F32)).transpose()?;
+        let bias = bias.as_ref().and_then(DynTensor::as_slice::<f32>);
+        pairs::convolve(op, &geometry.shape(), [elements(&x), elements(&weight)], bias, buffer.as_mut_slice())?;
+        return Ok(DynTensor::from_buffer(buffer, &geometry.output));
+    }
     dispatch_dtype!(x.dtype(), real T => {
         let bias = bias.as_deref().map(elements::<T>);
         images::convolve(op, &geometry.shape(), elements::<T>(&x), elements(&weight), bias, buffer.as_mut_slice())?;
@@ -77,6 +84,10 @@ pub(crate) fn input_grad(
     }
     let (g, weight) = (contiguous(g)?, contiguous(weight)?);
     let mut buffer = Buffer::new(op, g.dtype(), checked_size(op, &input)?)?;
+    if g.dtype() == DType::BF16 {
+        pairs::input_gradient(op, &geometry.shape(), [elements(&g), elements(&weight)], buffer.as_mut_slice())?;
+        return Ok(DynTensor::from_buffer(buffer, &input));
+    }
     dispatch_dtype!(g.dtype(), real T => {
         images::input_gradient(op, &geometry.shape(), elements::<T>(&g), elements(&weight), None, buffer.as_mut_slice())?;
     }, else return Err(unsupported(op, g.dtype(), FLOATS)));
