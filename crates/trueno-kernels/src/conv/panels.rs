@@ -49,24 +49,107 @@ kernel! {
             if end - first < width {
                 rest[..width * taps.len()].fill(T::ZERO);
             }
-            for (row, tap) in geometry.taps_from(taps.start).take(taps.len()).enumerate() {
+            let mut places = geometry.taps_from(taps.start).take(taps.len()).enumerate();
+            let mut row = 0;
+            while row < taps.len() {
                 // The vectors of a run may go on into the next row, which is written later, or else must stop.
-                let whole = row + 1 < taps.len() && tap + reach <= image.len();
+                let (mut together, mut count_together) = ([0; TOGETHER], 0);
+                let mut alone = None;
+                for (index, tap) in places.by_ref() {
+                    if index + 1 == taps.len() || tap + reach > image.len() {
+                        alone = Some(tap);
+                        break;
+                    }
+                    together[count_together] = tap;
+                    count_together += 1;
+                    if count_together == TOGETHER {
+                        break;
+                    }
+                }
                 let target = &mut rest[row * width..];
-                for run in &runs[..count] {
-                    if whole {
-                        // SAFETY: no run reaches further than `reach`, which was just seen to be inside `image`; it starts in this
-                        // row of the panel and rounds up into the next at most, which is there.
-                        unsafe { copy_vectors::<T::Vector<S>>(simd, image, tap + run.source, run.len, target, run.at) };
-                    } else {
+                // SAFETY: no run reaches further than `reach`, which was just seen to be inside `image`; each starts in its row of the
+                // panel and rounds up into the next at most, which is there.
+                unsafe { copy_rows::<T::Vector<S>>(simd, image, &together[..count_together], &runs[..count], target, width) };
+                row += count_together;
+                if let Some(tap) = alone {
+                    let target = &mut rest[row * width..];
+                    for run in &runs[..count] {
                         copy_exactly::<T::Vector<S>>(simd, &image[tap + run.source..][..run.len], &mut target[run.at..][..run.len]);
                     }
+                    row += 1;
                 }
             }
             rest[width * taps.len()..width * rows].fill(T::ZERO);
             rest = &mut rest[width * rows..];
             first = end;
         }
+    }
+}
+
+/// Rows of a panel that are copied in one go.
+const TOGETHER: usize = 64;
+
+/// Copies the runs of several rows of a panel, `width` elements each, from where they start in the image.
+///
+/// # Safety
+/// Each run, rounded up to whole vectors, must be inside of both slices.
+#[inline(always)]
+unsafe fn copy_rows<V: RealVector>(
+    simd: V::Token,
+    image: &[V::Elem],
+    starts: &[usize],
+    runs: &[Run],
+    target: &mut [V::Elem],
+    width: usize,
+) {
+    // SAFETY: the caller's promise is the same.
+    unsafe {
+        // Panels mostly have few runs of a vector or two: then there is no loop over either.
+        match *runs {
+            [a] if a.len <= 2 * V::LANES => copy_short_runs::<V, 1>(simd, image, starts, [a], target, width),
+            [a, b] if a.len.max(b.len) <= 2 * V::LANES => {
+                copy_short_runs::<V, 2>(simd, image, starts, [a, b], target, width);
+            }
+            [a, b, c] if a.len.max(b.len).max(c.len) <= 2 * V::LANES => {
+                copy_short_runs::<V, 3>(simd, image, starts, [a, b, c], target, width);
+            }
+            _ => {
+                for (row, start) in starts.iter().enumerate() {
+                    for run in runs {
+                        copy_vectors::<V>(simd, image, start + run.source, run.len, target, row * width + run.at);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// As [`copy_rows`], for runs of at most two vectors.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn copy_short_runs<V: RealVector, const RUNS: usize>(
+    simd: V::Token,
+    image: &[V::Elem],
+    starts: &[usize],
+    runs: [Run; RUNS],
+    target: &mut [V::Elem],
+    width: usize,
+) {
+    let (image, mut row) = (image.as_ptr(), target.as_mut_ptr());
+    for &start in starts {
+        for run in &runs {
+            let (from, to) = (image.wrapping_add(start + run.source), row.wrapping_add(run.at));
+            // SAFETY: the caller vouches for the run, rounded up to whole vectors.
+            unsafe {
+                V::load(simd, from).store(to);
+                if run.len > V::LANES {
+                    V::load(simd, from.wrapping_add(V::LANES)).store(to.wrapping_add(V::LANES));
+                }
+            }
+        }
+        row = row.wrapping_add(width);
     }
 }
 
