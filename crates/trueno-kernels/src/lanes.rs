@@ -58,14 +58,22 @@ pub(crate) fn largest<V: RealVector>(simd: V::Token, x: &[V::Elem]) -> V::Elem {
         best[0] = read::<V>(simd, x, from).max(best[0]);
         from += V::LANES;
     }
-    let lanes = best[0].max(best[1]).max(best[2].max(best[3])).to_lanes();
-    let mut largest = -V::Elem::INFINITY;
-    for &lane in lanes[..V::LANES].iter().chain(&x[from..]) {
-        if lane > largest {
-            largest = lane;
+    let mut lanes = best[0].max(best[1]).max(best[2].max(best[3])).to_lanes();
+    // By halves, for a short row would wait for one comparison after the other.
+    let mut half = V::LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] = larger(lanes[lane + half], lanes[lane]);
         }
+        half /= 2;
     }
-    largest
+    x[from..].iter().fold(lanes[0], |largest, &element| larger(element, largest))
+}
+
+/// `x` if it is larger than `y`, else `y`.
+#[inline(always)]
+fn larger<T: Real>(x: T, y: T) -> T {
+    if x > y { x } else { y }
 }
 
 /// Vectors that are summed in lanes before the sum moves on to `f64`.

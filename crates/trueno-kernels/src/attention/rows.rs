@@ -2,7 +2,7 @@
 
 use crate::lanes::{Sum, keep_first, largest as largest_of, read, write};
 use crate::math::{exp, ln_of_one as ln};
-use crate::simd::{Real, RealVector, kernel};
+use crate::simd::{MAX_LANES, Real, RealVector, kernel};
 
 /// What scores are shifted by: the largest, or nothing if all are minus infinity (they then become 0 and not NaN).
 #[inline(always)]
@@ -25,24 +25,33 @@ kernel! {
     pub(super) fn absorb<T: Real>(
         simd: S, scores: &mut [T], cols: usize, largest: &mut [T], sum: &mut [T], out: &mut [T]
     ) {
+        let lanes = <T::Vector<S> as RealVector>::LANES;
         let width = out.len() / largest.len().max(1);
-        for (i, row) in scores.chunks_exact_mut(cols).enumerate() {
-            let before = largest[i];
-            let here = largest_of::<T::Vector<S>>(simd, row);
-            if here > before {
-                largest[i] = here;
-                let kept = exp(<T::Vector<S> as RealVector>::splat(simd, before - here)).first();
-                sum[i] = sum[i] * kept;
-                scale_row::<T::Vector<S>>(simd, &mut out[i * width..][..width], kept);
+        let groups = scores.chunks_mut(lanes * cols).zip(largest.chunks_mut(lanes)).zip(sum.chunks_mut(lanes));
+        for (group, ((scores, largest), sum)) in groups.enumerate() {
+            // The factors of as many rows as a vector has lanes are exponentials of one vector.
+            let mut kept = [T::ZERO; MAX_LANES];
+            for ((row, largest), kept) in scores.chunks_exact(cols).zip(&mut *largest).zip(&mut kept) {
+                let here = largest_of::<T::Vector<S>>(simd, row);
+                if here > *largest {
+                    (*kept, *largest) = (*largest - here, here);
+                }
             }
-            let shift = <T::Vector<S> as RealVector>::splat(simd, shift(largest[i]));
-            let mut total = Sum::<T::Vector<S>>::new(simd);
-            for from in (0..cols).step_by(<T::Vector<S> as RealVector>::LANES) {
-                let term = exp(read::<T::Vector<S>>(simd, row, from).sub(shift));
-                write(term, row, from);
-                total.add(keep_first(term, cols - from));
+            let kept = exp(<T::Vector<S> as RealVector>::from_lanes(simd, &kept)).to_lanes();
+            for (i, row) in scores.chunks_exact_mut(cols).enumerate() {
+                if kept[i] != T::ONE {
+                    sum[i] = sum[i] * kept[i];
+                    scale_row::<T::Vector<S>>(simd, &mut out[(group * lanes + i) * width..][..width], kept[i]);
+                }
+                let shift = <T::Vector<S> as RealVector>::splat(simd, shift(largest[i]));
+                let mut total = Sum::<T::Vector<S>>::new(simd);
+                for from in (0..cols).step_by(lanes) {
+                    let term = exp(read::<T::Vector<S>>(simd, row, from).sub(shift));
+                    write(term, row, from);
+                    total.add(keep_first(term, cols - from));
+                }
+                sum[i] = sum[i] + T::from_f64(total.finish());
             }
-            sum[i] = sum[i] + T::from_f64(total.finish());
         }
     }
 }
