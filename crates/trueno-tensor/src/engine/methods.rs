@@ -102,7 +102,7 @@ impl DynTensor {
     /// Matrix product as NumPy's `matmul`: a vector on either side is a matrix of one row or column that is
     /// taken away again.
     ///
-    /// Half precision is summed in `f32` and rounded once. Where the machine multiplies `bfloat16` (AVX512-BF16), operands and sums below
+    /// Half precision is summed in `f32` and rounded once. Where the machine multiplies `bfloat16` (AVX512-BF16, AMX), operands and sums below
     /// 2^-126 count as 0 in large products.
     ///
     /// # Errors
@@ -171,6 +171,9 @@ impl DynTensor {
     }
 
     /// Cross-correlation of `[N, C, H, W]` with `[O, C / groups, KH, KW]` and an optional bias `[O]`.
+    ///
+    /// Half precision is summed in `f32` and rounded once. Where the machine multiplies tiles of `bfloat16` (AMX), operands and sums below 2^-126
+    /// count as 0.
     ///
     /// # Errors
     /// [`Error::ShapePair`] if channels do not fit or the kernel is larger than the padded image.

@@ -7,7 +7,7 @@ use trueno_core::{Float, Number, Result};
 impl<T: Number, const N: usize> Tensor<T, N> {
     /// Matrix product as NumPy's `matmul`: over the last axis of `self` and the last but one of `other`; a vector is a matrix of
     /// one row or column that is taken away again; leading axes broadcast. Half precision is summed in `f32` and rounded once; where the
-    /// machine multiplies `bfloat16` (AVX512-BF16), numbers below 2^-126 count as 0 in it.
+    /// machine multiplies `bfloat16` (AVX512-BF16, AMX), numbers below 2^-126 count as 0 in it.
     ///
     /// ```
     /// use trueno_tensor::prelude::*;

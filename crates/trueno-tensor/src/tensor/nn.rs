@@ -82,7 +82,8 @@ impl<T: Float, const N: usize> Tensor<T, N> {
 
 impl<T: Float> Tensor<T, 4> {
     twins! {
-        /// Cross-correlation of `[N, C, H, W]` with `weight` `[O, C / groups, KH, KW]` and an optional bias `[O]`.
+        /// Cross-correlation of `[N, C, H, W]` with `weight` `[O, C / groups, KH, KW]` and an optional bias `[O]`. Half precision is summed
+        /// in `f32` and rounded once; where the machine multiplies tiles of `bfloat16` (AMX), numbers below 2^-126 count as 0 in it.
         pub fn conv2d(&self, weight: &Tensor<T, 4>, bias: Option<&Tensor<T, 1>>, config: Conv2dConfig) -> Tensor<T, 4> {
             self.inner.conv2d(&weight.inner, bias.map(Tensor::as_dyn), config).map(Tensor::new)
         }
