@@ -5,6 +5,7 @@ use std::{ptr, slice};
 
 use trueno_core::table::{BinaryOp, ReduceOp, TernaryOp, UnaryOp};
 use trueno_core::{bf16, f16};
+use trueno_kernels::conv::{Conv2dShape, Filter, PairConvolution, conv2d};
 use trueno_kernels::elementwise::{binary, convert, select, ternary, unary};
 use trueno_kernels::matmul::{
     ByteVector, Epilogue, Grouped, MatMut, MatRef, MatRefs, PackedB, Pair, Plan, Side, Unit, Word,
@@ -201,6 +202,42 @@ fn products_of_bfloat16_end_where_a_page_does() {
             bf16_product_with_vector(isa, MatRef::row_major(matrix, 5, n), x, out.slice(5, |_| 0.0));
             let across = MatRef::row_major(matrix, n, 5).transposed();
             bf16_product_with_vector(isa, across, x, out.slice(5, |_| 0.0));
+        }
+    }
+}
+
+#[test]
+fn convolutions_end_where_a_page_does() {
+    let mut fences = [(); 5].map(|()| Fenced::new(1 << 18));
+    let one = Conv2dShape { in_channels: 3, height: 6, out_channels: 5, ..Conv2dShape::UNIT };
+    let shapes = [1, 5, 16, 31, 40].map(|width| {
+        [
+            Conv2dShape { width, kernel: [3, 3], padding: [1, 1], ..one },
+            Conv2dShape { width: width + 2, kernel: [2, 3], ..one },
+            Conv2dShape { width, kernel: [1, 1], stride: [1, 2], ..one },
+            Conv2dShape { width: width + 4, kernel: [5, 5], stride: [2, 2], padding: [0, 1], ..one },
+        ]
+    });
+    let without_tiles = Isa::available().filter(|isa| isa.has_amx()).map(Isa::without_amx);
+    for isa in Isa::available().chain(without_tiles) {
+        for shape in shapes.as_flattened() {
+            let [x, weight, out, scratch, pairs] = &mut fences;
+            let (images, elements) = (&*x.slice(shape.image_elements(), number::<f32>), shape.weight_elements());
+            let filter = Filter::new(&*weight.slice(elements, number::<f32>));
+            let room = scratch.slice(shape.scratch_len::<f32>(isa), |_| 0.0);
+            conv2d(isa, shape, images, &filter, out.slice(shape.output_elements(), |_| 0.0), room);
+
+            let Some(way) = PairConvolution::new(isa, shape) else { continue };
+            let half = |i| bf16::from_f32(number(i));
+            let group = &*x.slice(way.sizes()[0], half);
+            let mut words = vec![Pair::NOTHING; way.weights_len()];
+            way.write_weights(&*weight.slice(elements, half), &mut words);
+            let arranged = pairs.slice(way.arranged_len(), |_| Pair::NOTHING);
+            way.arrange(group, arranged, scratch.slice(way.plane_len(), |_| Pair::NOTHING));
+            let weight = weight.slice(words.len(), |i| words[i]);
+            let room = scratch.slice(way.scratch_len(way.pixels()), |_| Pair::NOTHING);
+            let sums = out.slice(way.outs() * way.pixels(), |_| 0.0);
+            way.convolve(arranged, weight, None, 0..way.pixels(), sums, room);
         }
     }
 }

@@ -5,10 +5,10 @@
 
 use super::Epilogue;
 use super::grouped::{Grouped, Side, moved_as_floats};
+use super::tile::load_some;
 use super::unit::{DotRows, Kind, ProductVector, Unit};
 use super::view::{MatMut, MatRef};
 use crate::Isa;
-use crate::elementwise::nearest_bf16;
 use crate::simd::{PairDots, RealVector, Sealed, kernel};
 use trueno_core::bf16;
 
@@ -34,7 +34,8 @@ impl Pair {
         zip(isa, first, second, pairs);
     }
 
-    /// Rounds sums, whose rows have no gaps, to the nearest `bfloat16`.
+    /// Rounds sums, whose rows have no gaps, to the nearest `bfloat16`, the even one of two. Where the machine has an instruction for it, sums
+    /// below 2^-126 become 0.
     ///
     /// # Panics
     /// If `out` has another size, or there are gaps.
@@ -169,15 +170,16 @@ kernel! {
 }
 
 kernel! {
-    fn round<S: PairDots>(_simd: S, sums: MatRef<'_, f32>, out: MatMut<'_, bf16>) {
+    fn round<S: PairDots>(simd: S, sums: MatRef<'_, f32>, out: MatMut<'_, bf16>) {
+        let lanes = <S::Lanes as RealVector>::LANES;
         for i in 0..out.rows() {
-            // SAFETY: the row is in both matrices, which have as many columns, and its elements are adjacent.
-            let (row, sums) = unsafe {
-                let sums = core::slice::from_raw_parts(sums.at(i, 0), out.cols());
-                (core::slice::from_raw_parts_mut(out.at(i, 0), out.cols()), sums)
-            };
-            for (out, &sum) in row.iter_mut().zip(sums) {
-                *out = nearest_bf16(sum);
+            for col in (0..out.cols()).step_by(lanes) {
+                let count = (out.cols() - col).min(lanes);
+                // SAFETY: the columns are in both matrices, in each of which they are adjacent.
+                unsafe {
+                    let sums = load_some::<S::Lanes>(simd.base(), sums.at(i, col), count);
+                    simd.store_nearest(sums, out.at(i, col), count);
+                }
             }
         }
     }

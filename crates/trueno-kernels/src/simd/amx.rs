@@ -104,18 +104,14 @@ mod machine {
     }
 
     /// Whole tiles in all eight registers.
-    static WHOLE_TILES: Configuration = Configuration {
-        palette: 1,
-        start_row: 0,
-        reserved: [0; 14],
-        bytes_in_row: [
-            ROW as u16, ROW as u16, ROW as u16, ROW as u16, ROW as u16, ROW as u16, ROW as u16, ROW as u16, 0, 0, 0, 0,
-            0, 0, 0, 0,
-        ],
-        rows: [
-            SIDE as u8, SIDE as u8, SIDE as u8, SIDE as u8, SIDE as u8, SIDE as u8, SIDE as u8, SIDE as u8, 0, 0, 0, 0,
-            0, 0, 0, 0,
-        ],
+    static WHOLE_TILES: Configuration = {
+        let (mut bytes_in_row, mut rows) = ([0; 16], [0; 16]);
+        let mut tile = 0;
+        while tile < 8 {
+            (bytes_in_row[tile], rows[tile]) = (ROW as u16, SIDE as u8);
+            tile += 1;
+        }
+        Configuration { palette: 1, start_row: 0, reserved: [0; 14], bytes_in_row, rows }
     };
 
     /// The registers of this thread, in use until this is dropped.

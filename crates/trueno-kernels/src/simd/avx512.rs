@@ -314,6 +314,21 @@ impl F32x16 {
         }
     }
 
+    /// Writes the nearest `bfloat16` to each of the first `count` lanes, the even one of two; numbers below 2^-126 become 0.
+    ///
+    /// # Safety
+    /// The machine must have AVX512-BF16, `count` be at most the lanes that there are, and `target` writable for `count` elements.
+    #[inline(always)]
+    pub(super) unsafe fn store_nearest_halves(self, target: *mut trueno_core::bf16, count: usize) {
+        debug_assert!(count <= 16, "{count} lanes");
+        // SAFETY: the caller vouches for the instruction and the target; lanes that are masked out are not written. Registers of both types
+        // are any 256 bits.
+        unsafe {
+            let halves = core::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(self.0));
+            _mm256_mask_storeu_epi16(target.cast(), ((1_u32 << count) - 1) as u16, halves);
+        }
+    }
+
     /// The first `count` bytes of a vector, and zeros.
     ///
     /// # Safety

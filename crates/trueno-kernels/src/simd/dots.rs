@@ -5,6 +5,7 @@ use super::{Avx2, Avx512, F32x8, F32x16, Sealed};
 use super::{F32x1, MAX_LANES, RealVector, Scalar, Simd, Token};
 #[cfg(target_arch = "x86_64")]
 use crate::Level;
+use crate::elementwise::nearest_bf16;
 use trueno_core::bf16;
 
 /// Vectors of `f32` whose lanes are read as integers of 32 bits, next to the operations on representations that all vectors have.
@@ -164,6 +165,11 @@ pub trait PairDots: Token {
     /// # Safety
     /// `source` must be readable for `count`, no more than two per lane.
     unsafe fn load_pairs(self, source: *const bf16, count: usize) -> Self::Lanes;
+    /// Writes the nearest element to each of the first `count` lanes, the even one of two.
+    ///
+    /// # Safety
+    /// `count` must be at most the lanes that there are, and `target` writable for `count` elements.
+    unsafe fn store_nearest(self, lanes: Self::Lanes, target: *mut bf16, count: usize);
 }
 
 /// What stands for the instructions where the machine lacks them: one pair at a time.
@@ -188,6 +194,13 @@ impl PairDots for Scalar {
             bits |= u32::from(unsafe { *source.add(i) }.to_bits()) << (16 * i);
         }
         F32x1::splat(self, f32::from_bits(bits))
+    }
+    #[inline(always)]
+    unsafe fn store_nearest(self, lanes: F32x1, target: *mut bf16, count: usize) {
+        if count > 0 {
+            // SAFETY: the caller vouches for one element.
+            unsafe { target.write(nearest_bf16(lanes.first())) };
+        }
     }
 }
 
@@ -219,5 +232,10 @@ impl PairDots for Avx512Bf16 {
                 F32x16::load_bytes(source.cast(), 2 * count)
             }
         }
+    }
+    #[inline(always)]
+    unsafe fn store_nearest(self, lanes: F32x16, target: *mut bf16, count: usize) {
+        // SAFETY: the token proves the instruction, and the caller vouches for the target.
+        unsafe { lanes.store_nearest_halves(target, count) };
     }
 }
