@@ -22,6 +22,10 @@ pub(crate) enum Numbers {
 
 /// The factors of up to two by two tiles of sums, and where those are.
 #[derive(Clone, Copy)]
+#[cfg_attr(
+    not(all(target_arch = "x86_64", target_os = "linux")),
+    expect(dead_code, reason = "no other machine reads them")
+)]
 pub(crate) struct TileProduct {
     /// Tiles of the left factor, packed: for each 16 words of the summed axis [`SIDE`] words of the first 2 * [`SIDE`] rows.
     pub a: *const u8,
@@ -237,17 +241,18 @@ mod machine {
     );
 }
 
-/// What stands for it on machines that never have it.
+/// What stands for it on machines that never have it: nobody gets the proof, so nothing is called.
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 mod machine {
     use super::{Amx, Numbers, TileProduct};
 
     /// Registers that there are not.
-    pub enum Tiles {}
+    pub struct Tiles(());
 
     impl Amx {
         /// # Safety
         /// None.
+        #[inline]
         pub unsafe fn permitted() -> Option<Amx> {
             None
         }
@@ -255,15 +260,16 @@ mod machine {
         /// # Safety
         /// None.
         pub unsafe fn tiles(self) -> Tiles {
-            unreachable!("only a machine that has tiles gives the proof")
+            let Amx(nothing) = self;
+            Tiles(nothing)
         }
     }
 
     impl Tiles {
         /// # Safety
         /// None.
-        pub unsafe fn multiply<const ROWS: usize>(&mut self, _: Numbers, _: TileProduct) {
-            match *self {}
+        pub unsafe fn multiply<const ROWS: usize>(&mut self, numbers: Numbers, _: TileProduct) {
+            unreachable!("no machine of this kind multiplies tiles of {numbers:?}: {:?}", self.0)
         }
     }
 }
