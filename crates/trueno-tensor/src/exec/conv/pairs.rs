@@ -20,7 +20,8 @@ const UNIT: usize = 32;
 
 /// Whether a convolution, or its gradient by the images, multiplies these operands as they are, rather than in `f32`.
 pub(in crate::exec) fn multiplies(op: &Op, inputs: &[&DynTensor]) -> bool {
-    if !isa().has_amx() || inputs.iter().any(|x| x.dtype() != DType::BF16) {
+    // The types first: a program without `bfloat16` never asks for the registers.
+    if inputs.iter().any(|x| x.dtype() != DType::BF16) || !isa().has_amx() {
         return false;
     }
     let shape = match op {
