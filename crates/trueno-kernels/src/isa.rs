@@ -371,6 +371,19 @@ mod tests {
     }
 
     #[test]
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+    fn tiles_are_there_where_linux_lists_them() {
+        let machine = std::fs::read_to_string("/proc/cpuinfo").unwrap();
+        let listed = ["amx_tile", "amx_int8", "amx_bf16"]
+            .iter()
+            .all(|name| machine.split_whitespace().any(|word| word == *name));
+        for isa in Isa::available() {
+            let beside = isa.has_byte_dots() && isa.has_bf16_dots();
+            assert_eq!(isa.has_amx(), listed && beside, "{}", isa.level());
+        }
+    }
+
+    #[test]
     fn levels_have_names_that_read_back() {
         for level in Level::ALL {
             assert_eq!(Level::from_name(level.name()), Some(level));
