@@ -8,12 +8,6 @@ use crate::simd::{MAX_LANES, Real, RealVector, Token};
 /// The most operands that a row has.
 pub(super) const MAX_OPERANDS: usize = 3;
 
-/// Bytes of a line of the caches.
-const LINE: usize = 64;
-/// Lines between what is written and what is asked for meanwhile, by vectors that are a line each: a store waits for its line as a load
-/// does, but machines look less far ahead for stores.
-const AHEAD: usize = 16;
-
 /// One operand: `step` is 1 for a slice and 0 for a block that holds a scalar.
 #[derive(Clone, Copy)]
 pub(super) struct Source<T> {
@@ -94,9 +88,6 @@ impl<T: Real, const N: usize> Job<'_, T, N> {
         // SAFETY: the result is writable for the length.
         unsafe {
             let out = self.out.add(at);
-            if V::LANES * size_of::<T>() == LINE {
-                vector.token().prefetch(out.wrapping_add(AHEAD * V::LANES));
-            }
             if left >= V::LANES { vector.store(out) } else { vector.store_partial(out, left) }
         }
     }
