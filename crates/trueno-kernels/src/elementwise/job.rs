@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use super::Operand;
-use crate::simd::{MAX_LANES, Real, RealVector, Token};
+use crate::simd::{MAX_LANES, Real, RealVector};
 
 /// The most operands that a row has.
 pub(super) const MAX_OPERANDS: usize = 3;

@@ -42,12 +42,14 @@ impl Plan {
     pub fn with_caches<T: Unit>(isa: Isa, m: usize, n: usize, k: usize, caches: CacheSizes) -> Plan {
         let tile = TileShape::of::<T>(isa);
         let element = size_of::<T>();
-        // A panel of A and one of B fit the first level together: the one of A stays there while those of B stream past it.
-        let kc_most = (caches.l1 / ((tile.rows + tile.cols) * element)).clamp(64, 512);
+        // A panel of A stays in the first level while those of B stream past it: the longer it is, the less often the product is read and
+        // written. A unit that multiplies tiles reads as much of B as of A, so there both fit.
+        let row = if tile.steps == 1 { tile.rows } else { tile.rows + tile.cols };
+        let kc_most = (caches.l1 / (row * element)).clamp(64, 512);
         let kc = even_cut(k, kc_most, tile.steps);
         let column = kc.max(1) * element;
-        // A packed block of B takes half of the second level, and leaves the rest to A and C.
-        let nc_most = (caches.l2 / 2 / column).max(tile.cols);
+        // A packed block of B is read once per panel of A.
+        let nc_most = (caches.streamed / column).max(tile.cols);
         let path = if m == 1 || n == 1 { Path::Vector } else { Path::Blocks };
         Plan { path, tile, kc, nc: even_cut(n, nc_most, tile.cols), k, element }
     }
