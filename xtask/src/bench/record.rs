@@ -174,26 +174,29 @@ pub fn commit(workspace: &Workspace) -> Result<String> {
     Ok(capture(Command::new("git").args(arguments).current_dir(workspace.root()))?.trim().to_string())
 }
 
-/// The processor's name for itself with the widest of its instruction sets, which virtual machines hide behind one name.
+/// The processor's name for itself, with its family, its model and the widest of its instruction sets: virtual machines hide several
+/// generations behind one name.
 fn processor(info: &str) -> String {
     let field = |name: &str| {
-        let line = info.lines().find(|line| line.starts_with(name))?;
-        Some(line.split_once(':')?.1.trim().to_string())
+        let mut fields = info.lines().filter_map(|line| line.split_once(':'));
+        fields.find(|(field, _)| field.trim() == name).map(|(_, value)| value.trim().to_string())
     };
-    let name = match field("model name").filter(|name| name != "unknown") {
-        Some(name) => name,
-        None => match (field("vendor_id"), field("cpu family"), field("model")) {
-            (Some(vendor), Some(family), Some(model)) => format!("{vendor} family {family} model {model}"),
-            _ => std::env::consts::ARCH.to_string(),
-        },
-    };
+    let mut parts: Vec<String> =
+        field("model name").filter(|name| name != "unknown").or_else(|| field("vendor_id")).into_iter().collect();
+    if let (Some(family), Some(model)) = (field("cpu family"), field("model")) {
+        parts.push(format!("family {family} model {model}"));
+    }
+    if parts.is_empty() {
+        parts.push(std::env::consts::ARCH.to_string());
+    }
     let flags = field("flags").unwrap_or_default();
     let has = |flag: &str| flags.split_whitespace().any(|has| has == flag);
     match ["avx512f", "avx2"].map(has) {
-        [true, _] => name + ", AVX-512",
-        [_, true] => name + ", AVX2",
-        _ => name,
+        [true, _] => parts.push("AVX-512".into()),
+        [_, true] => parts.push("AVX2".into()),
+        _ => {}
     }
+    parts.join(", ")
 }
 
 impl Record {
@@ -273,11 +276,16 @@ pub mod tests {
     }
 
     #[test]
-    fn machines_of_one_name_are_told_apart_by_their_instructions() {
-        let info = |flags: &str| format!("vendor_id\t: X\nmodel name\t: Some CPU\nflags\t\t: fpu {flags} nx\n");
-        assert_eq!(processor(&info("avx avx2 avx512f")), "Some CPU, AVX-512");
-        assert_eq!(processor(&info("avx avx2")), "Some CPU, AVX2");
-        assert_eq!(processor(&info("avx2x")), "Some CPU");
+    fn machines_of_one_name_are_told_apart() {
+        let info = |model: u32, flags: &str| {
+            format!(
+                "vendor_id\t: X\ncpu family\t: 6\nmodel\t\t: {model}\nmodel name\t: Some CPU\nflags\t\t: fpu {flags} nx\n"
+            )
+        };
+        assert_eq!(processor(&info(17, "avx avx2 avx512f")), "Some CPU, family 6 model 17, AVX-512");
+        assert_eq!(processor(&info(18, "avx avx2")), "Some CPU, family 6 model 18, AVX2");
+        assert_eq!(processor(&info(17, "avx2x")), "Some CPU, family 6 model 17");
+        assert_eq!(processor("vendor_id : X\nmodel name : unknown\n"), "X");
         assert_eq!(processor(""), std::env::consts::ARCH);
     }
 
