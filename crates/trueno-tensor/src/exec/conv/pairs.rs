@@ -1,7 +1,8 @@
-//! Convolutions of `bfloat16` on machines that multiply tiles of it: images are arranged as pairs of channels, and sums of `f32` rounded block
+//! Convolutions of `bfloat16` on machines that multiply it: images are arranged as pairs of channels, and sums of `f32` rounded block
 //! by block. See `trueno_kernels::conv::PairConvolution`.
 
 use super::geometry::Geometry;
+use super::winograd::is_winograd_enabled;
 use crate::exec::isa::isa;
 use crate::exec::product::{cols_of, cuts, run_jobs};
 use crate::parallel::{num_threads, try_for_each_piece};
@@ -9,7 +10,7 @@ use crate::storage::Buffer;
 use crate::{Conv2dConfig, DynTensor, Op};
 use std::ops::Range;
 use trueno_core::{DType, Result, bf16};
-use trueno_kernels::conv::{Conv2dShape, PairConvolution, turn_weights};
+use trueno_kernels::conv::{Conv2dShape, PairConvolution, Winograd, turn_weights};
 use trueno_kernels::matmul::{MatMut, MatRef, Pair, Unit};
 
 /// Sums that stay in the second level of cache until they are rounded.
@@ -20,8 +21,8 @@ const UNIT: usize = 32;
 
 /// Whether a convolution, or its gradient by the images, multiplies these operands as they are, rather than in `f32`.
 pub(in crate::exec) fn multiplies(op: &Op, inputs: &[&DynTensor]) -> bool {
-    // The types first: a program without `bfloat16` never asks for the registers.
-    if inputs.iter().any(|x| x.dtype() != DType::BF16) || !isa().has_amx() {
+    // The types first: a program without `bfloat16` never asks for the registers of tiles.
+    if inputs.iter().any(|x| x.dtype() != DType::BF16) || !isa().has_bf16_dots() {
         return false;
     }
     let shape = match op {
@@ -32,7 +33,12 @@ pub(in crate::exec) fn multiplies(op: &Op, inputs: &[&DynTensor]) -> bool {
         }
         _ => None,
     };
-    shape.is_some_and(|shape| PairConvolution::new(isa(), &shape).is_some())
+    shape.is_some_and(|shape| !is_sooner_widened(&shape) && PairConvolution::new(isa(), &shape).is_some())
+}
+
+/// Whether a quarter of the multiplications in `f32` take less time than all of them by dots, which are two at a time. Tiles are sooner.
+fn is_sooner_widened(shape: &Conv2dShape) -> bool {
+    !isa().has_amx() && is_winograd_enabled() && Winograd::forward::<f32>(isa(), shape).is_some()
 }
 
 fn shape_of(op: &Op, config: &Conv2dConfig, input: &[usize], weight: &[usize]) -> Option<Conv2dShape> {
@@ -175,17 +181,17 @@ mod tests {
     }
 
     #[test]
-    fn tiles_are_multiplied_where_the_machine_has_them() {
+    fn pairs_are_multiplied_where_the_machine_can() {
         // Subnormal numbers, which those instructions take for 0 and which are numbers like others in `f32`.
         let filled =
             |shape: &[usize], x: f32| numbers(shape).constant(f64::from(x)).unwrap().broadcast_to(shape).unwrap();
         let x = filled(&[2, 4, 6, 6], f32::MIN_POSITIVE / 4.0).cast(DType::F32).unwrap();
         let w = filled(&[3, 4, 3, 3], 1.0 / f32::MIN_POSITIVE).cast(DType::F32).unwrap();
-        let by_tiles = |y: &DynTensor| values(y).iter().all(|&y| y == 0.0);
+        let by_pairs = |y: &DynTensor| values(y).iter().all(|&y| y == 0.0);
         let config = Conv2dConfig::default();
         let narrow = autocast(DType::BF16, || x.conv2d(&w, None, config).unwrap());
-        assert_eq!(by_tiles(&narrow.as_stored()), isa().has_amx(), "autocast");
+        assert_eq!(by_pairs(&narrow.as_stored()), isa().has_bf16_dots(), "autocast");
         let [x, w] = [x, w].map(|x| x.cast(DType::BF16).unwrap());
-        assert_eq!(by_tiles(&x.conv2d(&w, None, config).unwrap()), isa().has_amx());
+        assert_eq!(by_pairs(&x.conv2d(&w, None, config).unwrap()), isa().has_bf16_dots());
     }
 }
