@@ -20,7 +20,7 @@ use crate::simd::Real;
 pub use dot::dot;
 pub use integer::{IntegerReduction, arg_int, reduce_int};
 pub use real::{Readable, RealReductions};
-pub use scan::{SCAN_BLOCK, SCAN_PARTS, cumsum_from, cumsum_int, scan_parts};
+pub use scan::{SCAN_BLOCK, cumsum_from, cumsum_int, scan_go_on, scan_parts, scan_total};
 
 /// The longest row that is reduced in one sequence of additions per lane.
 pub const BLOCK: usize = 8192;

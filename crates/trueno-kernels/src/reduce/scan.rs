@@ -25,7 +25,7 @@ pub(super) fn cumsum<T: Real>(isa: Isa, x: &[T], inner: usize, out: &mut [T]) {
 }
 
 /// Parts of a block whose sums run side by side, so that no addition waits for the one before.
-pub const SCAN_PARTS: usize = 8;
+const SCAN_PARTS: usize = 8;
 /// Elements of a block: few enough that they are still near when the sum before their part is added to them.
 pub const SCAN_BLOCK: usize = 4096;
 /// Bytes that come together from memory.
@@ -46,15 +46,7 @@ kernel! {
             let length = (end - start) / SCAN_PARTS;
             sum_parts(simd, &x[start..], length, is_far, &mut out[start..]);
             let (x, out) = (&x[start..end], &mut out[start..end]);
-            for part in out.chunks_exact_mut(length.max(1)).take(if length > 0 { SCAN_PARTS } else { 0 }) {
-                let before = T::Vector::<S>::splat(simd, total);
-                let mut from = 0;
-                while from < part.len() {
-                    write(before.add(read(simd, part, from)), part, from);
-                    from += T::Vector::<S>::LANES;
-                }
-                total = part[length - 1];
-            }
+            total = go_on(simd, total, length, out);
             let rest = SCAN_PARTS * length;
             for (out, &x) in out[rest..].iter_mut().zip(&x[rest..]) {
                 total = total + x;
@@ -99,32 +91,58 @@ fn sum_parts<S: Simd, T: Real>(simd: S, x: &[T], length: usize, is_far: bool, ou
     }
 }
 
-/// The sums of the parts of each block of a line that consists of whole blocks, `SCAN_PARTS` for each: what the blocks must know of
-/// those before them to be summed apart. The sum up to a part is that before it plus this.
+/// Adds the sum of all that lies before to each of the first `SCAN_PARTS` parts of `sums`, and gives the sum of all after them.
+#[inline(always)]
+fn go_on<S: Simd, T: Real>(simd: S, total: T, length: usize, sums: &mut [T]) -> T {
+    let mut total = total;
+    for part in sums.chunks_exact_mut(length.max(1)).take(if length > 0 { SCAN_PARTS } else { 0 }) {
+        let before = T::Vector::<S>::splat(simd, total);
+        let mut from = 0;
+        while from < part.len() {
+            write(before.add(read(simd, part, from)), part, from);
+            from += T::Vector::<S>::LANES;
+        }
+        total = part[length - 1];
+    }
+    total
+}
+
+/// Running sums of each part of each block of a line by itself: `x` consists of whole blocks. [`scan_go_on`] makes them those of the line.
 ///
 /// # Panics
-/// If there are not so many elements and sums.
-pub fn scan_parts<T: Real>(isa: Isa, x: &[T], sums: &mut [T]) {
-    assert!(
-        x.len().is_multiple_of(SCAN_BLOCK) && sums.len() == x.len() / SCAN_BLOCK * SCAN_PARTS,
-        "{} sums of the parts of {} elements",
-        sums.len(),
-        x.len()
-    );
-    total_parts(isa, x, sums);
+/// If `x` is not of whole blocks, or `out` not as long.
+pub fn scan_parts<T: Real>(isa: Isa, x: &[T], out: &mut [T]) {
+    check(x.len(), SCAN_BLOCK, out.len());
+    parts(isa, x, out);
 }
 
 kernel! {
-    /// Sums each part one element after the other, as [`line`] does.
-    fn total_parts<T: Real>(_simd: S, x: &[T], sums: &mut [T]) {
-        const LENGTH: usize = SCAN_BLOCK / SCAN_PARTS;
-        for (x, sums) in x.chunks_exact(SCAN_BLOCK).zip(sums.chunks_exact_mut(SCAN_PARTS)) {
-            sums.fill(-T::ZERO);
-            for at in 0..LENGTH {
-                for (chain, sum) in sums.iter_mut().enumerate() {
-                    *sum = *sum + x[chain * LENGTH + at];
-                }
-            }
+    fn parts<T: Real>(simd: S, x: &[T], out: &mut [T]) {
+        for (x, out) in x.chunks_exact(SCAN_BLOCK).zip(out.chunks_exact_mut(SCAN_BLOCK)) {
+            sum_parts(simd, x, SCAN_BLOCK / SCAN_PARTS, true, out);
+        }
+    }
+}
+
+/// The sum of a line up to the end of a block, from that of all `before` it and what [`scan_parts`] made of the block.
+pub fn scan_total<T: Real>(before: T, block: &[T]) -> T {
+    block.chunks_exact(SCAN_BLOCK / SCAN_PARTS).fold(before, |total, part| total + part[part.len() - 1])
+}
+
+/// Running sums of a line, from what [`scan_parts`] made of some of its blocks and the sum of all `before` them: -0 at the beginning.
+///
+/// # Panics
+/// If there are not whole blocks.
+pub fn scan_go_on<T: Real>(isa: Isa, before: T, sums: &mut [T]) {
+    assert!(sums.len().is_multiple_of(SCAN_BLOCK), "{} sums are not whole blocks", sums.len());
+    blocks_go_on(isa, before, sums);
+}
+
+kernel! {
+    fn blocks_go_on<T: Real>(simd: S, before: T, sums: &mut [T]) {
+        let mut total = before;
+        for block in sums.chunks_exact_mut(SCAN_BLOCK) {
+            total = go_on(simd, total, SCAN_BLOCK / SCAN_PARTS, block);
         }
     }
 }

@@ -253,16 +253,16 @@ fn blocks_of_a_line_are_summed_apart_to_the_same_bits() {
             let x = values::<T>(blocks * SCAN_BLOCK + rest);
             let (mut whole, mut apart) = (x.clone(), x.clone());
             cumsum(isa, &x, 1, &mut whole);
-            let mut sums = std::vec![T::ZERO; blocks * SCAN_PARTS];
-            scan_parts(isa, &x[..blocks * SCAN_BLOCK], &mut sums);
+            let (of_blocks, after) = apart.split_at_mut(blocks * SCAN_BLOCK);
+            scan_parts(isa, &x[..of_blocks.len()], of_blocks);
             let mut total = -T::ZERO;
-            for (block, (x, out)) in x.chunks(SCAN_BLOCK).zip(apart.chunks_mut(SCAN_BLOCK)).enumerate() {
-                cumsum_from(isa, x, total, out);
-                if block < blocks {
-                    total = sums[block * SCAN_PARTS..][..SCAN_PARTS].iter().fold(total, |total, &sum| total + sum);
-                    assert_eq!(total.to_bits(), whole[(block + 1) * SCAN_BLOCK - 1].to_bits());
-                }
+            for (block, sums) in of_blocks.chunks_exact_mut(SCAN_BLOCK).enumerate() {
+                let before = total;
+                total = scan_total(before, sums);
+                assert_eq!(total.to_bits(), whole[(block + 1) * SCAN_BLOCK - 1].to_bits());
+                scan_go_on(isa, before, sums);
             }
+            cumsum_from(isa, &x[blocks * SCAN_BLOCK..], total, after);
             assert!(whole.iter().zip(&apart).all(|(a, b)| a.to_bits() == b.to_bits()), "{}", isa.level());
         }
     }

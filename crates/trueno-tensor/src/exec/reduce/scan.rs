@@ -13,26 +13,33 @@ use trueno_kernels::simd::Real;
 /// Elements of a line that several threads share.
 const SHARED: usize = 16 * kernel::SCAN_BLOCK;
 
-/// Running sums of one line by several threads, to the bit those of one: first the parts of every block are summed, then, from these,
-/// all that lies before each block, and with that the blocks no longer wait for each other.
+/// Blocks whose elements are still near when they are read again.
+const TOGETHER: usize = 64;
+
+/// Running sums of one line by several threads, to the bit those of one.
 fn shared_line<T: Real>(x: &[T], out: &mut [T]) {
-    const BLOCKS: usize = 4;
-    let (piece, whole) = (BLOCKS * kernel::SCAN_BLOCK, x.len() / kernel::SCAN_BLOCK * kernel::SCAN_BLOCK);
-    let mut sums = vec![T::ZERO; whole / kernel::SCAN_BLOCK * kernel::SCAN_PARTS];
-    for_each_piece(&mut sums, BLOCKS * kernel::SCAN_PARTS, kernel::SCAN_BLOCK / kernel::SCAN_PARTS, |i, sums| {
-        let count = sums.len() / kernel::SCAN_PARTS * kernel::SCAN_BLOCK;
-        kernel::scan_parts(isa(), &x[i * piece..][..count], sums);
-    });
-    let mut total = -T::ZERO;
-    for sums in sums.chunks_exact_mut(kernel::SCAN_PARTS) {
-        let before = total;
-        total = sums.iter().fold(total, |total, &sum| total + sum);
-        sums[0] = before;
+    let whole = x.len() / kernel::SCAN_BLOCK * kernel::SCAN_BLOCK;
+    let (blocks, after) = out.split_at_mut(whole);
+    let (size, mut total) = (TOGETHER * kernel::SCAN_BLOCK, -T::ZERO);
+    for (x, out) in x[..whole].chunks(size).zip(blocks.chunks_mut(size)) {
+        total = shared_blocks(x, total, out);
     }
-    for_each_piece(out, piece, 2, |i, out| {
-        let before = sums.get(i * BLOCKS * kernel::SCAN_PARTS).copied().unwrap_or(total);
-        kernel::cumsum_from(isa(), &x[i * piece..][..out.len()], before, out);
-    });
+    kernel::cumsum_from(isa(), &x[whole..], total, after);
+}
+
+/// Running sums of some blocks from `total` on, and the last of them: first every block is summed by itself, then, from the last sums of
+/// all, what lies before each block is added to it.
+fn shared_blocks<T: Real>(x: &[T], total: T, out: &mut [T]) -> T {
+    const BLOCKS: usize = 4;
+    const PIECE: usize = BLOCKS * kernel::SCAN_BLOCK;
+    for_each_piece(out, PIECE, 2, |i, out| kernel::scan_parts(isa(), &x[i * PIECE..][..out.len()], out));
+    let (mut total, mut before) = (total, [T::ZERO; TOGETHER / BLOCKS]);
+    for (before, piece) in before.iter_mut().zip(out.chunks(PIECE)) {
+        *before = total;
+        total = piece.chunks(kernel::SCAN_BLOCK).fold(total, kernel::scan_total);
+    }
+    for_each_piece(out, PIECE, 1, |i, out| kernel::scan_go_on(isa(), before[i], out));
+    total
 }
 
 /// Running sums along an axis.
