@@ -2,6 +2,7 @@
 
 use crate::DynTensor;
 use std::cell::RefCell;
+use std::rc::Rc;
 use trueno_core::{DType, Element, Result};
 
 /// Numbers that a thread keeps. A formula has some; one whose numbers never repeat must not grow.
@@ -11,7 +12,7 @@ const MOST: usize = 8;
 type Key = (DType, [u8; 8]);
 
 struct Recent {
-    numbers: [Option<(Key, DynTensor)>; MOST],
+    numbers: [Option<(Key, Rc<DynTensor>)>; MOST],
     /// Whose place the next number takes.
     oldest: usize,
 }
@@ -20,8 +21,8 @@ thread_local! {
     static RECENT: RefCell<Recent> = const { RefCell::new(Recent { numbers: [const { None }; MOST], oldest: 0 }) };
 }
 
-/// A value of rank 0 to read: its memory may be shared with other operands.
-pub(crate) fn number<T: Element>(value: T) -> Result<DynTensor> {
+/// A value of rank 0 to read: others may have it too. It is not copied, for to move a tensor takes as long as to add a number to it.
+pub(crate) fn number<T: Element>(value: T) -> Result<Rc<DynTensor>> {
     let mut bits = [0; 8];
     bits[..size_of::<T>()].copy_from_slice(bytemuck::bytes_of(&value));
     let key = (T::DTYPE, bits);
@@ -30,19 +31,19 @@ pub(crate) fn number<T: Element>(value: T) -> Result<DynTensor> {
     if let Some(known) = known {
         return Ok(known);
     }
-    let made = DynTensor::scalar(value)?;
+    let made = Rc::new(DynTensor::scalar(value)?);
     let replaced = RECENT.try_with(|recent| recent.borrow_mut().keep(key, made.clone()));
     drop(replaced);
     Ok(made)
 }
 
 impl Recent {
-    fn find(&self, key: &Key) -> Option<DynTensor> {
+    fn find(&self, key: &Key) -> Option<Rc<DynTensor>> {
         self.numbers.iter().flatten().find(|(known, _)| known == key).map(|(_, number)| number.clone())
     }
 
     /// The number that had its place before.
-    fn keep(&mut self, key: Key, number: DynTensor) -> Option<(Key, DynTensor)> {
+    fn keep(&mut self, key: Key, number: Rc<DynTensor>) -> Option<(Key, Rc<DynTensor>)> {
         let place = self.oldest;
         self.oldest = (place + 1) % MOST;
         self.numbers[place].replace((key, number))
@@ -69,7 +70,7 @@ mod tests {
 
     #[test]
     fn who_writes_to_a_number_has_memory_of_their_own() {
-        let mut mine = number(2.5_f64).unwrap();
+        let mut mine = DynTensor::clone(&number(2.5_f64).unwrap());
         assert!(mine.as_mut_slice::<f64>().is_none());
         mine.make_mut::<f64>().unwrap()[0] = 1.0;
         assert_eq!(number(2.5_f64).unwrap().item::<f64>().unwrap(), 2.5);

@@ -93,7 +93,8 @@ impl<T: Real, const N: usize> Job<'_, T, N> {
     }
 }
 
-/// The scalars among the operands, each repeated through a block.
+/// The scalars among the operands, each repeated through a block. Made where they are wanted: to move them would be a call.
+#[inline(always)]
 pub(super) fn scalar_blocks<T: Real, const N: usize>(operands: &[Operand<'_, T>]) -> Blocks<T, N> {
     let mut blocks = [[T::ZERO; MAX_LANES]; N];
     for (operand, block) in operands.iter().zip(&mut blocks) {

@@ -84,6 +84,12 @@ pub fn following_storage<R>(f: impl FnOnce() -> R) -> R {
     within(Region { half: None, follows: true }, f)
 }
 
+/// Whether operations of this thread may be narrow.
+#[inline]
+pub(crate) fn is_active() -> bool {
+    REGION.get() != Region::default()
+}
+
 fn within<R>(region: Region, f: impl FnOnce() -> R) -> R {
     /// Restores the thread's region when dropped, after a panic too.
     struct Leave(Region);

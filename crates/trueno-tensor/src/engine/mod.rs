@@ -16,6 +16,10 @@ use trueno_core::{Error, Result};
 /// # Errors
 /// What the operation refuses, with its name and the shapes.
 pub fn apply(op: &Op, inputs: &[&DynTensor]) -> Result<DynTensor> {
+    // What narrows nothing would still be moved here, all of it.
+    if !autocast::is_active() {
+        return execute(op, inputs);
+    }
     match autocast::narrowed(op, inputs)? {
         None => execute(op, inputs),
         Some(narrowed) => execute(op, &narrowed.iter().collect::<SmallVec<[&DynTensor; 4]>>()),

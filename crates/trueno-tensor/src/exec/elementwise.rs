@@ -20,6 +20,7 @@ pub(super) fn unary_cost(op: UnaryOp) -> usize {
 }
 
 /// The shape that all operands broadcast to.
+#[inline]
 pub(super) fn common_shape(op: &'static str, inputs: &[&DynTensor]) -> Result<Dims> {
     let mut shape = dims(inputs[0].shape());
     for input in &inputs[1..] {

@@ -30,7 +30,8 @@ impl<T: Element, const N: usize> Operand<T, Rank<N>> for T {
     type Rank = Rank<N>;
 
     fn with<V>(&self, f: impl FnOnce(&DynTensor) -> Result<V>) -> Result<V> {
-        f(&number(*self)?)
+        let number = number(*self)?;
+        f(&number)
     }
 }
 

@@ -2,12 +2,14 @@
 
 use super::rank::{Lower, Lowered, Rank, Ranked, Shell};
 use super::{Tensor, twins};
-use crate::{DynTensor, Extreme};
+use crate::engine::apply;
+use crate::{DynTensor, Extreme, Op, Reduction};
 use trueno_core::table::ReduceOp;
 use trueno_core::{Element, Float, Number, Result};
 
 fn whole(x: &DynTensor, row: ReduceOp, correction: f64) -> Result<DynTensor> {
-    x.reduce(row, &x.all_axes(), false, correction)
+    let reduction = Reduction { op: row, axes: (0..x.rank()).collect(), keep_dims: false, correction };
+    apply(&Op::Reduce(reduction), &[x])
 }
 
 /// The type that a row's result has, for elements of `$t`.

@@ -51,10 +51,11 @@ pub(crate) fn reduce(reduction: &Reduction, x: &DynTensor) -> Result<DynTensor> 
         _ if !op.info().integers => Err(unsupported(op.name(), x.dtype(), "it takes floats; cast it first")),
         _ => reduce_int(op, &frame),
     }?;
-    let result = DynTensor::from_buffer(buffer, &frame.shape);
-    match (op.result(), x.dtype()) {
-        (ReduceResult::Truth, _) | (ReduceResult::Same, DType::Bool) => movement::cast(&result, DType::Bool),
-        (ReduceResult::Same | ReduceResult::Sum, half @ (DType::F16 | DType::BF16)) => movement::cast(&result, half),
-        (ReduceResult::Same | ReduceResult::Sum, _) => Ok(result),
-    }
+    let to = match (op.result(), x.dtype()) {
+        (ReduceResult::Truth, _) | (ReduceResult::Same, DType::Bool) => DType::Bool,
+        (ReduceResult::Same | ReduceResult::Sum, half @ (DType::F16 | DType::BF16)) => half,
+        // Where it is wanted: a small reduction takes no longer than to move its result there.
+        (ReduceResult::Same | ReduceResult::Sum, _) => return Ok(DynTensor::from_buffer(buffer, &frame.shape)),
+    };
+    movement::cast(&DynTensor::from_buffer(buffer, &frame.shape), to)
 }
