@@ -20,6 +20,9 @@ pub struct DynTensor {
     narrow: bool,
 }
 
+// What is larger is moved by a call, which small operations would notice.
+const _: () = assert!(size_of::<DynTensor>() <= 128);
+
 /// The number of elements of a shape, whose strides are numbers too: axes of size 0 do not excuse the others.
 pub(crate) fn checked_size(op: &'static str, shape: &[usize]) -> Result<usize> {
     let reach = shape.iter().try_fold(1_usize, |n, &size| n.checked_mul(size.max(1)));

@@ -10,7 +10,7 @@ pub use slice::SliceItem;
 use crate::{Error, Result};
 use smallvec::SmallVec;
 
-/// The sizes of a value's axes; up to six need no heap.
+/// The sizes of a value's axes; up to four need no heap.
 pub type Dims = SmallVec<[usize; INLINE]>;
 /// Steps, in elements, from one index to the next along each axis. May be negative or zero.
 pub type Strides = SmallVec<[isize; INLINE]>;
@@ -35,8 +35,9 @@ pub struct Layout {
     offset: usize,
 }
 
-/// The axes that a list of one value for each has room for without the heap.
-const INLINE: usize = 6;
+/// The axes that a list of one value for each has room for without the heap. With more room, a tensor would be so large that to move it is a
+/// call, and small operations are mostly such moves.
+const INLINE: usize = 4;
 
 /// The values as a list. A copy of a length that the compiler does not know would be a call, which takes longer than most lists.
 #[inline]
