@@ -85,6 +85,9 @@ enum Task {
         /// Time only the rows whose name contains this text, and write nothing
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
+        /// Answers of each side, whose median is the figure; odd
+        #[arg(long, value_name = "N", default_value_t = bench::ROUNDS, conflicts_with_all = ["check", "smoke", "page", "gpu"])]
+        rounds: usize,
         /// An interpreter that has NumPy and PyTorch; without it a virtual environment is made
         #[arg(long, value_name = "PATH")]
         python: Option<PathBuf>,
@@ -136,7 +139,9 @@ fn main() -> ExitCode {
         Task::Bench { page: true, .. } => bench::write_page(&workspace),
         Task::Bench { smoke: true, .. } => bench::gate(&workspace).map(|verdict| println!("benches: {verdict}")),
         Task::Bench { check: true, only, python, .. } => bench::regression(&workspace, only.as_deref(), python),
-        Task::Bench { peers, only, python, .. } => bench::bench(&workspace, bench::Options { peers, only, python }),
+        Task::Bench { peers, only, rounds, python, .. } => {
+            bench::bench(&workspace, bench::Options { peers, only, rounds, python })
+        }
         Task::Oracle { check, python } => oracle::oracle(&workspace, check, python),
         Task::Accuracy { row, isa, step, resume } => {
             accuracy::accuracy(&workspace, &accuracy::Options { rows: row, isas: isa, step, resume })

@@ -26,32 +26,36 @@ pub use gpu::{Options as GpuOptions, gpu, page_gate as gpu_page_gate};
 pub use page::write as write_page;
 pub use regression::regression;
 
-/// Answers per row and side; the figure is their median. Odd, so that the median is one of them.
-const ROUNDS: usize = 7;
+/// Answers per row and side, where nothing else is said; the figure is their median. Odd, so that the median is one of them.
+pub const ROUNDS: usize = 7;
 
 /// Where figures are kept.
 const RESULTS: &str = "benches/results";
 
 /// What to time.
-#[derive(Default)]
 pub struct Options {
     /// NumPy, PyTorch and candle too.
     pub peers: bool,
     /// Only rows whose name contains this; nothing is written.
     pub only: Option<String>,
+    /// Answers per row and side; odd.
+    pub rounds: usize,
     /// An interpreter that has the peers; without it a virtual environment is made.
     pub python: Option<PathBuf>,
 }
 
 /// Times the rows, and writes the results and the page made from them.
 pub fn bench(workspace: &Workspace, options: Options) -> Result<()> {
-    let Options { peers, only, python } = options;
+    let Options { peers, only, rounds, python } = options;
+    if rounds.is_multiple_of(2) {
+        bail!("a median of {rounds} answers is none of them: name an odd number");
+    }
     let sides = if peers { Sides::with_peers(workspace, python)? } else { Sides::trueno(workspace)? };
     let mut rows = sides.rows()?;
     rows.retain(|row| only.as_ref().is_none_or(|part| row.name.contains(part)));
     let machine = Machine::here(workspace, sides.python())?;
     println!("{}", machine.describe());
-    let timings = time_all(&sides, &rows, ROUNDS)?;
+    let timings = time_all(&sides, &rows, rounds)?;
     if only.is_some() {
         return Ok(());
     }

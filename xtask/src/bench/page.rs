@@ -59,7 +59,8 @@ fn markdown(records: &[Record]) -> String {
     );
     for record in records {
         let machine = &record.machine;
-        text += &format!("\n## {}, {} cores\n\n{}.\n", machine.processor, machine.cores, machine.describe());
+        text += &format!("\n## {}, {} cores\n\n{}", machine.processor, machine.cores, machine.describe());
+        text += &format!("; medians of {}.\n", record.rounds());
         text += &format!("\n![Ratio of each row to its fastest peer]({})\n", picture_name(record));
         let mut counts: Vec<_> = record.timings.iter().map(|timing| timing.threads).collect();
         counts.dedup();

@@ -205,6 +205,12 @@ impl Record {
         self.timings.iter().any(|timing| timing.of(side).is_some())
     }
 
+    /// The answers that a figure is the median of, at least.
+    pub fn rounds(&self) -> usize {
+        let answers = self.timings.iter().flat_map(|timing| &timing.answers);
+        answers.map(|(_, microseconds)| microseconds.len()).min().unwrap_or(0)
+    }
+
     /// Writes the record under its machine's name, over an older one.
     pub fn save(&self, folder: &Path) -> Result<PathBuf> {
         fs::create_dir_all(folder)?;
