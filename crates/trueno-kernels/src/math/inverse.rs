@@ -74,10 +74,11 @@ pub(crate) fn atan2<V: RealOps>(y: V, x: V) -> V {
     let (height, width) = (y.abs(), x.abs());
     let steep = width.lt(height);
     let (large, small) = (V::select(steep, height, width), V::select(steep, width, height));
-    // Divided by a power of two, so that no quotient but a tiny one and no product is rounded for lack of exponents.
+    // A tiny ratio is the result, and rounded once: scaled first, it could lose digits twice.
+    let ratio = small.div(large);
+    // What the division leaves needs exponents to spare; a power of two that both are divided by changes nothing else.
     let (exponent, mantissa) = large.split_exponent();
     let scaled = small.scale(exponent.neg());
-    let ratio = scaled.div(mantissa);
     let rest = Double { hi: scaled, lo: zero }.rest(ratio, Double { hi: mantissa, lo: zero }).div(mantissa);
     // 0 / 0 counts as 0, and infinity over infinity as 1; those have no rest, and that of a tiny ratio is nothing.
     let finite = zero.lt(small) & large.lt(infinity);

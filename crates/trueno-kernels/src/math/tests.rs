@@ -89,6 +89,29 @@ fn f64_is_within_two_units() {
     }
 }
 
+#[test]
+fn gelu_of_f64_is_within_two_units_of_exact_values() {
+    // Arguments at which a fit with coefficients that were all rounded at the end was further off, and the exact values in two parts:
+    // the oracle would not do, for its own formula is off by as much.
+    const VALUES: [[f64; 3]; 6] = [
+        [-36.36216106940097, -3.069254026292377e-288, -3.8051598568533923e-305],
+        [-34.58348588759, -7.738348571869155e-261, -4.3003888603321823e-278],
+        [-33.93474707090348, -3.4747548177618233e-251, -1.737859352055361e-267],
+        [-32.94170201864694, -9.160888304357385e-237, 4.9902163239056694e-253],
+        [-32.34697984594027, -2.474297806849711e-228, -5.279679292620223e-245],
+        [-28.518761933210676, -9.777571556500838e-178, -3.87966187053431e-194],
+    ];
+    let x = VALUES.map(|[x, ..]| x);
+    for isa in Isa::available() {
+        let mut out = [0.0; VALUES.len()];
+        unary(isa, UnaryOp::Gelu, [0.0; 2], Operand::Slice(&x), &mut out);
+        for ([x, hi, lo], got) in VALUES.into_iter().zip(out) {
+            let error = ((got - hi) - lo).abs() / unit::<f64>(hi);
+            assert!(error <= 2.0, "gelu of {x} is {got:e}, not {hi:e}: {error} ({})", isa.level());
+        }
+    }
+}
+
 /// A value and what a function makes of it.
 type Case = (UnaryOp, f64, f64);
 
@@ -200,6 +223,25 @@ fn angles_and_lengths_are_within_one_unit_and_have_the_cases_of_c99() {
         check_pairs::<f32>(op, &values, 1.0);
         check_pairs::<f64>(op, &values, 2.0);
     }
+}
+
+/// Angles below the normal numbers are their tangents, and have the one rounding of the quotient.
+fn check_tiny_angles<T: Real>(height: f64, width: f64) {
+    let near = |value: f64| (0..50).map(move |i| T::from_f64(value * (1.0 + f64::from(i) / 50.0)));
+    let (y, x): (Vec<T>, Vec<T>) = near(height).flat_map(|y| near(width).map(move |x| (y, x))).unzip();
+    let mut out = std::vec![T::ZERO; y.len()];
+    for isa in Isa::available() {
+        binary(isa, BinaryOp::Atan2, Operand::Slice(&y), Operand::Slice(&x), &mut out);
+        for ((&y, &x), &got) in y.iter().zip(&x).zip(&out) {
+            assert!(got == y / x, "the angle of ({x:?}, {y:?}) is {got:?}, not {:?} ({})", y / x, isa.level());
+        }
+    }
+}
+
+#[test]
+fn tiny_angles_are_rounded_once() {
+    check_tiny_angles::<f32>(7e-25, 1e14);
+    check_tiny_angles::<f64>(2e-91, 2e229);
 }
 
 fn check_powers<T: Real>(bases: &[T], exponents: &[T], bound: f64) {
