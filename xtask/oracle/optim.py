@@ -7,8 +7,8 @@
 needs torch, numpy and safetensors. Everything is computed in float64 from values that float32 holds exactly, so one
 fixture serves both types.
 
-Of an optimizer's case: `CASE.K.grad.NAME`, the gradients given to step K, and `CASE.K.NAME`, the parameters before it (those
-of the last K are the result). Of a schedule's: `CASE.rates`, one per epoch; of a plateau's also `CASE.figures`. `clip.*`: gradients before and after.
+`grad.K.NAME` are the gradients given to step K of every optimizer; one that is not there is not given. Of an optimizer's case:
+`CASE.K.NAME`, the parameters before step K (those of the last K are the result). Of a schedule's: `CASE.rates`, one per epoch; of a plateau's also `CASE.figures`. `clip.*`: gradients before and after.
 """
 
 import argparse
@@ -22,9 +22,11 @@ from safetensors.numpy import load_file, save_file
 from torch import optim
 
 TOLERANCE = 1e-12
-STEPS = 6
+STEPS = 9
 EPOCHS = 12
 SHAPES = {"weight": (5, 7), "bias": (5,)}
+# Gradients that a parameter does not get: (step, name).
+ABSENT = {(3, "bias"), (6, "weight")}
 
 OPTIMIZERS = {
     "sgd.plain": lambda p: optim.SGD(p, lr=0.1),
@@ -36,6 +38,31 @@ OPTIMIZERS = {
     "adam.amsgrad": lambda p: optim.Adam(p, lr=0.01, betas=(0.5, 0.6), amsgrad=True),
     "adamw.plain": lambda p: optim.AdamW(p, lr=0.01),
     "adamw.amsgrad": lambda p: optim.AdamW(p, lr=0.01, betas=(0.5, 0.6), weight_decay=0.1, amsgrad=True),
+    "sgd.maximize": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01, maximize=True),
+    "adam.maximize": lambda p: optim.Adam(p, lr=0.01, weight_decay=0.1, maximize=True),
+    "adamw.maximize": lambda p: optim.AdamW(p, lr=0.01, maximize=True),
+    "rmsprop.plain": lambda p: optim.RMSprop(p),
+    "rmsprop.centered": lambda p: optim.RMSprop(p, lr=0.02, alpha=0.9, eps=1e-3, weight_decay=0.1, centered=True),
+    "rmsprop.momentum": lambda p: optim.RMSprop(p, momentum=0.8, maximize=True),
+    "rmsprop.both": lambda p: optim.RMSprop(p, lr=0.02, alpha=0.7, momentum=0.9, centered=True),
+    "adagrad.plain": lambda p: optim.Adagrad(p),
+    "adagrad.decayed": lambda p: optim.Adagrad(
+        p, lr=0.1, lr_decay=0.2, weight_decay=0.1, initial_accumulator_value=0.3, eps=1e-3, maximize=True
+    ),
+    "adadelta.plain": lambda p: optim.Adadelta(p),
+    "adadelta.decayed": lambda p: optim.Adadelta(p, lr=0.5, rho=0.7, eps=1e-3, weight_decay=0.1, maximize=True),
+    "adamax.plain": lambda p: optim.Adamax(p),
+    "adamax.decayed": lambda p: optim.Adamax(p, lr=0.01, betas=(0.7, 0.6), eps=1e-2, weight_decay=0.1, maximize=True),
+    "nadam.plain": lambda p: optim.NAdam(p),
+    "nadam.decayed": lambda p: optim.NAdam(
+        p, lr=0.01, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1, momentum_decay=0.3, maximize=True
+    ),
+    "nadam.decoupled": lambda p: optim.NAdam(p, lr=0.01, weight_decay=0.1, decoupled_weight_decay=True),
+    "radam.plain": lambda p: optim.RAdam(p),
+    "radam.decayed": lambda p: optim.RAdam(p, lr=0.01, betas=(0.8, 0.9), eps=1e-4, weight_decay=0.1, maximize=True),
+    "radam.decoupled": lambda p: optim.RAdam(p, lr=0.01, weight_decay=0.1, decoupled_weight_decay=True),
+    "rprop.plain": lambda p: optim.Rprop(p),
+    "rprop.bounded": lambda p: optim.Rprop(p, lr=0.1, etas=(0.3, 1.5), step_sizes=(0.05, 0.12), maximize=True),
 }
 
 SCHEDULES = {
@@ -66,7 +93,17 @@ def draw(name, shape, scale=1.0):
     return torch.from_numpy(values.astype(np.float64))
 
 
+def gradients(made):
+    for step in range(STEPS):
+        for name, shape in SHAPES.items():
+            if (step, name) not in ABSENT:
+                # Steps differ in size, so that running means and maxima move.
+                made[f"grad.{step}.{name}"] = draw(f"{step}.{name}", shape, 2.0 if step % 3 == 0 else 0.2).numpy()
+
+
 def optimizers(made):
+    # What PyTorch counts beside the steps (NAdam's `mu_product`) has the default type.
+    torch.set_default_dtype(torch.float64)
     for case, make in OPTIMIZERS.items():
         parameters = {name: draw(name, shape).requires_grad_() for name, shape in SHAPES.items()}
         optimizer = make(list(parameters.values()))
@@ -76,10 +113,10 @@ def optimizers(made):
             if step == STEPS:
                 break
             for name, parameter in parameters.items():
-                # Steps differ in size, so that running means and maxima move.
-                parameter.grad = draw(f"{step}.{name}", parameter.shape, 2.0 if step % 3 == 0 else 0.2)
-                made[f"{case}.{step}.grad.{name}"] = parameter.grad.numpy().copy()
+                gradient = made.get(f"grad.{step}.{name}")
+                parameter.grad = None if gradient is None else torch.from_numpy(gradient.copy())
             optimizer.step()
+    torch.set_default_dtype(torch.float32)
 
 
 def schedules(made):
@@ -145,7 +182,7 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     made = {}
-    for part in [optimizers, schedules, plateaus, clipping]:
+    for part in [gradients, optimizers, schedules, plateaus, clipping]:
         part(made)
     if arguments.check:
         compare(made, arguments.out)

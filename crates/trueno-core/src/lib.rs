@@ -1,5 +1,5 @@
 //! The facts every other Trueno crate agrees on: element types ([`DType`]), shape and stride arithmetic
-//! ([`Layout`]), the operation table ([`table`]) with the language its rows are written in ([`math`]),
+//! ([`Layout`]), the operation table ([`table`]) with the language its rows are written in ([`math`]), update rules ([`optim`]),
 //! counter-based random numbers ([`Philox`]) and the one [`Error`].
 //!
 //! It is for authors of kernels, backends and bindings. It is not for computing: nothing here
@@ -32,6 +32,7 @@ mod error;
 pub mod fuse;
 mod layout;
 pub mod math;
+pub mod optim;
 mod random;
 pub mod table;
 //TABLE

@@ -1,5 +1,7 @@
-//! Optimizers ([`Sgd`], [`Adam`], [`AdamW`]), learning-rate schedules (a [`Schedule`] each, from [`StepLr`] to [`OneCycleLr`]; they
-//! follow one another in a [`SequentialLr`]), gradient clipping and training checkpoints ([`save`], [`load`]), with PyTorch's update rules.
+//! Optimizers ([`Sgd`], [`Adam`], [`AdamW`], [`NAdam`], [`RAdam`], [`Adamax`], [`RmsProp`], [`Adagrad`], [`Adadelta`], [`Rprop`]) with
+//! parameter groups ([`Optimizer::group`]), learning-rate schedules (a [`Schedule`] each, from [`StepLr`] to [`OneCycleLr`]; they
+//! follow one another in a [`SequentialLr`]), gradient clipping and training checkpoints ([`save`], [`load`]), with PyTorch's update
+//! rules. A rule of one's own is an [`Update`] with hyperparameters ([`Rule`]).
 //!
 //! It is for training [`trueno_nn`] modules. It is not for minimising other functions, and holds no training loop:
 //! that is the user's.
@@ -24,21 +26,35 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamax;
 mod checkpoint;
 mod clip;
 mod fused;
 mod lent;
+mod nadam;
 mod optimizer;
+mod radam;
+mod rmsprop;
+mod rprop;
 mod rule;
 mod scaler;
 mod schedule;
 mod sgd;
 
+pub use adadelta::{Adadelta, AdadeltaConfig};
+pub use adagrad::{Adagrad, AdagradConfig};
 pub use adam::{Adam, AdamConfig, AdamW, AdamWConfig};
+pub use adamax::{Adamax, AdamaxConfig};
 pub use checkpoint::{load, save, save_with};
 pub use clip::{clip_grad_norm, clip_grad_value};
+pub use nadam::{NAdam, NAdamConfig};
 pub use optimizer::Optimizer;
+pub use radam::{RAdam, RAdamConfig};
+pub use rmsprop::{RmsProp, RmsPropConfig};
+pub use rprop::{Rprop, RpropConfig};
 pub use rule::Rule;
 pub use scaler::{GradScaler, GradScalerConfig};
 pub use schedule::{
@@ -47,3 +63,4 @@ pub use schedule::{
     SequentialLr, StepLr,
 };
 pub use sgd::{Sgd, SgdConfig};
+pub use trueno_core::optim::{Step, Update};

@@ -1,16 +1,18 @@
 //! What all optimizers do: find parameters and gradients, keep state, count steps.
 
 use crate::Rule;
-use crate::fused::{self, Update};
+use crate::fused::{self, Move};
 use crate::lent::{Lent, Taken};
 use crate::rule::check;
 use std::collections::BTreeMap;
 use trueno_autograd::Gradients;
+use trueno_core::optim::Step;
 use trueno_core::{Error, Result};
 use trueno_nn::{Module, StateDict, Visitor};
 use trueno_tensor::DynTensor;
 
-/// An optimizer with the update rule `R`; its names are [`Sgd`](crate::Sgd), [`Adam`](crate::Adam) and [`AdamW`](crate::AdamW).
+/// An optimizer with the update rule `R`; its names are those of its rules: [`Sgd`](crate::Sgd), [`AdamW`](crate::AdamW),
+/// [`RmsProp`](crate::RmsProp) and so on.
 ///
 /// State is kept by parameter name, so it survives saving, loading and moving the module.
 #[derive(Clone, Debug)]
@@ -32,8 +34,17 @@ struct Group<R> {
 struct Entry {
     group: usize,
     steps: u64,
-    /// A tensor per name in `Rule::state`, once there was a step.
+    /// A number per name in `Update::counters`, once there was a step.
+    counters: Vec<f64>,
+    /// A tensor per name in `Update::state`, once there was a step.
     state: Vec<DynTensor>,
+}
+
+impl Entry {
+    /// That of a parameter that has not been moved.
+    fn new(group: usize) -> Self {
+        Entry { group, steps: 0, counters: Vec::new(), state: Vec::new() }
+    }
 }
 
 impl<R: Rule> Optimizer<R> {
@@ -54,7 +65,7 @@ impl<R: Rule> Optimizer<R> {
         struct Names(BTreeMap<String, Entry>);
         impl Visitor for Names {
             fn parameter(&mut self, name: &str, _: &DynTensor) {
-                self.0.insert(name.to_owned(), Entry { group: 0, steps: 0, state: Vec::new() });
+                self.0.insert(name.to_owned(), Entry::new(0));
             }
         }
         check(&config)?;
@@ -87,8 +98,8 @@ impl<R: Rule> Optimizer<R> {
         self.groups.push(Group { rule, ratio });
         for (name, entry) in &mut self.entries {
             if belongs(name) {
-                let kept = self.groups[entry.group].rule.state();
-                let needed = self.groups[self.groups.len() - 1].rule.state();
+                let kept = state_names(&self.groups[entry.group].rule);
+                let needed = state_names(&self.groups[self.groups.len() - 1].rule);
                 assert!(
                     entry.steps == 0 || kept == needed,
                     "{}: {name} has been moved with {kept:?} as its state, and this group needs {needed:?}; make groups first",
@@ -153,23 +164,29 @@ impl<R: Rule> Optimizer<R> {
     /// One fused step of all parameters; on an error none has moved.
     fn move_all(&mut self, taken: &mut BTreeMap<String, Taken>, factor: f64) -> Result<()> {
         let Optimizer { groups, entries } = self;
-        let mut updates = Vec::with_capacity(taken.len());
-        let mut steps = Vec::with_capacity(taken.len());
+        let mut moves = Vec::with_capacity(taken.len());
+        let mut counts = Vec::with_capacity(taken.len());
         // Both go by name, and every name that was taken is known.
         let mut entries = entries.iter_mut();
-        for (name, Taken { value: parameter, gradient, .. }) in taken {
+        for (name, Taken { value: parameter, gradient: grad, .. }) in taken {
             let Some((_, entry)) = entries.find(|(known, _)| *known == name) else { break };
-            let Entry { group, steps: count, state } = entry;
+            let Entry { group, steps, counters, state } = entry;
             let rule = &groups[*group].rule;
-            if *count == 0 {
-                let fresh = || DynTensor::zeros(parameter.shape(), parameter.dtype())?.to(&parameter.device());
-                *state = rule.state().iter().map(|_| fresh()).collect::<Result<_>>()?;
+            if *steps == 0 {
+                *state = first_state(rule, parameter)?;
+                *counters = rule.counters().iter().map(|&(_, first)| first).collect();
             }
-            updates.push(Update { rule, step: *count + 1, parameter, grad: gradient, state });
-            steps.push(count);
+            let mut next = counters.clone();
+            let step = rule.step(*steps + 1, &mut next);
+            let factor = step.factor * if rule.maximize() { -factor } else { factor };
+            moves.push(Move { step: Step { factor, ..step }, parameter, grad, state });
+            counts.push((steps, counters, next));
         }
-        fused::step(&mut updates, factor)?;
-        steps.into_iter().for_each(|count| *count += 1);
+        fused::step::<R>(&mut moves)?;
+        for (steps, counters, next) in counts {
+            *steps += 1;
+            *counters = next;
+        }
         Ok(())
     }
 
@@ -191,8 +208,8 @@ impl<R: Rule> Optimizer<R> {
         Ok(())
     }
 
-    /// The optimizer's state: `NAME.STATE` and `NAME.step` per parameter that had a step, and the hyperparameters of each
-    /// group in the metadata.
+    /// The optimizer's state: `NAME.STATE`, `NAME.step` and what else is counted per parameter that had a step, and the hyperparameters
+    /// of each group in the metadata.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -200,7 +217,11 @@ impl<R: Rule> Optimizer<R> {
         let mut dict = StateDict::new();
         for (name, entry) in self.entries.iter().filter(|(_, entry)| entry.steps > 0) {
             dict.insert(format!("{name}.step"), DynTensor::scalar(entry.steps as i64)?);
-            for (state, value) in self.groups[entry.group].rule.state().iter().zip(&entry.state) {
+            let rule = &self.groups[entry.group].rule;
+            for ((counter, _), &value) in rule.counters().iter().zip(&entry.counters) {
+                dict.insert(format!("{name}.{counter}"), DynTensor::scalar(value)?);
+            }
+            for (state, value) in state_names(rule).iter().zip(&entry.state) {
                 dict.insert(format!("{name}.{state}"), value.clone());
             }
         }
@@ -256,6 +277,17 @@ impl<R: Rule> Optimizer<R> {
     }
 }
 
+/// The names of what a rule keeps for each element of a parameter.
+fn state_names<R: Rule>(rule: &R) -> Vec<&'static str> {
+    rule.state().into_iter().map(|(name, _)| name).collect()
+}
+
+/// The state before the first step, beside the parameter.
+fn first_state<R: Rule>(rule: &R, parameter: &DynTensor) -> Result<Vec<DynTensor>> {
+    let fresh = |first: f64| DynTensor::full(parameter.shape(), parameter.dtype(), first)?.to(&parameter.device());
+    rule.state().into_iter().map(|(_, first)| fresh(first)).collect()
+}
+
 fn wrong(what: String) -> Error {
     Error::Argument { op: "load_state_dict", reason: what.into() }
 }
@@ -268,15 +300,17 @@ fn load_entry<R: Rule>(
     parameter: Option<&DynTensor>,
     dict: &StateDict,
 ) -> Result<Entry> {
-    let Some(steps) = dict.get(&format!("{name}.step")) else {
-        return Ok(Entry { group, steps: 0, state: Vec::new() });
-    };
+    let Some(steps) = dict.get(&format!("{name}.step")) else { return Ok(Entry::new(group)) };
     let parameter = parameter.ok_or_else(|| wrong(format!("{name} is no parameter of this module")))?;
     let steps = u64::try_from(steps.item::<i64>()?).map_err(|_| wrong(format!("{name}.step is negative")))?;
-    let tensor = |state: &&str| -> Result<DynTensor> {
-        let key = format!("{name}.{state}");
+    let value = |kept: &str| -> Result<(String, &DynTensor)> {
+        let key = format!("{name}.{kept}");
         let missing = || wrong(format!("{key} is missing, which {} needs", settings(rule)));
         let value = dict.get(&key).ok_or_else(missing)?;
+        Ok((key, value))
+    };
+    let tensor = |state: &str| -> Result<DynTensor> {
+        let (key, value) = value(state)?;
         if (value.shape(), value.dtype()) != (parameter.shape(), parameter.dtype()) {
             let (got, dtype) = (value.shape(), value.dtype());
             let (shape, own) = (parameter.shape(), parameter.dtype());
@@ -286,7 +320,8 @@ fn load_entry<R: Rule>(
         }
         value.to(&parameter.device())
     };
-    Ok(Entry { group, steps, state: rule.state().iter().map(tensor).collect::<Result<_>>()? })
+    let counters = rule.counters().iter().map(|(counter, _)| value(counter)?.1.item::<f64>()).collect::<Result<_>>()?;
+    Ok(Entry { group, steps, counters, state: state_names(rule).into_iter().map(tensor).collect::<Result<_>>()? })
 }
 
 /// Refuses tensors that nothing took: those of other parameters, and state that the hyperparameters do not use.
@@ -297,7 +332,8 @@ fn check_keys<R: Rule>(groups: &[Group<R>], entries: &BTreeMap<String, Entry>, d
             return Err(wrong(format!("{key} belongs to no parameter of this module")));
         };
         let rule = &groups[entry.group].rule;
-        if state != "step" && !rule.state().contains(&state) {
+        let counted = state == "step" || rule.counters().iter().any(|(counter, _)| *counter == state);
+        if !counted && !state_names(rule).contains(&state) {
             return Err(wrong(format!("{key} is no state of {}", settings(rule))));
         }
     }

@@ -241,10 +241,10 @@ impl GradScaler {
 
 fn check(config: &GradScalerConfig) -> Result<()> {
     let op = "GradScaler";
-    require(op, "init_scale", config.init_scale, f64::MIN_POSITIVE, f64::from(f32::MAX))?;
-    require(op, "growth_factor", config.growth_factor, 1.0 + f64::EPSILON, f64::INFINITY)?;
-    require(op, "backoff_factor", config.backoff_factor, f64::MIN_POSITIVE, 1.0)?;
-    require(op, "growth_interval", config.growth_interval as f64, 1.0, f64::INFINITY)
+    require(op, "init_scale", config.init_scale, f64::MIN_POSITIVE..f64::from(f32::MAX))?;
+    require(op, "growth_factor", config.growth_factor, 1.0 + f64::EPSILON..f64::INFINITY)?;
+    require(op, "backoff_factor", config.backoff_factor, f64::MIN_POSITIVE..1.0)?;
+    require(op, "growth_interval", config.growth_interval as f64, 1.0..f64::INFINITY)
 }
 
 fn wrong(op: &'static str, reason: &'static str) -> Error {

@@ -6,14 +6,15 @@ use trueno_autograd::Gradients;
 use trueno_core::{DType, Float};
 use trueno_nn::{Linear, Module, Rng, StateDict};
 use trueno_optim::{
-    AdamConfig, AdamWConfig, ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, ExponentialLr, LambdaLr,
-    LinearLr, MultiStepLr, OneCycleLr, Optimizer, PlateauMode, PolynomialLr, ReduceLrOnPlateau,
-    ReduceLrOnPlateauConfig, Rule, Schedule, SequentialLr, Sgd, SgdConfig, StepLr, clip_grad_norm, clip_grad_value,
+    AdadeltaConfig, AdagradConfig, AdamConfig, AdamWConfig, AdamaxConfig, ConstantLr, CosineAnnealingLr,
+    CosineAnnealingWarmRestarts, ExponentialLr, LambdaLr, LinearLr, MultiStepLr, NAdamConfig, OneCycleLr, Optimizer,
+    PlateauMode, PolynomialLr, RAdamConfig, ReduceLrOnPlateau, ReduceLrOnPlateauConfig, RmsPropConfig, RpropConfig,
+    Rule, Schedule, SequentialLr, Sgd, SgdConfig, StepLr, clip_grad_norm, clip_grad_value,
 };
 use trueno_tensor::DynTensor;
 
 const NAMES: [&str; 2] = ["weight", "bias"];
-const STEPS: usize = 6;
+const STEPS: usize = 9;
 
 fn fixture() -> StateDict {
     StateDict::load_safetensors(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/optim.safetensors")).unwrap()
@@ -43,27 +44,29 @@ fn at_step<T: Float>(case: &StateDict, step: usize) -> Linear<T> {
     net
 }
 
-/// Gradients of the layer's type from tensors called `prefix.NAME`.
+/// Gradients of the layer's type from tensors called `prefix.NAME`, for the parameters that have one.
 fn gradients<T: Float>(net: &Linear<T>, case: &StateDict, prefix: &str) -> Gradients {
     let mut gradients = Gradients::default();
     for (name, parameter) in net.named_parameters() {
-        let gradient = case.get(&format!("{prefix}.{name}")).unwrap().cast(T::DTYPE).unwrap();
-        gradients.insert(&parameter, &gradient);
+        if let Some(gradient) = case.get(&format!("{prefix}.{name}")) {
+            gradients.insert(&parameter, &gradient.cast(T::DTYPE).unwrap());
+        }
     }
     gradients
 }
 
 fn follows<T: Float, R: Rule>(name: &str, rule: R) {
-    let case = fixture().under(name);
+    let fixture = fixture();
+    let case = fixture.under(name);
     let mut net: Linear<T> = at_step(&case, 0);
     let mut optimizer = Optimizer::new(&net, rule);
     for step in 0..STEPS {
-        let found = gradients(&net, &case, &format!("{step}.grad"));
+        let found = gradients(&net, &fixture, &format!("grad.{step}"));
         optimizer.step(&mut net, &found);
         // Half of the way the state goes through a dict, which keeps its type.
         if step == STEPS / 2 {
             let state = optimizer.state_dict().unwrap();
-            assert!(state.iter().all(|(name, value)| name.ends_with(".step") || value.dtype() == T::DTYPE));
+            assert!(state.iter().all(|(_, value)| value.shape().is_empty() || value.dtype() == T::DTYPE));
             optimizer.load_state_dict(&net, &state).unwrap();
         }
         for (parameter, value) in net.named_parameters() {
@@ -87,16 +90,61 @@ fn optimizers<T: Float>() {
     let adamw = AdamWConfig { lr: 0.01, ..Default::default() };
     follows::<T, _>("adamw.plain", adamw);
     follows::<T, _>("adamw.amsgrad", AdamWConfig { betas: (0.5, 0.6), weight_decay: 0.1, amsgrad: true, ..adamw });
+    follows::<T, _>("sgd.maximize", SgdConfig { momentum: 0.9, weight_decay: 0.01, maximize: true, ..sgd });
+    follows::<T, _>("adam.maximize", AdamConfig { weight_decay: 0.1, maximize: true, ..adam });
+    follows::<T, _>("adamw.maximize", AdamWConfig { maximize: true, ..adamw });
+}
+
+/// Those that scale each element by what its gradients have been.
+fn adaptive<T: Float>() {
+    let rms = RmsPropConfig::default();
+    follows::<T, _>("rmsprop.plain", rms);
+    let centered = RmsPropConfig { lr: 0.02, alpha: 0.9, eps: 1e-3, weight_decay: 0.1, centered: true, ..rms };
+    follows::<T, _>("rmsprop.centered", centered);
+    follows::<T, _>("rmsprop.momentum", RmsPropConfig { momentum: 0.8, maximize: true, ..rms });
+    follows::<T, _>("rmsprop.both", RmsPropConfig { lr: 0.02, alpha: 0.7, momentum: 0.9, centered: true, ..rms });
+    follows::<T, _>("adagrad.plain", AdagradConfig::default());
+    let adagrad = AdagradConfig { lr: 0.1, lr_decay: 0.2, weight_decay: 0.1, eps: 1e-3, ..Default::default() };
+    follows::<T, _>("adagrad.decayed", AdagradConfig { initial_accumulator_value: 0.3, maximize: true, ..adagrad });
+    follows::<T, _>("adadelta.plain", AdadeltaConfig::default());
+    let adadelta = AdadeltaConfig { lr: 0.5, rho: 0.7, eps: 1e-3, weight_decay: 0.1, maximize: true };
+    follows::<T, _>("adadelta.decayed", adadelta);
+    follows::<T, _>("rprop.plain", RpropConfig::default());
+    let rprop = RpropConfig { lr: 0.1, etas: (0.3, 1.5), step_sizes: (0.05, 0.12), maximize: true };
+    follows::<T, _>("rprop.bounded", rprop);
+}
+
+/// Adam's other relatives.
+fn adam_like<T: Float>() {
+    follows::<T, _>("adamax.plain", AdamaxConfig::default());
+    let adamax = AdamaxConfig { lr: 0.01, betas: (0.7, 0.6), eps: 1e-2, weight_decay: 0.1, maximize: true };
+    follows::<T, _>("adamax.decayed", adamax);
+    let nadam = NAdamConfig::default();
+    follows::<T, _>("nadam.plain", nadam);
+    let decayed = NAdamConfig { lr: 0.01, betas: (0.8, 0.9), eps: 1e-4, weight_decay: 0.1, ..nadam };
+    follows::<T, _>("nadam.decayed", NAdamConfig { momentum_decay: 0.3, maximize: true, ..decayed });
+    let decoupled = NAdamConfig { lr: 0.01, weight_decay: 0.1, decoupled_weight_decay: true, ..nadam };
+    follows::<T, _>("nadam.decoupled", decoupled);
+    let radam = RAdamConfig::default();
+    follows::<T, _>("radam.plain", radam);
+    let decayed = RAdamConfig { lr: 0.01, betas: (0.8, 0.9), eps: 1e-4, weight_decay: 0.1, ..radam };
+    follows::<T, _>("radam.decayed", RAdamConfig { maximize: true, ..decayed });
+    let decoupled = RAdamConfig { lr: 0.01, weight_decay: 0.1, decoupled_weight_decay: true, ..radam };
+    follows::<T, _>("radam.decoupled", decoupled);
 }
 
 #[test]
 fn optimizers_in_single_precision() {
     optimizers::<f32>();
+    adaptive::<f32>();
+    adam_like::<f32>();
 }
 
 #[test]
 fn optimizers_in_double_precision() {
     optimizers::<f64>();
+    adaptive::<f64>();
+    adam_like::<f64>();
 }
 
 #[test]
@@ -179,13 +227,14 @@ fn clipping_in_single_and_double_precision() {
 #[test]
 fn parameters_in_half_precision_are_rounded_once() {
     fn check<T: Float>() {
-        let case = fixture().under("sgd.plain");
+        let fixture = fixture();
+        let case = fixture.under("sgd.plain");
         let mut half: Linear<T> = at_step(&case, 0);
         let mut single: Linear<f32> = Linear::new(7, 5, &mut Rng::seed(0));
         single.load_state_dict(&half.state_dict(), true).unwrap();
         let config = SgdConfig { lr: 0.1, ..Default::default() };
         let (mut first, mut second) = (Sgd::new(&half, config), Sgd::new(&single, config));
-        let found = gradients(&half, &case, "0.grad");
+        let found = gradients(&half, &fixture, "grad.0");
         let mut wide = Gradients::default();
         for (own, parameter) in half.parameters().iter().zip(single.parameters()) {
             wide.insert(&parameter, &found.get(own).unwrap().cast(DType::F32).unwrap());

@@ -91,7 +91,8 @@ fn losses_follow_pytorch_on_a_gpu() {
     compare_both_runs(&device);
 }
 
-const SGD: SgdConfig = SgdConfig { lr: 0.02, momentum: 0.9, dampening: 0.0, weight_decay: 0.0, nesterov: false };
+const SGD: SgdConfig =
+    SgdConfig { lr: 0.02, momentum: 0.9, dampening: 0.0, weight_decay: 0.0, nesterov: false, maximize: false };
 
 fn adamw() -> AdamWConfig {
     AdamWConfig { lr: 1e-3, ..Default::default() }

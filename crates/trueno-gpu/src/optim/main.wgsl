@@ -10,6 +10,7 @@ fn main(
     if i >= VECTORS {
         return;
     }
-    var g = load_grad(FROM_G + i) * FACTOR;
+    SETTLE
+    let g = load_grad(FROM_G + i) * FACTOR;
     BODY
 }

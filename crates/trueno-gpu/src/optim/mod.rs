@@ -10,9 +10,9 @@ mod tests;
 pub(crate) use program::Program;
 #[cfg(test)]
 pub(crate) use program::every_program;
-pub use trueno_kernels::optim::{AdamStep, SgdStep};
 
-use program::{SPAN, slots};
+use program::{Formula, SPAN, slots};
+use trueno_core::optim::{Step, Update};
 use trueno_core::{DType, Error, Result};
 
 use crate::dense::Dense;
@@ -25,81 +25,24 @@ use crate::walk::index;
 /// Threads of a workgroup.
 const THREADS: usize = 256;
 
-/// What Adam keeps per parameter.
-#[derive(Debug)]
-pub struct AdamState<'a> {
-    /// Running mean of gradients.
-    pub mean: &'a mut Buffer,
-    /// Running mean of squared gradients.
-    pub square: &'a mut Buffer,
-    /// The largest of those means; needed with `amsgrad`.
-    pub largest: Option<&'a mut Buffer>,
-}
-
-/// One step of stochastic gradient descent. `velocity` is needed with momentum, and `factor`, of one element, multiplies the
-/// gradient.
+/// One step of a parameter by the rule `R`, which names itself `op` in errors. `factor`, of one element, multiplies the gradient
+/// beside the step's own.
 ///
 /// # Errors
-/// [`Error::Argument`] for states of another length or none; [`Error::DType`] for a parameter that is not `f32` (`f64` with gradients
-/// of those); and what the device refuses.
-pub fn sgd(
-    step: &SgdStep,
+/// [`Error::Argument`] for states of another length; [`Error::DType`] for a parameter or state that is not `f32` (`f64` with gradients of
+/// those); and what the device refuses.
+pub fn step<R: Update>(
+    op: &'static str,
+    step: &Step,
     parameter: &mut Buffer,
     grad: &View<'_>,
-    velocity: Option<&mut Buffer>,
+    state: &mut [&mut Buffer],
     factor: Option<&Buffer>,
 ) -> Result<()> {
-    let op = "sgd";
-    let moving = step.momentum != 0.0;
-    let velocity = if moving { Some(velocity.ok_or_else(|| missing(op, "momentum needs a velocity"))?) } else { None };
-    let program = Program::Sgd {
-        grad: grad.buffer().dtype(),
-        scaled: factor.is_some(),
-        moving,
-        first: moving && step.first,
-        nesterov: moving && step.nesterov,
-    };
-    let constants = [step.lr, step.momentum, 1.0 - step.dampening, step.weight_decay];
-    let states: Vec<&Buffer> = std::iter::once(&*parameter).chain(velocity.as_deref()).collect();
-    run(op, program, &states, grad, factor, &constants)
-}
-
-/// One step of Adam or AdamW. `factor`, of one element, multiplies the gradient.
-///
-/// # Errors
-/// As [`sgd`].
-pub fn adam(
-    step: &AdamStep,
-    parameter: &mut Buffer,
-    grad: &View<'_>,
-    state: AdamState<'_>,
-    factor: Option<&Buffer>,
-) -> Result<()> {
-    let op = "adam";
-    let AdamState { mean, square, largest } = state;
-    let largest = match largest {
-        None if step.amsgrad => return Err(missing(op, "amsgrad needs the largest mean of squares")),
-        Some(largest) if step.amsgrad => Some(&*largest),
-        _ => None,
-    };
-    let program = Program::Adam { grad: grad.buffer().dtype(), scaled: factor.is_some(), amsgrad: step.amsgrad };
-    let correction = |beta: f64| 1.0 - beta.powf(step.step as f64);
-    let (keep, penalty) = match step.decoupled {
-        true => (1.0 - step.lr * step.weight_decay, 0.0),
-        false => (1.0, step.weight_decay),
-    };
-    let constants = [
-        keep,
-        penalty,
-        1.0 - step.beta1,
-        step.beta2,
-        1.0 - step.beta2,
-        correction(step.beta2).sqrt(),
-        step.eps,
-        step.lr / correction(step.beta1),
-    ];
-    let states: Vec<&Buffer> = [&*parameter, &*mean, &*square].into_iter().chain(largest).collect();
-    run(op, program, &states, grad, factor, &constants)
+    let formula = Formula::of::<R>(step.flags, state.len());
+    let program = Program::Step { formula, grad: grad.buffer().dtype(), scaled: factor.is_some() };
+    let states: Vec<&Buffer> = std::iter::once(&*parameter).chain(state.iter().map(|state| &**state)).collect();
+    run(op, program, &states, grad, factor, step)
 }
 
 /// What [`grad_norm`] gives, on the device.
@@ -146,14 +89,10 @@ pub fn grad_norm(device: &Device, gradients: &[View<'_>], max_norm: f64) -> Resu
     let [norm, factor] = [Buffer::new(device, op, sums, 1)?, Buffer::new(device, op, sums, 1)?];
     let mut immediates = Immediates::default();
     immediates[slots::COUNT] = index(op, total)?;
-    storage::put_number(&mut immediates, slots::CONSTANTS, sums, max_norm);
+    storage::put_number(&mut immediates, slots::NUMBERS, sums, max_norm);
     let (program, groups) = (record::Program::Optim(Program::Norm { dtype: sums }), [1, 1, 1]);
     Launch { op, program, reads: &[&partial], writes: &[&norm, &factor], immediates, groups }.record(device)?;
     Ok(GradNorm { norm, factor })
-}
-
-fn missing(op: &'static str, reason: &'static str) -> Error {
-    Error::Argument { op, reason: reason.into() }
 }
 
 /// Records a step over states of one length, the parameter first.
@@ -163,7 +102,7 @@ fn run(
     states: &[&Buffer],
     grad: &View<'_>,
     factor: Option<&Buffer>,
-    constants: &[f64],
+    step: &Step,
 ) -> Result<()> {
     let wide = storage::sums(storage::float(op, grad.buffer())?);
     let len = grad.layout().size();
@@ -187,8 +126,9 @@ fn run(
     let mut immediates = Immediates::default();
     immediates[slots::VECTORS] = index(op, vectors)?;
     immediates[slots::FROM_G] = index(op, grad.from() / 4)?;
-    let words = constants.iter().flat_map(|&constant| storage::words(storage::scalar(wide), constant));
-    immediates[slots::CONSTANTS..].iter_mut().zip(words).for_each(|(slot, word)| *slot = word);
+    storage::put_number(&mut immediates, slots::FACTOR, wide, step.factor);
+    let words = step.numbers.iter().flat_map(|&number| storage::words(storage::scalar(wide), number));
+    immediates[slots::NUMBERS..].iter_mut().zip(words).for_each(|(slot, word)| *slot = word);
     let reads: Vec<&Buffer> = std::iter::once(grad.buffer()).chain(factor).collect();
     let groups = record::grid(device, vectors.div_ceil(THREADS));
     let program = record::Program::Optim(program);

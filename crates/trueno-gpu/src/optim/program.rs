@@ -1,6 +1,11 @@
 //! The text of steps and norms.
 
+use std::any::TypeId;
+use std::hash::{Hash, Hasher};
+
 use trueno_core::DType;
+use trueno_core::math::wgsl::Scalar;
+use trueno_core::optim::{FLAGS, FUNCTION, NUMBERS, Update, shader};
 
 use crate::record::Shader;
 use crate::storage::{self, Format};
@@ -9,26 +14,15 @@ use crate::walk::{IMMEDIATES, slot};
 /// A step, or a part of a norm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Program {
-    Sgd {
+    Step {
+        formula: Formula,
         /// The gradient's type.
         grad: DType,
         /// Whether the gradient is multiplied by a factor on the device.
         scaled: bool,
-        /// Whether there is momentum.
-        moving: bool,
-        /// Whether the velocity begins with this step.
-        first: bool,
-        nesterov: bool,
-    },
-    Adam {
-        grad: DType,
-        scaled: bool,
-        amsgrad: bool,
     },
     /// Sums of squares of one gradient.
-    Squares {
-        grad: DType,
-    },
+    Squares { grad: DType },
     /// The norm of all, and the factor that limits it.
     Norm {
         /// Of the sums.
@@ -44,71 +38,104 @@ pub(super) mod slots {
     pub const COUNT: usize = 2;
     /// Where the parts of a gradient begin.
     pub const FIRST: usize = 3;
-    /// The constants of a step, in the order in which the text names them.
-    pub const CONSTANTS: usize = 4;
+    /// What a gradient is multiplied by, up to two words.
+    pub const FACTOR: usize = 4;
+    /// The numbers of a step, in the order of its formula.
+    pub const NUMBERS: usize = 6;
 }
 
 /// Vectors of a gradient that a workgroup adds up.
 pub(super) const SPAN: usize = 2048;
 
-const SGD: [&str; 4] = ["LR", "MOMENTUM", "FRESH", "WEIGHT_DECAY"];
-const ADAM: [&str; 8] = ["KEEP", "WEIGHT_DECAY", "FRESH1", "BETA2", "FRESH2", "ROOT_CORRECTION", "EPS", "STEP_SIZE"];
+/// The formula of a rule: what it computes is told by the rule, the flags and the number of states.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Formula {
+    rule: TypeId,
+    flags: [bool; FLAGS],
+    states: usize,
+    text: fn(Scalar, [bool; FLAGS], usize) -> String,
+}
+
+impl Formula {
+    pub fn of<R: Update>(flags: [bool; FLAGS], states: usize) -> Self {
+        Formula { rule: TypeId::of::<R>(), flags, states, text: shader::<R> }
+    }
+
+    fn key(&self) -> (TypeId, [bool; FLAGS], usize) {
+        (self.rule, self.flags, self.states)
+    }
+}
+
+impl PartialEq for Formula {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Formula {}
+
+impl Hash for Formula {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.key().hash(hasher);
+    }
+}
 
 impl Program {
     pub fn shader(&self) -> Shader {
         match *self {
-            Self::Sgd { grad, scaled, moving, first, nesterov } => {
-                let velocity = if first { "g" } else { "velocity[i] * MOMENTUM + g * FRESH" };
-                let direction = if nesterov { "g + v * MOMENTUM" } else { "v" };
-                let body = include_str!("sgd.wgsl").replace("VELOCITY", velocity).replace("DIRECTION", direction);
-                let states: &[&str] = if moving { &["parameter", "velocity"] } else { &["parameter"] };
-                step(grad, scaled, states, &keep_lines(&body, "moving ", moving), &SGD)
-            }
-            Self::Adam { grad, scaled, amsgrad } => {
-                let states = ["parameter", "mean", "square", "largest"];
-                let states = if amsgrad { &states[..] } else { &states[..3] };
-                step(grad, scaled, states, &keep_lines(include_str!("adam.wgsl"), "amsgrad ", amsgrad), &ADAM)
-            }
+            Self::Step { formula, grad, scaled } => step(formula, grad, scaled),
             Self::Squares { grad } => squares(grad),
             Self::Norm { dtype } => norm(dtype),
         }
     }
 }
 
-/// A text with the lines that begin with a word, or without them.
-fn keep_lines(text: &str, word: &str, keep: bool) -> String {
-    let lines = text.lines().filter_map(|line| match line.strip_prefix(word) {
-        Some(rest) => keep.then_some(rest),
-        None => Some(line),
-    });
-    lines.flat_map(|line| [line, "\n"]).collect()
-}
-
-/// A kernel that reads a gradient and changes states in place.
-fn step(grad: DType, scaled: bool, states: &[&str], body: &str, constants: &[&str]) -> Shader {
-    let mut text = head(grad);
+/// A kernel that reads a gradient and changes a parameter and its states in place.
+fn step(formula: Formula, grad: DType, scaled: bool) -> Shader {
+    let scalar = storage::scalar(grad);
+    let function = (formula.text)(scalar, formula.flags, formula.states);
+    let mut text = head(grad, &function);
     if scaled {
         text += "@group(0) @binding(1) var<storage, read> factor: array<Real>;\n";
     }
     let reads = 1 + u32::from(scaled);
-    for (binding, state) in (reads..).zip(states) {
-        text += &format!("@group(0) @binding({binding}) var<storage, read_write> {state}: array<vec4<Real>>;\n");
+    let names: Vec<String> =
+        ["parameter".into()].into_iter().chain((0..formula.states).map(|state| format!("state{state}"))).collect();
+    for (binding, name) in (reads..).zip(&names) {
+        text += &format!("@group(0) @binding({binding}) var<storage, read_write> {name}: array<vec4<Real>>;\n");
     }
-    let mut main = include_str!("main.wgsl")
-        .replace("BODY", body)
-        .replace("FACTOR", if scaled { "factor[0]" } else { "1.0" })
+    text += &function;
+    let factor = storage::number(scalar, slots::FACTOR);
+    text += &include_str!("main.wgsl")
+        .replace("BODY", &body(scalar, &names))
+        .replace("FACTOR", &if scaled { format!("({factor} * factor[0])") } else { factor })
         .replace("VECTORS", &slot(slots::VECTORS))
-        .replace("FROM_G", &slot(slots::FROM_G));
-    let scalar = storage::scalar(grad);
-    for (at, name) in constants.iter().enumerate() {
-        let first = slots::CONSTANTS + at * storage::words_of_scalar(scalar);
-        main = main.replace(name, &storage::number(scalar, first));
+        .replace("FROM_G", &slot(slots::FROM_G))
+        .replace("SETTLE", &storage::settle(grad));
+    Shader { text, reads, writes: names.len() as u32 }
+}
+
+/// What a thread does with the four elements at `i` of every buffer, by their names, and their gradients `g`.
+fn body(scalar: Scalar, names: &[String]) -> String {
+    let numbers: Vec<String> = (0..NUMBERS)
+        .map(|at| storage::number(scalar, slots::NUMBERS + at * storage::words_of_scalar(scalar)))
+        .collect();
+    let (numbers, states) = (numbers.join(", "), &names[1..]);
+    let mut text = String::new();
+    for lane in ["x", "y", "z", "w"] {
+        let states: String = states.iter().map(|name| format!("{name}[i].{lane}, ")).collect();
+        text += &format!("let {lane} = {FUNCTION}(parameter[i].{lane}, g.{lane}, {states}{numbers});\n");
     }
-    Shader { text: text + &main, reads, writes: states.len() as u32 }
+    for (at, name) in names.iter().enumerate() {
+        // A function of one result gives it as itself.
+        let result = if states.is_empty() { String::new() } else { format!("[{at}]") };
+        text += &format!("{name}[i] = vec4<Real>(x{result}, y{result}, z{result}, w{result});\n");
+    }
+    text
 }
 
 fn squares(grad: DType) -> Shader {
-    let mut text = head(grad) + "@group(0) @binding(1) var<storage, read_write> partial: array<Real>;\n";
+    let mut text = head(grad, "") + "@group(0) @binding(1) var<storage, read_write> partial: array<Real>;\n";
     text += &include_str!("squares.wgsl")
         .replace("SPAN", &format!("{SPAN}u"))
         .replace("VECTORS", &slot(slots::VECTORS))
@@ -118,10 +145,10 @@ fn squares(grad: DType) -> Shader {
     Shader { text, reads: 1, writes: 1 }
 }
 
-/// What a kernel begins with that reads a gradient.
-fn head(grad: DType) -> String {
+/// What a kernel begins with that reads a gradient, and calls what `text` does.
+fn head(grad: DType, text: &str) -> String {
     let reader = storage::reader(0, "grad", Format::computed(grad), true);
-    format!("{IMMEDIATES}{}{}{reader}", storage::reals(grad, ""), storage::PACKING)
+    format!("{IMMEDIATES}{}{}{reader}", storage::reals(grad, text), storage::PACKING)
 }
 
 fn norm(dtype: DType) -> Shader {
@@ -131,22 +158,22 @@ fn norm(dtype: DType) -> Shader {
              @group(0) @binding(2) var<storage, read_write> factor: array<Real>;\n";
     text += &include_str!("norm.wgsl")
         .replace("COUNT", &slot(slots::COUNT))
-        .replace("MAX_NORM", &storage::number(storage::scalar(dtype), slots::CONSTANTS));
+        .replace("MAX_NORM", &storage::number(storage::scalar(dtype), slots::NUMBERS));
     Shader { text, reads: 1, writes: 2 }
 }
 
-/// Every step.
+/// Every kind of step, and the norms.
 #[cfg(test)]
 pub(crate) fn every_program() -> impl Iterator<Item = Program> {
-    let flags = [false, true];
     let grads = [DType::F32, DType::F16, DType::BF16, DType::F64];
-    let kinds = [(false, false, false), (true, true, false), (true, false, false), (true, false, true)];
-    let sgd = flags.into_iter().zip([DType::F32, DType::F64]).flat_map(move |(scaled, grad)| {
-        kinds.map(|(moving, first, nesterov)| Program::Sgd { grad, scaled, moving, first, nesterov })
-    });
-    let adam = grads.into_iter().flat_map(move |grad| {
-        flags.into_iter().flat_map(move |scaled| flags.map(|amsgrad| Program::Adam { grad, scaled, amsgrad }))
+    let steps = grads.into_iter().flat_map(|grad| {
+        [false, true].into_iter().flat_map(move |scaled| {
+            (0..=trueno_core::optim::MAX_STATES).map(move |states| {
+                let formula = Formula::of::<super::tests::Chain>([scaled; FLAGS], states);
+                Program::Step { formula, grad, scaled }
+            })
+        })
     });
     let norms = [DType::F32, DType::F64].map(|dtype| Program::Norm { dtype });
-    sgd.chain(adam).chain(grads.map(|grad| Program::Squares { grad })).chain(norms)
+    steps.chain(grads.map(|grad| Program::Squares { grad })).chain(norms)
 }

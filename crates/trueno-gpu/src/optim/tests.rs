@@ -1,3 +1,5 @@
+use trueno_core::math::Math;
+use trueno_core::optim::{FLAGS, MAX_STATES, NUMBERS};
 use trueno_core::{Layout, bf16};
 use trueno_kernels::{Isa, optim as cpu};
 
@@ -12,61 +14,59 @@ fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| f64::from(x)).collect()
 }
 
-#[test]
-fn sgd_agrees_with_the_processor() {
-    let Some(device) = device() else { return };
-    let base = SgdStep { lr: 0.1, momentum: 0.9, dampening: 0.2, weight_decay: 0.01, nesterov: true, first: false };
-    let still = SgdStep { momentum: 0.0, weight_decay: 0.0, ..base };
-    for step in [base, still, SgdStep { first: true, ..base }, SgdStep { nesterov: false, dampening: 0.0, ..base }] {
-        for len in [0, 1, 7, 5000] {
-            let [p, g, v] = [1, 2, 3].map(|stream| samples(stream, len, [-2.0, 2.0]));
-            let (mut want_p, mut want_v) = (wide(&p), wide(&v));
-            let scaled: Vec<f64> = wide(&g).iter().map(|g| g * 0.5).collect();
-            cpu::sgd(Isa::best(), step, &mut want_p, &scaled, &mut want_v);
-            let [mut dp, dg, mut dv] = [&p, &g, &v].map(|x| upload(device, x));
-            sgd(&step, &mut dp, &all(&dg), Some(&mut dv), Some(&upload(device, &[0.5]))).unwrap();
-            assert_close("parameter", &values(&dp), &want_p, 3e-7);
-            assert_close("velocity", &values(&dv), &want_v, 3e-7);
-            if step.momentum == 0.0 {
-                assert_eq!(values(&dv), v);
-                sgd(&step, &mut dp, &all(&dg), None, None).unwrap();
-                let twice: Vec<f64> = want_p.iter().zip(wide(&g)).map(|(p, g)| p - g * step.lr).collect();
-                assert_close("parameter", &values(&dp), &twice, 3e-7);
-            }
+/// As many states as there are buffers, each moved by the one before it; what the formula gives depends on all it gets.
+pub(crate) struct Chain;
+
+impl Update for Chain {
+    fn state(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
+    fn step(&self, _: u64, _: &mut [f64]) -> Step {
+        Step { factor: -0.5, ..Step::new([false, true], [0.1, 0.9, 0.25]) }
+    }
+
+    #[inline(always)]
+    fn update<M: Math>(
+        flags: [bool; FLAGS],
+        p: M,
+        g: M,
+        state: &mut [M],
+        [lr, momentum, offset, ..]: [M; NUMBERS],
+    ) -> M {
+        let mut moved = g;
+        for state in state {
+            *state = *state * momentum + moved;
+            moved = *state;
         }
+        let moved = if flags[1] { moved.abs().sqrt() / (g.abs() + offset) } else { moved };
+        if flags[0] { p.max(moved * lr) } else { p - moved * lr }
     }
 }
 
 #[test]
-fn adam_agrees_with_the_processor() {
+fn steps_agree_with_the_processor() {
     let Some(device) = device() else { return };
-    let base = AdamStep {
-        lr: 0.01,
-        beta1: 0.9,
-        beta2: 0.99,
-        eps: 1e-8,
-        weight_decay: 0.1,
-        decoupled: true,
-        step: 3,
-        amsgrad: true,
-    };
-    for step in [base, AdamStep { decoupled: false, step: 1, ..base }, AdamStep { amsgrad: false, step: 1000, ..base }]
-    {
-        for len in [1, 9, 4099] {
-            let [p, g, m] = [1, 2, 3].map(|stream| samples(stream, len, [-2.0, 2.0]));
-            let [v, most] = [4, 5].map(|stream| samples(stream, len, [1e-4, 4.0]));
-            let mut want = [&p, &m, &v, &most].map(|x| wide(x));
-            let [want_p, want_m, want_v, want_most] = &mut want;
-            let state = cpu::AdamState { mean: want_m, square: want_v, largest: want_most };
-            cpu::adam(Isa::best(), step, want_p, &wide(&g), state);
-            let [mut dp, dg, mut dm, mut dv, mut dl] = [&p, &g, &m, &v, &most].map(|x| upload(device, x));
-            let state = AdamState { mean: &mut dm, square: &mut dv, largest: step.amsgrad.then_some(&mut dl) };
-            adam(&step, &mut dp, &all(&dg), state, None).unwrap();
-            for (name, got, want) in [("p", &dp, &want[0]), ("m", &dm, &want[1]), ("v", &dv, &want[2])] {
-                assert_close(name, &values(got), want, 1e-6);
-            }
-            if step.amsgrad {
-                assert_close("largest", &values(&dl), &want[3], 1e-6);
+    let base = Chain.step(1, &mut []);
+    for flags in [[false, false], [false, true], [true, true]] {
+        for (len, factor) in [(0, None), (1, None), (7, Some(0.5)), (5000, None), (4099, Some(0.5))] {
+            for states in 0..=MAX_STATES {
+                let [p, g] = [1, 2].map(|stream| samples(stream, len, [-2.0, 2.0]));
+                let kept: Vec<Vec<f32>> = (3..).take(states).map(|s| samples(s, len, [-1.0, 1.0])).collect();
+                let (mut want, mut want_kept) = (wide(&p), kept.iter().map(|kept| wide(kept)).collect::<Vec<_>>());
+                let mut slices: Vec<&mut [f64]> = want_kept.iter_mut().map(Vec::as_mut_slice).collect();
+                let step = Step { flags, ..base };
+                let whole = Step { factor: step.factor * factor.unwrap_or(1.0), ..step };
+                cpu::step::<f64, Chain>(Isa::best(), &whole, &mut want, &wide(&g), &mut slices);
+                let (mut there, g) = (upload(device, &p), upload(device, &g));
+                let mut there_kept: Vec<Buffer> = kept.iter().map(|kept| upload(device, kept)).collect();
+                let mut buffers: Vec<&mut Buffer> = there_kept.iter_mut().collect();
+                let factor = factor.map(|factor| upload(device, &[factor as f32]));
+                super::step::<Chain>("chain", &step, &mut there, &all(&g), &mut buffers, factor.as_ref()).unwrap();
+                assert_close("parameter", &values(&there), &want, 1e-6);
+                for (kept, want) in there_kept.iter().zip(&want_kept) {
+                    assert_close("state", &values(kept), want, 1e-6);
+                }
             }
         }
     }
@@ -75,12 +75,12 @@ fn adam_agrees_with_the_processor() {
 #[test]
 fn gradients_may_be_views_of_half_precision() {
     let Some(device) = device() else { return };
-    let step = SgdStep { lr: 0.5, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, first: true };
+    let step = Step { factor: 1.0, flags: [false; FLAGS], ..Step::new([], [0.5]) };
     let halves: Vec<bf16> = samples(1, 35, [-2.0, 2.0]).iter().map(|&x| bf16::from_f32(x)).collect();
     let layout = Layout::contiguous(&[5, 7]).permute("test", &[1, 0]).unwrap();
     let g = Buffer::from_slice(device, "test", &halves).unwrap();
     let mut p = upload(device, &[1.0; 35]);
-    sgd(&step, &mut p, &View::new("test", &g, &layout).unwrap(), None, None).unwrap();
+    super::step::<Chain>("chain", &step, &mut p, &View::new("test", &g, &layout).unwrap(), &mut [], None).unwrap();
     let want: Vec<f32> = gather(&halves, &layout).iter().map(|g| 1.0 - 0.5 * g.to_f32()).collect();
     assert_eq!(values(&p), want);
 }
@@ -106,18 +106,18 @@ fn the_norm_of_all_gradients_stays_on_the_device() {
 #[test]
 fn what_does_not_fit_is_an_error() {
     let Some(device) = device() else { return };
-    let step = SgdStep { lr: 0.5, momentum: 0.9, dampening: 0.0, weight_decay: 0.0, nesterov: false, first: true };
-    let (mut p, g) = (upload(device, &[1.0; 3]), upload(device, &[1.0; 4]));
-    let refused = |result: Result<()>, part: &str| {
-        let error = result.unwrap_err().to_string();
+    let step = Chain.step(1, &mut []);
+    let chain = |p: &mut Buffer, g: &Buffer, state: &mut [&mut Buffer], factor: Option<&Buffer>, part: &str| {
+        let error = super::step::<Chain>("chain", &step, p, &all(g), state, factor).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     };
-    refused(sgd(&step, &mut p, &all(&g), None, None), "momentum needs a velocity");
-    let mut v = upload(device, &[1.0; 4]);
-    refused(sgd(&step, &mut p, &all(&g), Some(&mut v), None), "4 gradients do not fit");
+    let (mut p, g, mut v) = (upload(device, &[1.0; 3]), upload(device, &[1.0; 4]), upload(device, &[1.0; 4]));
     let mut whole = Buffer::from_slice(device, "test", &[1_i32; 4]).unwrap();
-    refused(sgd(&step, &mut whole, &all(&g), Some(&mut v), None), "float32");
-    refused(sgd(&step, &mut v, &all(&whole), Some(&mut p), None), "int32");
+    chain(&mut p, &g, &mut [], None, "4 gradients do not fit");
+    chain(&mut v, &g, &mut [&mut p], None, "4 gradients do not fit");
+    chain(&mut v, &g, &mut [&mut whole], None, "float32");
+    chain(&mut v, &whole, &mut [], None, "int32");
+    chain(&mut v, &g, &mut [], Some(&p), "the factor is one float32");
 }
 
 #[test]
@@ -131,29 +131,15 @@ fn steps_and_norms_of_doubles_are_the_processors() {
     let double =
         |stream, range| wide(&samples(stream, 37, range)).iter().map(|x| x * 1.000_000_001).collect::<Vec<_>>();
     let there = |x: &[f64]| Buffer::from_slice(device, "test", x).unwrap();
-    let [p, g, m] = [1, 2, 3].map(|stream| double(stream, [-2.0, 2.0]));
-    let [v, most] = [4, 5].map(|stream| double(stream, [1e-4, 4.0]));
-    let step = SgdStep { lr: 0.1, momentum: 0.9, dampening: 0.2, weight_decay: 0.01, nesterov: true, first: false };
-    let (mut want_p, mut want_v) = (p.clone(), m.clone());
-    cpu::sgd(Isa::best(), step, &mut want_p, &g.iter().map(|g| g * 0.3).collect::<Vec<_>>(), &mut want_v);
-    let (mut dp, mut dv) = (there(&p), there(&m));
-    sgd(&step, &mut dp, &all(&there(&g)), Some(&mut dv), Some(&there(&[0.3]))).unwrap();
+    let [p, g, v] = [1, 2, 3].map(|stream| double(stream, [-2.0, 2.0]));
+    let step = Chain.step(1, &mut []);
+    let (mut want_p, mut want_v) = (p.clone(), v.clone());
+    let whole = Step { factor: step.factor * 0.3, ..step };
+    cpu::step::<f64, Chain>(Isa::best(), &whole, &mut want_p, &g, &mut [&mut want_v]);
+    let (mut dp, mut dv) = (there(&p), there(&v));
+    super::step::<Chain>("chain", &step, &mut dp, &all(&there(&g)), &mut [&mut dv], Some(&there(&[0.3]))).unwrap();
     near("parameter", &dp, &want_p);
-    near("velocity", &dv, &want_v);
-
-    let (beta1, beta2) = (0.9, 0.99);
-    let step =
-        AdamStep { lr: 0.01, beta1, beta2, eps: 1e-8, weight_decay: 0.1, decoupled: true, step: 3, amsgrad: true };
-    let mut want = [p.clone(), m.clone(), v.clone(), most.clone()];
-    let [want_p, want_m, want_v, want_most] = &mut want;
-    let state = cpu::AdamState { mean: want_m, square: want_v, largest: want_most };
-    cpu::adam(Isa::best(), step, want_p, &g, state);
-    let [mut dp, mut dm, mut dv, mut dl] = [&p, &m, &v, &most].map(|x| there(x));
-    let state = AdamState { mean: &mut dm, square: &mut dv, largest: Some(&mut dl) };
-    adam(&step, &mut dp, &all(&there(&g)), state, None).unwrap();
-    for (name, got, want) in [("p", &dp, &want[0]), ("m", &dm, &want[1]), ("v", &dv, &want[2]), ("l", &dl, &want[3])] {
-        near(name, got, want);
-    }
+    near("state", &dv, &want_v);
 
     let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
     let got = grad_norm(device, &[all(&there(&g))], 1.0).unwrap();
@@ -161,8 +147,6 @@ fn steps_and_norms_of_doubles_are_the_processors() {
     near("factor", &got.factor, &[1.0 / (norm + 1e-6)]);
     let single = upload(device, &[1.0; 3]);
     assert!(matches!(grad_norm(device, &[all(&there(&g)), all(&single)], 1.0), Err(Error::DType { .. })));
-    assert!(matches!(
-        adam(&step, &mut dp, &all(&single), AdamState { mean: &mut dm, square: &mut dv, largest: Some(&mut dl) }, None),
-        Err(Error::DType { .. })
-    ));
+    let mixed = super::step::<Chain>("chain", &step, &mut dp, &all(&single), &mut [&mut dv], None);
+    assert!(matches!(mixed, Err(Error::DType { .. })));
 }

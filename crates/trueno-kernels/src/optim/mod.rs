@@ -1,210 +1,77 @@
 //! Steps of optimizers: parameter, gradient and state read and written once, in one pass.
 //!
-//! Each operation is rounded by itself (no fused multiply-add), in PyTorch's order, so that every instruction set
-//! gives the same bits and PyTorch's within rounding.
+//! Each operation is rounded by itself (no fused multiply-add), as the rule states it, so that every instruction set gives the same bits.
 
-use crate::simd::{MAX_LANES, Real, RealVector, Simd, kernel};
+use trueno_core::optim::{MAX_STATES, NUMBERS, Step, Update};
 
-/// What a step of stochastic gradient descent does with momentum (Sutskever et al., 2013; PyTorch's `SGD`).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SgdStep {
-    /// Learning rate.
-    pub lr: f64,
-    /// Momentum factor; with 0 the velocity is neither read nor written.
-    pub momentum: f64,
-    /// Share of the gradient that does not enter the velocity.
-    pub dampening: f64,
-    /// L2 penalty, added to the gradient.
-    pub weight_decay: f64,
-    /// Whether the step looks ahead along the velocity.
-    pub nesterov: bool,
-    /// Whether this is the first step: the velocity then begins as the gradient.
-    pub first: bool,
-}
-
-/// What a step of Adam does (Kingma and Ba, 2014; PyTorch's `Adam` and `AdamW`).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamStep {
-    /// Learning rate.
-    pub lr: f64,
-    /// Decay of the mean of gradients.
-    pub beta1: f64,
-    /// Decay of the mean of squared gradients.
-    pub beta2: f64,
-    /// Added to the denominator.
-    pub eps: f64,
-    /// L2 penalty, or, if `decoupled`, decay of the parameter itself (Loshchilov and Hutter, 2017).
-    pub weight_decay: f64,
-    /// Whether `weight_decay` acts on the parameter rather than on the gradient.
-    pub decoupled: bool,
-    /// Number of this step, from 1.
-    pub step: u64,
-    /// Whether the largest mean of squares so far is used (Reddi et al., 2018).
-    pub amsgrad: bool,
-}
+use crate::simd::{Lanes, Real, RealVector, Simd, kernel};
 
 kernel! {
-    /// One step of stochastic gradient descent.
+    /// One step of a parameter, or of a part of one, by the rule `R`.
+    ///
+    /// Unlike most kernels this one is compiled in the crate that calls it: only there is the rule known.
     ///
     /// # Panics
-    /// If the lengths differ (`velocity` may be empty without momentum).
-    pub fn sgd<T: Real>(simd: S, step: SgdStep, parameter: &mut [T], grad: &[T], velocity: &mut [T]) {
-        let moving = step.momentum != 0.0;
-        assert_eq!(parameter.len(), grad.len(), "one gradient per parameter");
-        assert!(!moving || velocity.len() == parameter.len(), "one velocity per parameter");
-        let rule = SgdRule::<T, S>::new(simd, &step);
-        let lanes = <T::Vector<S> as RealVector>::LANES;
-        let mut unmoved = [T::ZERO; MAX_LANES];
-        for start in (0..parameter.len()).step_by(lanes) {
-            let count = lanes.min(parameter.len() - start);
-            let velocity = if moving { &mut velocity[start..start + count] } else { &mut unmoved[..count] };
-            let (next, moved) = rule.apply(
-                load(simd, &parameter[start..start + count]),
-                load(simd, &grad[start..start + count]),
-                load(simd, velocity),
-            );
-            store(next, &mut parameter[start..start + count]);
-            store(moved, velocity);
+    /// If the lengths differ, or there are more than [`MAX_STATES`] states.
+    pub fn step<T: Real, R: Update>(
+        simd: S, step: &Step, parameter: &mut [T], grad: &[T], state: &mut [&mut [T]],
+    ) {
+        match state {
+            [] => walk::<S, T, R, 0>(simd, step, parameter, grad, []),
+            [a] => walk::<S, T, R, 1>(simd, step, parameter, grad, [a]),
+            [a, b] => walk::<S, T, R, 2>(simd, step, parameter, grad, [a, b]),
+            [a, b, c] => walk::<S, T, R, 3>(simd, step, parameter, grad, [a, b, c]),
+            [a, b, c, d] => walk::<S, T, R, MAX_STATES>(simd, step, parameter, grad, [a, b, c, d]),
+            _ => panic!("a rule keeps at most {MAX_STATES} states, not {}", state.len()),
         }
     }
 }
 
-/// The constants of a step, in every lane.
-#[derive(Clone, Copy)]
-struct SgdRule<T: Real, S: Simd> {
-    lr: T::Vector<S>,
-    momentum: T::Vector<S>,
-    fresh: T::Vector<S>,
-    weight_decay: T::Vector<S>,
-    moving: bool,
-    first: bool,
-    nesterov: bool,
-}
-
-impl<T: Real, S: Simd> SgdRule<T, S> {
-    #[inline(always)]
-    fn new(simd: S, step: &SgdStep) -> Self {
-        SgdRule {
-            lr: splat::<T, S>(simd, step.lr),
-            momentum: splat::<T, S>(simd, step.momentum),
-            fresh: splat::<T, S>(simd, 1.0 - step.dampening),
-            weight_decay: splat::<T, S>(simd, step.weight_decay),
-            moving: step.momentum != 0.0,
-            first: step.first,
-            nesterov: step.nesterov,
+/// The step, with the number of states known.
+#[inline(always)]
+fn walk<S: Simd, T: Real, R: Update, const N: usize>(
+    simd: S,
+    step: &Step,
+    parameter: &mut [T],
+    grad: &[T],
+    state: [&mut [T]; N],
+) {
+    let len = parameter.len();
+    let fits = grad.len() == len && state.iter().all(|state| state.len() == len);
+    assert!(fits, "one gradient and one of each state per parameter");
+    let numbers = spread::<S, T>(simd, &step.numbers);
+    let factor = splat::<T, S>(simd, step.factor);
+    let lanes = <T::Vector<S> as RealVector>::LANES;
+    for start in (0..len).step_by(lanes) {
+        let range = start..len.min(start + lanes);
+        let mut states = [Lanes(factor); N];
+        let mut index = 0;
+        while index < N {
+            states[index] = Lanes(load(simd, &state[index][range.clone()]));
+            index += 1;
         }
-    }
-
-    /// The next parameter and velocity.
-    #[inline(always)]
-    fn apply(self, p: T::Vector<S>, g: T::Vector<S>, v: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
-        let g = g.add(p.mul(self.weight_decay));
-        let v = if self.first { g } else { v.mul(self.momentum).add(g.mul(self.fresh)) };
-        let direction = match (self.moving, self.nesterov) {
-            (false, _) => g,
-            (true, true) => g.add(v.mul(self.momentum)),
-            (true, false) => v,
-        };
-        (p.sub(direction.mul(self.lr)), v)
-    }
-}
-
-kernel! {
-    /// One step of Adam or AdamW. `largest` is read and written with `amsgrad` only.
-    ///
-    /// # Panics
-    /// If the lengths differ (`largest` may be empty without `amsgrad`).
-    pub fn adam<T: Real>(simd: S, step: AdamStep, parameter: &mut [T], grad: &[T], state: AdamState<'_, T>) {
-        let AdamState { mean, square, largest } = state;
-        let len = parameter.len();
-        assert!(grad.len() == len && mean.len() == len && square.len() == len, "one gradient and state per parameter");
-        assert!(!step.amsgrad || largest.len() == len, "one largest square per parameter");
-        let rule = AdamRule::<T, S>::new(simd, &step);
-        let lanes = <T::Vector<S> as RealVector>::LANES;
-        let mut unused = [T::ZERO; MAX_LANES];
-        for start in (0..len).step_by(lanes) {
-            let range = start..len.min(start + lanes);
-            let largest = if step.amsgrad { &mut largest[range.clone()] } else { &mut unused[..range.len()] };
-            let [p, m, v, l] = rule.apply(
-                load(simd, &parameter[range.clone()]),
-                load(simd, &grad[range.clone()]),
-                load(simd, &mean[range.clone()]),
-                load(simd, &square[range.clone()]),
-                load(simd, largest),
-            );
-            store(p, &mut parameter[range.clone()]);
-            store(m, &mut mean[range.clone()]);
-            store(v, &mut square[range]);
-            store(l, largest);
+        let p = Lanes(load(simd, &parameter[range.clone()]));
+        let g = Lanes(load::<T, S>(simd, &grad[range.clone()]).mul(factor));
+        let Lanes(p) = R::update(step.flags, p, g, &mut states, numbers);
+        store(p, &mut parameter[range.clone()]);
+        index = 0;
+        while index < N {
+            store(states[index].0, &mut state[index][range.clone()]);
+            index += 1;
         }
     }
 }
 
-/// What Adam keeps per parameter.
-#[derive(Debug)]
-pub struct AdamState<'a, T> {
-    /// Running mean of gradients.
-    pub mean: &'a mut [T],
-    /// Running mean of squared gradients.
-    pub square: &'a mut [T],
-    /// The largest of those means, for `amsgrad`.
-    pub largest: &'a mut [T],
-}
-
-/// The constants of a step, in every lane.
-#[derive(Clone, Copy)]
-struct AdamRule<T: Real, S: Simd> {
-    keep: T::Vector<S>,
-    weight_decay: T::Vector<S>,
-    fresh1: T::Vector<S>,
-    beta2: T::Vector<S>,
-    fresh2: T::Vector<S>,
-    root_correction: T::Vector<S>,
-    eps: T::Vector<S>,
-    step_size: T::Vector<S>,
-    amsgrad: bool,
-}
-
-impl<T: Real, S: Simd> AdamRule<T, S> {
-    #[inline(always)]
-    fn new(simd: S, step: &AdamStep) -> Self {
-        let steps = step.step as f64;
-        let correction = |beta: f64| 1.0 - libm::pow(beta, steps);
-        let (keep, penalty) = match step.decoupled {
-            true => (1.0 - step.lr * step.weight_decay, 0.0),
-            false => (1.0, step.weight_decay),
-        };
-        AdamRule {
-            keep: splat::<T, S>(simd, keep),
-            weight_decay: splat::<T, S>(simd, penalty),
-            fresh1: splat::<T, S>(simd, 1.0 - step.beta1),
-            beta2: splat::<T, S>(simd, step.beta2),
-            fresh2: splat::<T, S>(simd, 1.0 - step.beta2),
-            root_correction: splat::<T, S>(simd, libm::sqrt(correction(step.beta2))),
-            eps: splat::<T, S>(simd, step.eps),
-            step_size: splat::<T, S>(simd, step.lr / correction(step.beta1)),
-            amsgrad: step.amsgrad,
-        }
+/// Each number in every lane of a vector.
+#[inline(always)]
+fn spread<S: Simd, T: Real>(simd: S, numbers: &[f64; NUMBERS]) -> [Lanes<T::Vector<S>>; NUMBERS] {
+    let mut vectors = [Lanes(splat::<T, S>(simd, 0.0)); NUMBERS];
+    let mut index = 0;
+    while index < NUMBERS {
+        vectors[index] = Lanes(splat::<T, S>(simd, numbers[index]));
+        index += 1;
     }
-
-    /// The next parameter, mean, mean square and largest mean square.
-    #[inline(always)]
-    fn apply(
-        self,
-        p: T::Vector<S>,
-        g: T::Vector<S>,
-        m: T::Vector<S>,
-        v: T::Vector<S>,
-        largest: T::Vector<S>,
-    ) -> [T::Vector<S>; 4] {
-        let p = p.mul(self.keep);
-        let g = g.add(p.mul(self.weight_decay));
-        let m = m.add(g.sub(m).mul(self.fresh1));
-        let v = v.mul(self.beta2).add(g.mul(g).mul(self.fresh2));
-        let largest = if self.amsgrad { largest.max(v) } else { v };
-        let denominator = largest.sqrt().div(self.root_correction).add(self.eps);
-        [p.sub(m.div(denominator).mul(self.step_size)), m, v, largest]
-    }
+    vectors
 }
 
 #[inline(always)]
@@ -246,61 +113,79 @@ mod tests {
     use super::*;
     use crate::Isa;
     use std::vec::Vec;
+    use trueno_core::math::Math;
+    use trueno_core::optim::FLAGS;
+
+    /// As many states as there are slices, each moved by the one before it; what the formula gives depends on all it gets.
+    struct Chain;
+
+    impl Update for Chain {
+        fn state(&self) -> Vec<(&'static str, f64)> {
+            Vec::new()
+        }
+
+        fn step(&self, _: u64, _: &mut [f64]) -> Step {
+            Step { factor: -0.5, ..Step::new([false, true], [0.1, 0.9, 0.25]) }
+        }
+
+        #[inline(always)]
+        fn update<M: Math>(
+            flags: [bool; FLAGS],
+            p: M,
+            g: M,
+            state: &mut [M],
+            [lr, momentum, offset, ..]: [M; NUMBERS],
+        ) -> M {
+            let mut moved = g;
+            for state in state {
+                *state = *state * momentum + moved;
+                moved = *state;
+            }
+            let moved = if flags[1] { moved.abs().sqrt() / (g.abs() + offset) } else { moved };
+            if flags[0] { p } else { p - moved * lr }
+        }
+    }
 
     fn ramp(len: usize, scale: f64) -> Vec<f64> {
         (0..len).map(|i| (i as f64 - len as f64 / 3.0) * scale).collect()
     }
 
+    /// The formula on numbers is the reference: `f64` interprets it too.
     #[test]
-    fn sgd_follows_the_textbook_on_every_level_and_length() {
-        let base = SgdStep { lr: 0.1, momentum: 0.9, dampening: 0.2, weight_decay: 0.01, nesterov: true, first: false };
+    fn vectors_of_every_level_and_length_follow_the_formula_bit_for_bit() {
+        let step = Chain.step(1, &mut []);
         for isa in Isa::available() {
             for len in [0, 1, 7, 16, 33] {
-                let (g, v0, p0) = (ramp(len, 0.3), ramp(len, -0.2), ramp(len, 1.1));
-                let (mut p, mut v) = (p0.clone(), v0.clone());
-                sgd(isa, base, &mut p, &g, &mut v);
-                for i in 0..len {
-                    let d = g[i] + p0[i] * 0.01;
-                    let velocity = v0[i] * 0.9 + d * (1.0 - 0.2);
-                    assert_eq!((v[i], p[i]), (velocity, p0[i] - (d + velocity * 0.9) * 0.1), "{isa:?} {len}");
+                for states in 0..=MAX_STATES {
+                    let (mut p, g) = (ramp(len, 1.1), ramp(len, 0.3));
+                    let mut kept: Vec<Vec<f64>> = (0..states).map(|at| ramp(len, 0.2 + at as f64)).collect();
+                    let (mut want, mut want_kept) = (p.clone(), kept.clone());
+                    let mut slices: Vec<&mut [f64]> = kept.iter_mut().map(Vec::as_mut_slice).collect();
+                    super::step::<f64, Chain>(isa, &step, &mut p, &g, &mut slices);
+                    for i in 0..len {
+                        let mut own: Vec<f64> = want_kept.iter().map(|state| state[i]).collect();
+                        want[i] = Chain::update(step.flags, want[i], g[i] * step.factor, &mut own, step.numbers);
+                        want_kept.iter_mut().zip(own).for_each(|(state, own)| state[i] = own);
+                    }
+                    assert_eq!((p, kept), (want, want_kept), "{isa:?} {len} {states}");
                 }
-                let mut plain = p0.clone();
-                sgd(isa, SgdStep { momentum: 0.0, weight_decay: 0.0, ..base }, &mut plain, &g, &mut []);
-                assert!(plain.iter().zip(&p0).zip(&g).all(|((p, p0), g)| *p == p0 - g * 0.1));
             }
         }
     }
 
     #[test]
-    fn adam_follows_the_textbook_on_every_level_and_length() {
-        let step = AdamStep {
-            lr: 0.01,
-            beta1: 0.9,
-            beta2: 0.99,
-            eps: 1e-8,
-            weight_decay: 0.1,
-            decoupled: true,
-            step: 3,
-            amsgrad: true,
-        };
-        for isa in Isa::available() {
-            for len in [0, 1, 9, 32, 35] {
-                let (g, p0, m0) = (ramp(len, 0.3), ramp(len, 1.1), ramp(len, 0.05));
-                let v0: Vec<f64> = g.iter().map(|g| g * g * 0.5).collect();
-                let (mut p, mut m, mut v, mut largest) = (p0.clone(), m0.clone(), v0.clone(), ramp(len, 0.1));
-                let before = largest.clone();
-                let state = AdamState { mean: &mut m, square: &mut v, largest: &mut largest };
-                adam(isa, step, &mut p, &g, state);
-                for i in 0..len {
-                    let mean = m0[i] + (g[i] - m0[i]) * (1.0 - 0.9);
-                    let square = v0[i] * 0.99 + g[i] * g[i] * (1.0 - 0.99);
-                    let most = before[i].max(square);
-                    let denominator = most.sqrt() / (1.0 - 0.99_f64.powi(3)).sqrt() + 1e-8;
-                    let want = p0[i] * (1.0 - 0.01 * 0.1) - 0.01 / (1.0 - 0.9_f64.powi(3)) * mean / denominator;
-                    assert_eq!((m[i], v[i], largest[i]), (mean, square, most), "{isa:?} {len}");
-                    assert!((p[i] - want).abs() <= 1e-14 * want.abs().max(1.0), "{isa:?} {len}: {} {want}", p[i]);
-                }
-            }
-        }
+    fn numbers_are_rounded_to_the_type_once() {
+        let (mut p, g, mut kept) = ([1.0_f32; 19], [2.0_f32; 19], [0.5_f32; 19]);
+        let step = Step { flags: [false; FLAGS], factor: 1.0, ..Chain.step(1, &mut []) };
+        super::step::<f32, Chain>(Isa::best(), &step, &mut p, &g, &mut [&mut kept]);
+        let velocity = 0.5 * 0.9_f32 + 2.0;
+        assert_eq!((p, kept), ([1.0 - velocity * 0.1_f32; 19], [velocity; 19]));
+    }
+
+    #[test]
+    #[should_panic(expected = "one gradient and one of each state per parameter")]
+    fn lengths_that_differ_are_refused() {
+        let step = Chain.step(1, &mut []);
+        super::step::<f64, Chain>(Isa::best(), &step, &mut [0.0; 3], &[0.0; 3], &mut [&mut [0.0; 2]]);
     }
 }
