@@ -43,7 +43,7 @@ impl Problem {
     fn new() -> Self {
         let rng = &mut Rng::seed(3);
         let x = Tensor::randn([64, 3], rng);
-        let y = Linear::new(3, 2, rng).forward(&x, Mode::Eval);
+        let y = Linear::new(3, 2, rng).forward(&x, Mode::Eval).detach();
         Problem { net: Linear::new(3, 2, rng), x, y }
     }
 
