@@ -39,7 +39,8 @@ impl Update for Chain {
             *state = *state * momentum + moved;
             moved = *state;
         }
-        let moved = if flags[1] { moved.abs().sqrt() / (g.abs() + offset) } else { moved };
+        // The root of what may cancel to nothing would make much of its rounding.
+        let moved = if flags[1] { (moved.abs() + offset).sqrt() / (g.abs() + offset) } else { moved };
         if flags[0] { p.max(moved * lr) } else { p - moved * lr }
     }
 }
