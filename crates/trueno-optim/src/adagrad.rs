@@ -21,7 +21,8 @@ rule! {
     /// let mut optimizer = Adagrad::new(&net, AdagradConfig { lr: 0.5, ..Default::default() });
     /// let loss = |net: &Linear| mse_loss(&net.forward(&x, Mode::Train), &y);
     /// for _ in 0..300 {
-    ///     optimizer.step(&mut net, &loss(&net).backward());
+    ///     let gradients = loss(&net).backward();
+    ///     optimizer.step(&mut net, &gradients);
     /// }
     /// assert!(loss(&net).item() < 1e-2);
     /// ```

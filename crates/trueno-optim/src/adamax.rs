@@ -22,7 +22,8 @@ rule! {
     /// let mut optimizer = Adamax::new(&net, AdamaxConfig { lr: 0.05, ..Default::default() });
     /// let loss = |net: &Linear| mse_loss(&net.forward(&x, Mode::Train), &y);
     /// for _ in 0..300 {
-    ///     optimizer.step(&mut net, &loss(&net).backward());
+    ///     let gradients = loss(&net).backward();
+    ///     optimizer.step(&mut net, &gradients);
     /// }
     /// assert!(loss(&net).item() < 1e-2);
     /// ```

@@ -25,7 +25,8 @@ rule! {
     /// let mut optimizer = RAdam::new(&net, RAdamConfig { lr: 0.1, ..Default::default() });
     /// let loss = |net: &Linear| mse_loss(&net.forward(&x, Mode::Train), &y);
     /// for _ in 0..300 {
-    ///     optimizer.step(&mut net, &loss(&net).backward());
+    ///     let gradients = loss(&net).backward();
+    ///     optimizer.step(&mut net, &gradients);
     /// }
     /// assert!(loss(&net).item() < 1e-2);
     /// ```

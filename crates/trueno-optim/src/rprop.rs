@@ -23,7 +23,8 @@ rule! {
     /// let mut optimizer = Rprop::new(&net, RpropConfig::default());
     /// let loss = |net: &Linear| mse_loss(&net.forward(&x, Mode::Train), &y);
     /// for _ in 0..100 {
-    ///     optimizer.step(&mut net, &loss(&net).backward());
+    ///     let gradients = loss(&net).backward();
+    ///     optimizer.step(&mut net, &gradients);
     /// }
     /// assert!(loss(&net).item() < 1e-2);
     /// ```

@@ -116,7 +116,8 @@ macro_rules! with_every_rule {
         $check(&rms);
         $check(&RmsPropConfig { centered: true, ..rms });
         $check(&RmsPropConfig { momentum: 0.9, ..rms });
-        $check(&RmsPropConfig { centered: true, momentum: 0.9, weight_decay: 0.1, ..rms });
+        // Where decay and gradient cancel, a first step is the rounding error of what is left over eps: with a tiny one, anything.
+        $check(&RmsPropConfig { centered: true, momentum: 0.9, weight_decay: 0.1, eps: 1e-3, ..rms });
         $check(&AdagradConfig { lr_decay: 0.1, initial_accumulator_value: 0.5, ..Default::default() });
         $check(&AdadeltaConfig { weight_decay: 0.1, ..Default::default() });
         $check(&AdamaxConfig::default());
@@ -195,7 +196,8 @@ fn every_rule_steps_on_a_gpu_as_on_the_processor() {
             let here = steps_on(rule, dtype, &trueno_tensor::Device::Cpu);
             for (there, here) in steps_on(rule, dtype, &device).into_iter().zip(here) {
                 let far = (there - here).abs() > tolerance * here.abs().max(1.0);
-                assert!(!far && there.is_finite(), "{} in {dtype}: {there}, the processor has {here}", R::NAME);
+                let with = rule.hyperparameters();
+                assert!(!far && there.is_finite(), "{} in {dtype}: {there}, not {here}, {with:?}", R::NAME);
             }
         }
     }
