@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use crate::process;
+
 /// How a gate ended when nothing was wrong. A failure is an error.
 #[derive(Debug, PartialEq)]
 pub enum Verdict {
@@ -58,15 +60,26 @@ struct Row {
     name: String,
     result: Result<Verdict>,
     took: Duration,
+    worked: Option<Duration>,
 }
 
 impl Row {
+    /// Seconds that passed, and seconds that processors worked: on a busy machine only these can be compared.
+    fn seconds(&self) -> String {
+        seconds(self.took, self.worked)
+    }
+
     fn outcome(&self) -> String {
         match &self.result {
             Ok(verdict) => verdict.to_string(),
             Err(error) => format!("FAILED: {error:#}"),
         }
     }
+}
+
+fn seconds(took: Duration, worked: Option<Duration>) -> String {
+    let worked = worked.map_or("?".to_string(), |worked| format!("{:.1}", worked.as_secs_f64()));
+    format!("{:>7.1}  {worked:>7}", took.as_secs_f64())
 }
 
 /// Runs every gate, also after one failed, and prints a summary. An error if any failed.
@@ -76,8 +89,10 @@ pub fn run_all(gates: Vec<Gate<'_>>) -> Result<()> {
     for (index, gate) in gates.into_iter().enumerate() {
         let place = format!("[{}/{count}] {}", index + 1, gate.name);
         println!("\n=== {place}");
-        let start = Instant::now();
-        let row = Row { name: gate.name, result: (gate.check)(), took: start.elapsed() };
+        let (start, before) = (Instant::now(), process::worked());
+        let result = (gate.check)();
+        let worked = before.and_then(|before| Some(process::worked()?.saturating_sub(before)));
+        let row = Row { name: gate.name, result, took: start.elapsed(), worked };
         println!("=== {place}: {} ({:.1} s)", row.outcome(), row.took.as_secs_f64());
         rows.push(row);
     }
@@ -91,15 +106,17 @@ pub fn run_all(gates: Vec<Gate<'_>>) -> Result<()> {
 
 fn summary(rows: &[Row]) -> String {
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0).max("gate".len());
-    let mut text = format!("{:<width$}  seconds  outcome\n", "gate");
+    let mut text = format!("{:<width$}  seconds      cpu  outcome\n", "gate");
     for row in rows {
-        text += &format!("{:<width$}  {:>7.1}  {}\n", row.name, row.took.as_secs_f64(), row.outcome());
+        text += &format!("{:<width$}  {}  {}\n", row.name, row.seconds(), row.outcome());
     }
     let skipped = rows.iter().filter(|row| matches!(row.result, Ok(Verdict::Skipped(_)))).count();
     let failed = rows.iter().filter(|row| row.result.is_err()).count();
-    let seconds = rows.iter().map(|row| row.took.as_secs_f64()).sum::<f64>();
+    let took = rows.iter().map(|row| row.took).sum();
+    let worked = rows.iter().map(|row| row.worked).sum();
     let passed = rows.len() - skipped - failed;
-    text + &format!("{passed} passed, {failed} failed, {skipped} skipped, {seconds:.1} s\n")
+    text += &format!("{:<width$}  {}\n", "all", seconds(took, worked));
+    text + &format!("{passed} passed, {failed} failed, {skipped} skipped\n")
 }
 
 #[cfg(test)]
@@ -125,15 +142,17 @@ mod tests {
     #[test]
     fn skipped_gates_do_not_fail_and_are_counted() {
         assert!(run_all(vec![Gate::new("absent", || Ok(Verdict::skipped("no such tool")))]).is_ok());
-        let row = |result| Row { name: "gate".into(), result, took: Duration::from_millis(1500) };
+        let row = |result, worked| Row { name: "gate".into(), result, took: Duration::from_millis(1500), worked };
+        let second = Some(Duration::from_secs(1));
         let text = summary(&[
-            row(Ok(Verdict::Passed("91 %".into()))),
-            row(Ok(Verdict::skipped("no such tool"))),
-            row(Err(anyhow::anyhow!("broken"))),
+            row(Ok(Verdict::Passed("91 %".into())), second),
+            row(Ok(Verdict::skipped("no such tool")), second),
+            row(Err(anyhow::anyhow!("broken")), second),
         ]);
-        assert!(text.contains("    1.5  passed: 91 %\n"), "{text}");
-        assert!(text.contains("    1.5  skipped: no such tool\n"), "{text}");
-        assert!(text.contains("    1.5  FAILED: broken\n"), "{text}");
-        assert!(text.ends_with("1 passed, 1 failed, 1 skipped, 4.5 s\n"), "{text}");
+        assert!(text.contains("    1.5      1.0  passed: 91 %\n"), "{text}");
+        assert!(text.contains("    1.5      1.0  skipped: no such tool\n"), "{text}");
+        assert!(text.contains("    1.5      1.0  FAILED: broken\n"), "{text}");
+        assert!(text.ends_with("all       4.5      3.0\n1 passed, 1 failed, 1 skipped\n"), "{text}");
+        assert!(summary(&[row(Ok(Verdict::passed()), None)]).contains("    1.5        ?  passed\n"));
     }
 }
