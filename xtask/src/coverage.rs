@@ -20,6 +20,9 @@ const LINES_PERCENT: f64 = 90.0;
 /// Random cases per property.
 const CASES: &str = "256";
 
+/// Makes counting in kernels cheap.
+const BEFORE_RUSTC: &str = "xtask/coverage/rustc.sh";
+
 /// What the percentage leaves out: xtask drives other programs, which the gates themselves exercise and counters
 /// cannot see; benches and examples are run to be read and timed, not to be tested.
 fn not_counted(workspace: &Workspace) -> String {
@@ -129,6 +132,8 @@ impl Setup {
         let mut show = cargo(workspace, ["llvm-cov", "show-env", "--sh"]);
         show.envs(environment.iter().map(|(name, value)| (name, value)));
         environment.extend(exported(&capture(&mut show)?));
+        let before_rustc = workspace.path(BEFORE_RUSTC).to_string_lossy().into_owned();
+        environment.push(("RUSTC_WORKSPACE_WRAPPER".into(), before_rustc));
         Ok(Self { environment, missing: None })
     }
 }
@@ -206,6 +211,8 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -214,6 +221,17 @@ mod tests {
         let variables: Vec<_> = exported(script).collect();
         assert_eq!(variables[0], ("RUSTFLAGS".into(), "-C instrument-coverage --cfg=coverage".into()));
         assert_eq!(variables[1], ("CARGO_LLVM_COV".into(), "1".into()));
+    }
+
+    #[test]
+    fn only_kernels_count_without_atomics() {
+        let before_rustc = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(BEFORE_RUSTC);
+        let seen = |file: &str| capture(Command::new(&before_rustc).args(["echo", file, "-O"])).unwrap();
+        for file in ["crates/trueno-kernels/src/lib.rs", "crates/trueno-kernels/tests/page_end.rs"] {
+            let arguments = seen(file);
+            assert!(arguments.starts_with(&format!("{file} -O -C passes=function(lower-atomic,")), "{arguments}");
+        }
+        assert_eq!(seen("crates/trueno-tensor/src/lib.rs"), "crates/trueno-tensor/src/lib.rs -O\n");
     }
 
     #[test]
@@ -232,7 +250,7 @@ mod tests {
 
     #[test]
     fn the_project_may_lie_in_a_folder_of_any_name() {
-        let pattern = not_counted(&Workspace::at(std::path::Path::new("/home/x.y/xtask")));
+        let pattern = not_counted(&Workspace::at(Path::new("/home/x.y/xtask")));
         assert_eq!(pattern, r"^/home/x\.y/xtask/(xtask|benches|examples|crates/[^/]+/examples)/");
     }
 
