@@ -39,6 +39,8 @@ impl Tool {
         let mut install = cargo(workspace, ["install", "--locked", "--debug", "--version", self.version, self.name]);
         // Not among the project's own build products, whose flags and profiles differ.
         install.env("CARGO_TARGET_DIR", workspace.target().join("tools"));
+        // Nobody looks for faults in it either.
+        install.env("CARGO_PROFILE_DEV_DEBUG", "false");
         run(&mut install).with_context(|| format!("{} could not be installed", self.name))
     }
 }
