@@ -21,9 +21,14 @@ pub(super) struct Job {
 
 impl Job {
     fn run(self) {
-        // Whoever waits for the kernel must not wait forever.
+        let (pipeline, result) = self.compile();
+        pipeline.finish(result);
+    }
+
+    /// The kernel, and what became of it: of a compiler that panics too, since whoever waits for the kernel must not wait forever.
+    fn compile(self) -> (Arc<Pipeline>, Result<wgpu::ComputePipeline, String>) {
         let result = catch_unwind(AssertUnwindSafe(self.work));
-        self.pipeline.finish(result.unwrap_or_else(|_| Err("its driver's compiler panicked".into())));
+        (self.pipeline, result.unwrap_or_else(|_| Err("its driver's compiler panicked".into())))
     }
 }
 
@@ -41,13 +46,16 @@ struct Queue {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Job>,
-    /// Threads, each with a kernel.
+    /// Threads. One that was only just begun has no kernel yet: the one it was begun for still waits.
     workers: usize,
+    /// Kernels that threads are compiling.
+    begun: usize,
 }
 
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("waiting", &self.waiting.len()).field("workers", &self.workers).finish()
+        let mut text = f.debug_struct("State");
+        text.field("waiting", &self.waiting.len()).field("workers", &self.workers).field("begun", &self.begun).finish()
     }
 }
 
@@ -101,7 +109,7 @@ impl Compiler {
 
 impl State {
     fn unfinished(&self) -> usize {
-        self.waiting.len() + self.workers
+        self.waiting.len() + self.begun
     }
 }
 
@@ -110,9 +118,13 @@ impl Queue {
     fn work(&self) {
         let mut state = lock(&self.state);
         while let Some(job) = state.waiting.pop_front() {
+            state.begun += 1;
             drop(state);
-            job.run();
+            let (pipeline, result) = job.compile();
             state = lock(&self.state);
+            // Under the lock: a kernel that is ready is not counted any more.
+            pipeline.finish(result);
+            state.begun -= 1;
             self.done.notify_all();
         }
         state.workers -= 1;

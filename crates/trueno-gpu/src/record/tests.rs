@@ -9,8 +9,8 @@ use super::*;
 use crate::testing::{all, own, upload};
 use crate::{Buffer, elementwise};
 
-/// Has every thread that compiles wait, until what this gives is dropped.
-fn occupy(device: &Device) -> Vec<Sender<()>> {
+/// Has every thread that compiles wait at a kernel, until what this gives beside that is dropped.
+fn occupy(device: &Device) -> Vec<(Arc<Pipeline>, Sender<()>)> {
     let occupied = available_parallelism().map_or(1, usize::from);
     let hold = |_| {
         let (release, held) = channel::<()>();
@@ -19,8 +19,8 @@ fn occupy(device: &Device) -> Vec<Sender<()>> {
             Err("it never was one".into())
         };
         let pipeline = device.shared.pipelines.placeholder(&device.shared.raw);
-        device.shared.pipelines.compiler.start(Job { pipeline, work: Box::new(work) });
-        release
+        device.shared.pipelines.compiler.start(Job { pipeline: Arc::clone(&pipeline), work: Box::new(work) });
+        (pipeline, release)
     };
     (0..occupied).map(hold).collect()
 }
@@ -43,11 +43,13 @@ fn recording_goes_on_while_kernels_are_compiled_and_keeps_its_order() {
     assert_eq!(recorded.dispatches - before.dispatches, 99 * 5);
     assert_eq!(recorded.submissions, before.submissions, "nothing can have run");
     assert_eq!(recorded.compiling as usize, held.len() + 4);
-    drop(held);
+    let occupied: Vec<Arc<Pipeline>> = held.into_iter().map(|(pipeline, _)| pipeline).collect();
     for (i, result) in (1..).zip(&results) {
         let want = (8.0 * (i * i) as f32).sqrt();
         assert_eq!(result.download::<f32>("test").wait().unwrap(), [want; 64]);
     }
+    // Nothing that was read needed these.
+    occupied.iter().for_each(|pipeline| device.shared.pipelines.compiler.wait(pipeline));
     assert_eq!(device.stats().compiling, 0);
 }
 
