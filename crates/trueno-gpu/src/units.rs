@@ -9,7 +9,8 @@ use crate::walk::fill;
 /// Halves by which rows in workgroup memory are longer than they need be, so that those of a fragment begin in different banks.
 const PADDING: usize = 8;
 
-/// Halves that are moved at once. (Drivers of 2026 lose the device over fragments that are loaded from words of 16 bytes.)
+/// Halves that are moved at once. (More would be words of 16 bytes, and drivers of 2026 do not compile fragments that are loaded from
+/// integers.)
 pub(crate) const VECTOR: usize = 4;
 
 /// The shape of a tile, and of the slices that it is made from.
@@ -21,48 +22,82 @@ pub(crate) struct Tile {
     pub subgroups: [usize; 2],
     /// Steps along K of one slice.
     pub slice: usize,
-    /// Slices in workgroup memory: with two of them one is written while the other is multiplied.
-    pub stages: usize,
+    /// How slices follow each other.
+    pub turns: Turns,
+}
+
+/// How slices follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Turns {
+    /// One slice in workgroup memory, and a branch that keeps the reads of the next before the products of this one.
+    Branching,
+    /// Two slices in workgroup memory, one of which is written while the other is multiplied.
+    Alternating,
+    /// One slice, and no branch: drivers spread the reads of the next over the products, which is better where a processor holds several
+    /// workgroups.
+    Spread,
 }
 
 /// Operations in a picosecond of a device whose units have a workgroup each: of products of matrices, of convolutions with their
 /// gradients by the input, and of gradients by the weight.
 pub(crate) type Rates = [f64; 3];
 
-const fn rated(fragments: [usize; 2], subgroups: [usize; 2], stages: usize, rates: Rates) -> (Tile, Rates) {
-    (Tile { fragments, subgroups, slice: 32, stages }, rates)
+const fn rated(fragments: [usize; 2], subgroups: [usize; 2], turns: Turns, rates: Rates) -> (Tile, Rates) {
+    (Tile { fragments, subgroups, slice: 32, turns }, rates)
 }
 
 /// How many tiles there are.
-pub(crate) const COUNT: usize = 4;
+pub(crate) const COUNT: usize = 6;
 
-/// Tiles as they were measured on an H200 (2026-11-29), the largest first. Fragments are loaded from workgroup memory more slowly
-/// than they are multiplied, so that subgroups of many fragments are fast; but small results need many subgroups. A device that
-/// was [tuned](Device::tune) has rates of its own.
+/// Tiles as they were measured on an H200 (2026-12-01), the largest first. What limits them is how long reads of the operands take: a
+/// workgroup of four subgroups leaves a processor the registers and the workgroup memory for others, which work while it waits; the
+/// largest tile fills a processor alone, and reads the least. Convolutions and their gradients by the input were from 0.6 to 1.5 times
+/// as fast by 64 x 64 of four subgroups as by what is chosen now, from layer to layer, and gradients by the weight by 64 x 128 of them
+/// three quarters as fast as by 64 x 64: these three rates of 36 say that they are not to be chosen. Products by tiles of four subgroups are rated below their best, 187 and 163:
+/// other layouts and results in halves leave less of it. A device that was [tuned](Device::tune) has rates of its own.
 const RATED: [(Tile, Rates); COUNT] = [
-    rated([4, 4], [2, 4], 1, [247.0, 97.0, 48.0]),
-    rated([2, 4], [2, 4], 1, [124.0, 74.0, 40.0]),
-    rated([2, 2], [2, 4], 2, [90.0, 68.0, 38.0]),
-    rated([2, 1], [2, 4], 2, [85.0, 50.0, 52.0]),
+    rated([4, 4], [2, 4], Turns::Branching, [247.0, 97.0, 48.0]),
+    rated([2, 4], [2, 4], Turns::Branching, [124.0, 74.0, 40.0]),
+    rated([2, 4], [2, 2], Turns::Spread, [165.0, 36.0, 36.0]),
+    rated([2, 2], [2, 4], Turns::Alternating, [90.0, 68.0, 38.0]),
+    rated([2, 2], [2, 2], Turns::Spread, [135.0, 36.0, 84.0]),
+    rated([2, 1], [2, 4], Turns::Alternating, [85.0, 50.0, 52.0]),
 ];
 
 /// Every tile.
-pub(crate) const TILES: [Tile; COUNT] = [RATED[0].0, RATED[1].0, RATED[2].0, RATED[3].0];
+pub(crate) const TILES: [Tile; COUNT] = {
+    let mut tiles = [RATED[0].0; COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        tiles[at] = RATED[at].0;
+        at += 1;
+    }
+    tiles
+};
 
 /// Their rates where nothing else is known.
-pub(crate) const RATES: [Rates; COUNT] = [RATED[0].1, RATED[1].1, RATED[2].1, RATED[3].1];
+pub(crate) const RATES: [Rates; COUNT] = {
+    let mut rates = [RATED[0].1; COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        rates[at] = RATED[at].1;
+        at += 1;
+    }
+    rates
+};
 
-/// The tile with which a result of so many rows and columns, and so many layers of it, should be there soonest; nothing if the
-/// device has no matrix units.
+/// The tile, of those that suit, with which a result of so many rows and columns, and so many layers of it, should be there soonest;
+/// nothing if the device has no matrix units.
 pub(crate) fn choose(
     device: &Device,
     kernel: Kernel,
     along_k: [bool; 2],
     size: [usize; 2],
     layers: usize,
+    suits: impl Fn(&Tile) -> bool,
 ) -> Option<Tile> {
     let rates = device.rates();
-    let fitting = TILES.iter().zip(&rates.units).filter(|(tile, _)| tile.fits(device, along_k));
+    let fitting = TILES.iter().zip(&rates.units).filter(|(tile, _)| tile.fits(device, along_k) && suits(tile));
     let times = fitting.map(|(tile, rates)| (*tile, time(tile, rates[kernel as usize], size, layers)));
     times.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(tile, _)| tile)
 }
@@ -82,6 +117,8 @@ pub(crate) const UNITS: f64 = 132.0;
 pub(crate) struct Parts<'a> {
     /// Whether rows of each operand's slice are along K, else along M or N.
     pub along_k: [bool; 2],
+    /// Whether each operand is fetched in words, else in halves.
+    pub words: [bool; 2],
     /// Sets `m0`, `n0`, `steps` and whatever the others need.
     pub setup: &'a str,
     /// Statements that fetch move `index` of an operand into a variable of this name.
@@ -101,12 +138,23 @@ pub(crate) enum Store<'a> {
     Rows(&'a str),
 }
 
-/// A statement that sets a variable to the vector of `array` at `place`, or to zeros unless it is `inside`. There is no branch: at one
-/// the device would wait for what was read before, and not only where that is used.
-pub(crate) fn select_read(variable: &str, inside: &str, array: &str, place: &str) -> String {
+/// Four halves as they are moved, or as the words that hold them: choosing between halves takes a driver several instructions for each of
+/// them, between words one for two.
+pub(crate) const HALVES: &str = "vec4<f16>";
+const WORDS: &str = "vec2<u32>";
+
+/// The function that takes halves out of words. Drivers know that no number changes on the way, and leave the conversions out.
+pub(crate) const FROM_WORDS: &str = "fn halves(v: vec2<u32>) -> vec4<f16> {
+    return vec4<f16>(vec4(unpack2x16float(v.x), unpack2x16float(v.y)));
+}
+";
+
+/// A statement that sets a variable to the vector of `array` at `place`, of type `vector`, or to zeros unless it is `inside`. There is no
+/// branch: at one the device would wait for what was read before, and not only where that is used.
+pub(crate) fn select_read(vector: &str, variable: &str, inside: &str, array: &str, place: &str) -> String {
     format!(
         "{{ let inside = {inside}; let at = select(0u, {place}, inside);\n\
-         {variable} = select(vec4<f16>(), {array}[at], inside); }}\n"
+         {variable} = select({vector}(), {array}[at], inside); }}\n"
     )
 }
 
@@ -150,9 +198,25 @@ impl Tile {
         rows * pitch / VECTOR
     }
 
-    /// Fragments of a row that a subgroup stores together, so that it writes longer rows.
+    /// Slices in workgroup memory.
+    fn stages(&self) -> usize {
+        if self.turns == Turns::Alternating { 2 } else { 1 }
+    }
+
+    /// Whether what is gathered is gathered in words, else in halves.
+    pub fn words(&self) -> bool {
+        self.turns == Turns::Spread
+    }
+
+    /// The type of a vector of what is gathered.
+    pub fn vector(&self) -> &'static str {
+        if self.words() { WORDS } else { HALVES }
+    }
+
+    /// Fragments of a row that a subgroup stores together: two, so that it writes longer rows, unless the memory for them would keep
+    /// another workgroup from the processor.
     fn together(&self) -> usize {
-        self.fragments[1].min(2)
+        if self.turns == Turns::Spread { 1 } else { self.fragments[1].min(2) }
     }
 
     /// Columns of the fragments that a subgroup stores together, and how far apart their rows begin in workgroup memory.
@@ -164,7 +228,7 @@ impl Tile {
     /// Bytes of both operands' slices, and of the fragments that subgroups store together.
     fn workgroup_bytes(&self, along_k: [bool; 2]) -> usize {
         let slices: usize = [0, 1].iter().map(|&at| self.stage_vectors(at, along_k[at]) * 2 * VECTOR).sum();
-        self.stages * slices + self.threads() / 32 * 16 * self.bounce()[1] * 4
+        self.stages() * slices + self.threads() / 32 * 16 * self.bounce()[1] * 4
     }
 
     /// Whether a device can run it.
@@ -180,7 +244,7 @@ impl Tile {
         let along_k = parts.along_k;
         let mut text = String::new();
         for (at, name) in ["left", "right"].iter().enumerate() {
-            let vectors = self.stages * self.stage_vectors(at, along_k[at]);
+            let vectors = self.stages() * self.stage_vectors(at, along_k[at]);
             _ = writeln!(text, "var<workgroup> {name}: array<vec4<f16>, {vectors}>;");
         }
         if matches!(parts.store, Store::Rows(_)) {
@@ -188,14 +252,14 @@ impl Tile {
             _ = writeln!(text, "var<workgroup> bounced: array<f32, {held}>;");
         }
         let names = [
-            ("LOOP", String::from(if self.stages == 1 { ONE_STAGE } else { TWO_STAGES })),
+            ("LOOP", self.turns.text()),
             ("LEFT_STAGE", format!("{}u", self.stage_vectors(0, along_k[0]))),
             ("RIGHT_STAGE", format!("{}u", self.stage_vectors(1, along_k[1]))),
             ("SETUP", self.declared(parts)),
             ("ACCUMULATORS", self.accumulators()),
             ("FETCH", self.fetch(parts)),
             ("ADVANCE", parts.advance.to_owned()),
-            ("STASH", self.stash(along_k)),
+            ("STASH", self.stash(parts)),
             ("MULTIPLY", self.multiply(along_k)),
             ("STORES", self.stores(&parts.store)),
             ("THREADS", self.threads().to_string()),
@@ -212,7 +276,7 @@ impl Tile {
         let mut text = parts.setup.to_owned();
         for (at, name) in ["a", "b"].iter().enumerate() {
             for index in 0..self.moves(at, parts.along_k[at]) {
-                _ = writeln!(text, "var {name}{index} = vec4<f16>();");
+                _ = writeln!(text, "var {name}{index} = {}();", if parts.words[at] { WORDS } else { HALVES });
             }
         }
         text
@@ -235,14 +299,16 @@ impl Tile {
         text
     }
 
-    fn stash(&self, along_k: [bool; 2]) -> String {
+    fn stash(&self, parts: &Parts<'_>) -> String {
+        let along_k = parts.along_k;
         let mut text = String::new();
         for (at, (name, side)) in [("a", "left"), ("b", "right")].iter().enumerate() {
             let pitch = self.stage(at, along_k[at])[2] / VECTOR;
             let vectors = self.vectors(at, along_k[at]);
             for index in 0..self.moves(at, along_k[at]) {
                 let row = self.row(at, along_k[at], index);
-                _ = writeln!(text, "{side}[{side}_stage + {row} * {pitch}u + thread % {vectors}u] = {name}{index};");
+                let value = if parts.words[at] { format!("halves({name}{index})") } else { format!("{name}{index}") };
+                _ = writeln!(text, "{side}[{side}_stage + {row} * {pitch}u + thread % {vectors}u] = {value};");
             }
         }
         text
@@ -343,8 +409,25 @@ impl Tile {
     }
 }
 
+impl Turns {
+    /// The loop over slices, with the fetching of the first.
+    fn text(self) -> String {
+        match self {
+            Self::Branching => [FIRST, BRANCHING].concat(),
+            Self::Alternating => [FIRST, ALTERNATING].concat(),
+            Self::Spread => SPREAD.to_owned(),
+        }
+    }
+}
+
+/// The first slice is on its way before the loop.
+const FIRST: &str = "if steps > 0u {
+    FETCH
+}
+";
+
 /// A slice after the other: all threads wait before it is multiplied, and before the next replaces it.
-const ONE_STAGE: &str = "let left_stage = 0u; let right_stage = 0u;
+const BRANCHING: &str = "let left_stage = 0u; let right_stage = 0u;
 for (var step = 0u; step < steps; step += 1u) {
     STASH
     workgroupBarrier();
@@ -357,8 +440,27 @@ for (var step = 0u; step < steps; step += 1u) {
 }
 ";
 
+/// The same, where what is fetched is put down within one turn of the loop: drivers do not spread over the products what a branch or the
+/// next turn needs.
+const SPREAD: &str = "let left_stage = 0u; let right_stage = 0u;
+if steps > 0u {
+    FETCH
+    STASH
+    workgroupBarrier();
+    for (var step = 1u; step < steps; step += 1u) {
+        ADVANCE
+        FETCH
+        MULTIPLY
+        workgroupBarrier();
+        STASH
+        workgroupBarrier();
+    }
+    MULTIPLY
+}
+";
+
 /// The next slice is put beside the one that is multiplied: all threads wait once for each.
-const TWO_STAGES: &str = "var left_stage = 0u; var right_stage = 0u;
+const ALTERNATING: &str = "var left_stage = 0u; var right_stage = 0u;
 STASH
 workgroupBarrier();
 for (var step = 0u; step < steps; step += 1u) {
@@ -394,5 +496,6 @@ mod tests {
         assert_eq!(fastest(Kernel::Images, [128, 128 << 8]), Some([128, 256]));
         assert_eq!(fastest(Kernel::Images, [256, 128 << 6]), Some([64, 256]));
         assert_eq!(fastest(Kernel::Images, [512, 128 << 4]), Some([64, 128]));
+        assert_eq!(fastest(Kernel::Weights, [256, 2304]), Some([64, 64]));
     }
 }

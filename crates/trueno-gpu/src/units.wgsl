@@ -13,9 +13,6 @@ fn main(
     let sub_n = (subgroup % SUBGROUPS_N) * (FRAGS_N * 16u);
     SETUP
     ACCUMULATORS
-    if steps > 0u {
-        FETCH
-    }
     LOOP
     STORES
 }

@@ -7,7 +7,7 @@ use trueno_core::DType;
 use super::program::{Gather, names, store_position};
 use crate::record::Shader;
 use crate::storage;
-use crate::units::{Parts, Store, Tile, VECTOR, select_read};
+use crate::units::{FROM_WORDS, Parts, Store, Tile, VECTOR, select_read};
 use crate::walk::{IMMEDIATES, fill};
 
 /// A product of a weight with windows of an image.
@@ -34,10 +34,11 @@ pub(crate) struct Weights {
 }
 
 /// Bindings of two operands: the first in vectors, the second as it is gathered.
-fn bindings(names: [&str; 2], gather: Gather, bias: bool) -> String {
-    let mut text = format!("enable f16;\nenable wgpu_cooperative_matrix;\n{IMMEDIATES}{}", storage::PACKING);
-    let element = if gather.is_vectors() { "vec4<f16>" } else { "f16" };
-    for (binding, (name, element)) in names.into_iter().zip(["vec4<f16>", element]).enumerate() {
+fn bindings(names: [&str; 2], tile: &Tile, gather: Gather, bias: bool) -> String {
+    let mut text =
+        format!("enable f16;\nenable wgpu_cooperative_matrix;\n{IMMEDIATES}{}{FROM_WORDS}", storage::PACKING);
+    let element = if gather.is_vectors() { tile.vector() } else { "f16" };
+    for (binding, (name, element)) in names.into_iter().zip([tile.vector(), element]).enumerate() {
         _ = writeln!(text, "@group(0) @binding({binding}) var<storage, read> {name}: array<{element}>;");
     }
     if bias {
@@ -46,31 +47,48 @@ fn bindings(names: [&str; 2], gather: Gather, bias: bool) -> String {
     text
 }
 
+/// Whether each operand is fetched in words. Single elements are halves.
+fn words(tile: &Tile, gather: Gather) -> [bool; 2] {
+    [true, gather.is_vectors()].map(|vectors| vectors && tile.words())
+}
+
 /// Statements that gather elements at four neighbouring positions of a row of an image, those that it has; with `inside`, where the
 /// image begins at `from`, and the window at `y` and `x`.
-fn gather(gather: Gather, variable: &str, inside: &str, from: &str) -> String {
+fn gather(gather: Gather, tile: &Tile, variable: &str, inside: &str, from: &str) -> String {
     match gather {
-        Gather::Vector => select_read(variable, inside, "image", &format!("({from} + place) / 4u")),
-        Gather::Shifted => gather_shifted(variable, inside, from),
+        Gather::Vector => select_read(tile.vector(), variable, inside, "image", &format!("({from} + place) / 4u")),
+        Gather::Shifted => gather_shifted(tile, variable, inside, from),
         Gather::Row | Gather::Anywhere => gather_singles(variable, inside, from),
     }
 }
 
 /// Elements that are neighbours: from the two vectors that have them. Which of their elements are wanted says `x` alone.
-fn gather_shifted(variable: &str, inside: &str, from: &str) -> String {
-    let row = format!("{from} + y * IMAGE_Y");
+fn gather_shifted(tile: &Tile, variable: &str, inside: &str, from: &str) -> String {
+    let (row, vector) = (format!("{from} + y * IMAGE_Y"), tile.vector());
     let [first, second] = [0, 4].map(|step| {
         let [name, at] = [format!("v{step}"), format!("(x & 0xfffffffcu) + {step}u")];
-        let read = select_read(&name, &format!("seen && {at} < WIDTH"), "image", &format!("(origin + ({at})) / 4u"));
-        format!("var {name} = vec4<f16>(); {read}")
+        let inside = format!("seen && {at} < WIDTH");
+        let read = select_read(vector, &name, &inside, "image", &format!("(origin + ({at})) / 4u"));
+        format!("var {name} = {vector}(); {read}")
     });
+    let shift = if tile.words() { SHIFT_WORDS } else { SHIFT_HALVES };
     format!(
-        "{{ let seen = {inside} && y < HEIGHT; let origin = {row};\n{first}{second}let shift = x & 3u;\n\
-         let near = select(v0, vec4(v0.yzw, v4.x), shift == 1u);\n\
-         let far = select(vec4(v0.zw, v4.xy), vec4(v0.w, v4.xyz), shift == 3u);\n\
-         {variable} = select(near, far, shift >= 2u); }}\n"
+        "{{ let seen = {inside} && y < HEIGHT; let origin = {row};\n{first}{second}{shift}{variable} = shifted; }}\n"
     )
 }
+
+/// Of two vectors of halves, the four from the one on that `x` says.
+const SHIFT_HALVES: &str = "let shift = x & 3u;
+let near = select(v0, vec4(v0.yzw, v4.x), shift == 1u);
+let far = select(vec4(v0.zw, v4.xy), vec4(v0.w, v4.xyz), shift == 3u);
+let shifted = select(near, far, shift >= 2u);
+";
+
+/// The same of words: from the second on, or from the upper half of one on, or both.
+const SHIFT_WORDS: &str = "let middle = vec2(v0.y, v4.x); let later = (x & 2u) != 0u;
+let own = select(v0, middle, later); let next = select(middle, v4, later);
+let shifted = select(own, (own >> vec2(16u)) | (next << vec2(16u)), (x & 1u) != 0u);
+";
 
 /// Elements wherever they are, one by one.
 fn gather_singles(variable: &str, inside: &str, from: &str) -> String {
@@ -92,7 +110,7 @@ impl Images {
 
     pub fn shader(&self) -> Shader {
         let reads = 2 + u32::from(self.bias);
-        let mut text = bindings(["weight", "image"], self.gather, self.bias);
+        let mut text = bindings(["weight", "image"], &self.tile, self.gather, self.bias);
         if self.aligned {
             text += &storage::writer(reads, "out", self.result);
         } else {
@@ -101,6 +119,7 @@ impl Images {
         let before = if self.gather == Gather::Vector { "" } else { "let y = y0 + y_tap; let x = x0 + x_tap;\n" };
         let body = self.tile.text(&Parts {
             along_k: self.along_k(),
+            words: words(&self.tile, self.gather),
             setup: &self.setup(),
             fetch: &|at, index, variable| {
                 if at == 0 { self.weight(index, variable) } else { self.image(index, variable) }
@@ -141,13 +160,13 @@ impl Images {
             let inside = format!("m0 + ({vector}) * 4u < SIZE_M && c0 + {row} < CHANNELS");
             (inside, format!("(weights + m0 + (c0 + {row}) * WEIGHT_K) / 4u + {vector}"))
         };
-        select_read(variable, &inside, "weight", &at)
+        select_read(self.tile.vector(), variable, &inside, "weight", &at)
     }
 
     fn image(&self, index: usize, variable: &str) -> String {
         let row = self.tile.row(1, self.along_k()[1], index);
         let inside = format!("column < COLUMNS && c0 + {row} < CHANNELS");
-        gather(self.gather, variable, &inside, &format!("at0 + (c0 + {row}) * IMAGE_C"))
+        gather(self.gather, &self.tile, variable, &inside, &format!("at0 + (c0 + {row}) * IMAGE_C"))
     }
 
     fn store(&self) -> String {
@@ -187,7 +206,7 @@ impl Weights {
     }
 
     pub fn shader(&self) -> Shader {
-        let mut text = bindings(["grad", "image"], self.gather, false);
+        let mut text = bindings(["grad", "image"], &self.tile, self.gather, false);
         let store = if self.whole {
             text += "@group(0) @binding(2) var<storage, read_write> product: array<f32>;\n";
             Store::Whole { at: "made + m * size_n + n", stride: "size_n" }
@@ -197,6 +216,7 @@ impl Weights {
         };
         let body = self.tile.text(&Parts {
             along_k: self.along_k(),
+            words: words(&self.tile, self.gather),
             setup: &self.setup(),
             fetch: &|at, index, variable| {
                 if at == 0 { self.grad(index, variable) } else { self.image(index, variable) }
@@ -252,12 +272,12 @@ impl Weights {
     fn grad(&self, index: usize, variable: &str) -> String {
         let row = self.tile.row(0, self.along_k()[0], index);
         let inside = format!("kl < last && m0 + {row} < SIZE_M");
-        select_read(variable, &inside, "grad", &format!("(g_at{index} + grad_at) / 4u"))
+        select_read(self.tile.vector(), variable, &inside, "grad", &format!("(g_at{index} + grad_at) / 4u"))
     }
 
     fn image(&self, index: usize, variable: &str) -> String {
         let inside = format!("kr < last && own_n{index} < size_n");
-        let gathered = gather(self.gather, variable, &inside, &format!("x_at{index} + image_at"));
+        let gathered = gather(self.gather, &self.tile, variable, &inside, &format!("x_at{index} + image_at"));
         format!("{{ let y = y0 + y_tap{index}; let x = x0 + x_tap{index};\n{gathered} }}\n")
     }
 }

@@ -285,7 +285,7 @@ impl Product<'_> {
             let along_k = reading == Reading::AlongK;
             let device = weight.buffer().device();
             let (ways, size) = ([along_k, false], [self.channels[1], columns]);
-            if let Some(tile) = units::choose(device, Kernel::Images, ways, size, self.groups) {
+            if let Some(tile) = units::choose(device, Kernel::Images, ways, size, self.groups, |_| true) {
                 let program = cooperative::Images { tile, along_k, gather: gathered, result, aligned, bias };
                 return (Program::UnitImages(program), tile.size());
             }
@@ -428,7 +428,7 @@ impl WeightSums<'_> {
         let suited = gathered[0] == Gather::Vector && gathered[1] != Gather::Anywhere;
         let suited = self.dtype == DType::F16 && suited && size_n.is_multiple_of(4) && outer.min(size_n) >= 16;
         let layers = groups * (positions / 1024).max(1);
-        let tile = suited.then(|| units::choose(device, Kernel::Weights, [true; 2], [outer, size_n], layers));
+        let tile = suited.then(|| units::choose(device, Kernel::Weights, [true; 2], [outer, size_n], layers, |_| true));
         if let Some(tile) = tile.flatten() {
             let [tile_m, tile_n] = tile.size();
             let whole = outer.is_multiple_of(tile_m) && size_n.is_multiple_of(tile_n);

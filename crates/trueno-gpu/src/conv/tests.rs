@@ -1,7 +1,7 @@
 use trueno_core::{DType, Error, Layout, bf16, f16};
 
 use super::*;
-use crate::testing::{assert_close, device, gather, read, samples, shaped, upload};
+use crate::testing::{assert_close, device, gather, own, read, samples, shaped, upload};
 
 const PLAIN: Config = Config { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 };
 const SAME: Config = Config { padding: [1, 1], ..PLAIN };
@@ -132,7 +132,7 @@ fn weight_gradients_over_many_positions_join_the_same_way_twice() {
 
 #[test]
 fn half_precision_accumulates_in_single() {
-    let Some(device) = device() else { return };
+    let Some(device) = &own() else { return };
     for (input, weight, config) in [
         ([4, 8, 6, 8], [12, 8, 3, 3], SAME),
         ([2, 8, 5, 5], [6, 8, 3, 3], Config { stride: [2, 2], ..SAME }),
@@ -146,6 +146,9 @@ fn half_precision_accumulates_in_single() {
         ([2, 64, 8, 8], [64, 32, 3, 3], Config { groups: 2, ..SAME }),
         ([2, 16, 8, 12], [32, 16, 3, 3], Config { padding: [2, 2], dilation: [2, 2], ..PLAIN }),
         ([8, 64, 16, 16], [128, 64, 1, 1], PLAIN),
+        // Weights that are whole tiles, the largest too.
+        ([2, 64, 8, 8], [64, 64, 3, 3], SAME),
+        ([2, 256, 8, 8], [128, 256, 1, 1], PLAIN),
     ] {
         let geometry = Geometry::new("test", &config, &input, &weight).unwrap();
         let rounded = |stream, count| -> Vec<f16> {
@@ -160,18 +163,20 @@ fn half_precision_accumulates_in_single() {
         let ones = Buffer::from_slice(device, "test", &vec![f16::ONE; weight[0]]).unwrap();
         let raised: Vec<f64> = want[0].iter().map(|v| v + 1.0).collect();
         let bias = shaped(&ones, &[weight[0]]);
-        let got: Vec<f16> = conv2d(&vx, &vw, Some(&bias), &config).unwrap().download("test").wait().unwrap();
-        assert_close("bias", &wide(&got), &raised, 6e-4);
-        let got = [
-            conv2d(&vx, &vw, None, &config),
-            input_grad(&vg, &vw, input, &config),
-            weight_grad(&vg, &vx, weight, &config, vg.buffer().dtype()),
-        ];
-        for (got, want) in got.into_iter().zip(want) {
-            let got: Vec<f16> = got.unwrap().download("test").wait().unwrap();
-            // Half a unit in the last place of the result.
-            assert_close(&format!("{input:?} {weight:?}"), &wide(&got), &want, 6e-4);
-        }
+        device.by_each_tile(|| {
+            let got: Vec<f16> = conv2d(&vx, &vw, Some(&bias), &config).unwrap().download("test").wait().unwrap();
+            assert_close("bias", &wide(&got), &raised, 6e-4);
+            let got = [
+                conv2d(&vx, &vw, None, &config),
+                input_grad(&vg, &vw, input, &config),
+                weight_grad(&vg, &vx, weight, &config, vg.buffer().dtype()),
+            ];
+            for (got, want) in got.into_iter().zip(&want) {
+                let got: Vec<f16> = got.unwrap().download("test").wait().unwrap();
+                // Half a unit in the last place of the result.
+                assert_close(&format!("{input:?} {weight:?}"), &wide(&got), want, 6e-4);
+            }
+        });
     }
     let ones = Buffer::from_slice(device, "test", &[bf16::from_f32(1.5); 72]).unwrap();
     let (x, w) = (shaped(&ones, &[1, 8, 3, 3]), shaped(&ones, &[1, 8, 3, 3]));

@@ -96,6 +96,19 @@ impl Device {
     pub(crate) fn rates(&self) -> Arc<Rates> {
         Arc::clone(&lock(&self.shared.tuning).rates)
     }
+
+    /// Calls `check` while every product on matrix units is planned by the first of their tiles that can make it, by the second, and so
+    /// on; once on a device without them.
+    #[cfg(test)]
+    pub(crate) fn by_each_tile(&self, mut check: impl FnMut()) {
+        let tiles = if self.capabilities().cooperative_f16 { units::COUNT } else { 1 };
+        for tile in 0..tiles {
+            let mut rates = Rates::default();
+            rates.units[tile] = [f64::MAX; 3];
+            lock(&self.shared.tuning).rates = Arc::new(rates);
+            check();
+        }
+    }
 }
 
 #[cfg(test)]
