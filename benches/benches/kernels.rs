@@ -99,7 +99,7 @@ fn order(criterion: &mut Criterion) {
     let [mut keys, mut scratch] = [vec![0_i32; ELEMENTS], vec![0_i32; ELEMENTS]];
     levels(&mut group, "sort", |isa| {
         sort::keys(isa, false, &x, &mut keys);
-        sort::sort(isa, &mut keys, black_box(&mut scratch), 0);
+        sort::sort(isa, &mut keys, black_box(&mut scratch), 0, |_| {});
     });
     levels(&mut group, "transpose", |isa| transpose(isa, &x, SIDE, black_box(&mut out), SIDE, [SIDE, SIDE]));
     group.finish();

@@ -138,7 +138,7 @@ fn integers_end_where_a_page_does() {
         let [x, keys, matrix] = &mut fences;
         let (x, keys) = (x.slice(n, |i| (i * 7 % 31) as f32), keys.slice(n, |_| 0_i32));
         sort::keys(isa, false, x, keys);
-        sort::sort(isa, keys, &mut vec![0; n], 0);
+        sort::sort(isa, keys, &mut vec![0; n], 0, |_| {});
         convert(isa, keys, x);
         let mask = vec![true; n];
         select(isa, Operand::Slice(&mask), Operand::Slice(x), Operand::InPlace, &mut vec![0.0; n]);

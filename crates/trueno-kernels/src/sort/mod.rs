@@ -11,7 +11,7 @@
 //! use trueno_kernels::{Isa, sort::{self, Sortable}};
 //!
 //! let mut keys = [2.5_f32, -1.0, f32::NAN, 0.0].map(f32::key);
-//! sort::sort(Isa::best(), &mut keys, &mut [0; 4], 0);
+//! sort::sort(Isa::best(), &mut keys, &mut [0; 4], 0, |_| {});
 //! assert_eq!(keys.map(f32::from_key)[..3], [-1.0, 0.0, 2.5]);
 //! ```
 
@@ -35,10 +35,17 @@ pub trait Key: Copy + Default + Ord + Send + Sync + 'static {
     const BITS: u32;
     #[doc(hidden)]
     fn digit(self, shift: u32) -> usize;
+    /// What [`sort_into`] does where vectors hold such keys; says `false` and does nothing elsewhere. With `moved` unset, what [`sort`] does.
     #[doc(hidden)]
-    fn sort_into(isa: Isa, from: &mut [Self], to: &mut [Self], low: u32);
-    #[doc(hidden)]
-    fn sort_in_place(isa: Isa, keys: &mut [Self], scratch: &mut [Self], low: u32);
+    fn sort_by_vectors(
+        _: Isa,
+        _main: &mut [Self],
+        _side: &mut [Self],
+        _moved: bool,
+        _finish: Finish<'_, Self>,
+    ) -> bool {
+        false
+    }
 }
 
 /// A key that vectors hold.
@@ -58,9 +65,9 @@ macro_rules! keys {
             kernel! {
                 /// Sorts the keys of `side` into `main` if `moved`, else those of `main`, with the memory of both. Says `false`
                 /// and does nothing where there are no vectors of keys.
-                pub(super) fn sort(simd: S, main: &mut [$t], side: &mut [$t], moved: bool) -> bool {
+                pub(super) fn sort(simd: S, main: &mut [$t], side: &mut [$t], moved: bool, finish: Finish<'_, $t>) -> bool {
                     if S::$vector::LANES > 1 {
-                        quick::sort::<S::$vector>(simd, main, side, moved, quick::patience(main.len()));
+                        quick::sort::<S::$vector>(simd, main, side, moved, quick::patience(main.len()), finish);
                     }
                     S::$vector::LANES > 1
                 }
@@ -85,17 +92,8 @@ macro_rules! keys {
                 (((self as $unsigned ^ (1 << ($t::BITS - 1))) >> shift) & radix::MASK as $unsigned) as usize
             }
 
-            fn sort_into(isa: Isa, from: &mut [$t], to: &mut [$t], low: u32) {
-                if !$module::sort(isa, to, from, true) {
-                    radix::sort(from, to, low);
-                    to.copy_from_slice(from);
-                }
-            }
-
-            fn sort_in_place(isa: Isa, keys: &mut [$t], scratch: &mut [$t], low: u32) {
-                if !$module::sort(isa, keys, scratch, false) {
-                    radix::sort(keys, scratch, low);
-                }
+            fn sort_by_vectors(isa: Isa, main: &mut [$t], side: &mut [$t], moved: bool, finish: Finish<'_, $t>) -> bool {
+                $module::sort(isa, main, side, moved, finish)
             }
         }
 
@@ -130,33 +128,35 @@ impl Key for Placed {
     fn digit(self, shift: u32) -> usize {
         self.key.digit(shift)
     }
-
-    fn sort_into(_: Isa, from: &mut [Placed], to: &mut [Placed], low: u32) {
-        radix::sort(from, to, low);
-        to.copy_from_slice(from);
-    }
-
-    fn sort_in_place(_: Isa, keys: &mut [Placed], scratch: &mut [Placed], low: u32) {
-        radix::sort(keys, scratch, low);
-    }
 }
 
-/// Sorts keys whose bits below `low` are in order already (positions, say), using `scratch` of the same length.
+/// What is done to keys in order, part by part.
+type Finish<'a, K> = &'a mut dyn FnMut(&mut [K]);
+
+/// Sorts keys whose bits below `low` are in order already (positions, say), using `scratch` of the same length. `finish` gets them part
+/// by part as soon as they are in order, while they lie in a cache; the parts come in any order.
 ///
 /// # Panics
 /// If `scratch` is not as long as `keys`.
-pub fn sort<K: Key>(isa: Isa, keys: &mut [K], scratch: &mut [K], low: u32) {
+pub fn sort<K: Key>(isa: Isa, keys: &mut [K], scratch: &mut [K], low: u32, mut finish: impl FnMut(&mut [K])) {
     assert_eq!(keys.len(), scratch.len(), "scratch");
-    K::sort_in_place(isa, keys, scratch, low);
+    if !K::sort_by_vectors(isa, keys, scratch, false, &mut finish) {
+        radix::sort(keys, scratch, low);
+        finish(keys);
+    }
 }
 
 /// As [`sort`], into `to`; what `from` holds afterwards is unspecified.
 ///
 /// # Panics
 /// If `to` is not as long as `from`.
-pub fn sort_into<K: Key>(isa: Isa, from: &mut [K], to: &mut [K], low: u32) {
+pub fn sort_into<K: Key>(isa: Isa, from: &mut [K], to: &mut [K], low: u32, mut finish: impl FnMut(&mut [K])) {
     assert_eq!(from.len(), to.len(), "to");
-    K::sort_into(isa, from, to, low);
+    if !K::sort_by_vectors(isa, to, from, true, &mut finish) {
+        radix::sort(from, to, low);
+        to.copy_from_slice(from);
+        finish(to);
+    }
 }
 
 /// Moves the `k` smallest keys to the front, in order.

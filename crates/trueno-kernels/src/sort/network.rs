@@ -7,10 +7,16 @@
 
 use crate::simd::KeyVector;
 
-/// Orders two rows, lane by lane.
+/// The most rows.
+const MAX_ROWS: usize = 16;
+
+/// Orders two rows, lane by lane. A row that is not there would hold the largest keys, so that nothing would move.
 #[inline(always)]
 fn exchange<V: KeyVector, const R: usize>(rows: &mut [V; R], low: usize, high: usize) {
-    (rows[low], rows[high]) = (rows[low].min(rows[high]), rows[low].max(rows[high]));
+    if high < R {
+        let smaller = rows[low].min(rows[high]);
+        (rows[low], rows[high]) = (smaller, rows[low].larger(rows[high], smaller));
+    }
 }
 
 /// Exchanges in turn.
@@ -20,19 +26,15 @@ macro_rules! exchanges {
     };
 }
 
-/// Puts every column in order. These are the networks with the fewest known exchanges (Knuth, volume 3, section 5.3.4;
-/// the one of 16 is M. W. Green's).
+/// Puts every column in order. The networks of 4, 8 and 16 have the fewest known exchanges (Knuth, volume 3, section 5.3.4;
+/// the one of 16 is M. W. Green's); other numbers of rows take the next larger one, as far as it goes.
 #[inline(always)]
 fn order_columns<V: KeyVector, const R: usize>(rows: &mut [V; R]) {
     match R {
-        1 => {}
-        2 => {
-            exchanges!(rows: 0 1);
-        }
-        4 => {
+        ..=4 => {
             exchanges!(rows: 0 2, 1 3, 0 1, 2 3, 1 2);
         }
-        8 => {
+        5..=8 => {
             exchanges!(rows: 0 2, 1 3, 4 6, 5 7, 0 4, 1 5, 2 6, 3 7, 0 1, 2 3, 4 5, 6 7, 2 4, 3 5, 1 4, 3 6, 1 2, 3 4, 5 6);
         }
         _ => {
@@ -44,19 +46,19 @@ fn order_columns<V: KeyVector, const R: usize>(rows: &mut [V; R]) {
     }
 }
 
-/// Within each block of `height` rows, exchanges each row with its mirror image, whose lanes are mirrored too.
+/// Within each block of `height` rows, exchanges each row with its mirror image, whose lanes are mirrored too. Rows that are not there
+/// would hold the largest keys, so that their images would not change.
 #[inline(always)]
 fn mirror_rows<V: KeyVector, const R: usize>(rows: &mut [V; R], height: usize, mirror: usize) {
-    if R < height {
-        return;
-    }
     let half = height / 2;
     let mut i = 0;
-    while i < R / 2 {
+    while i < MAX_ROWS / 2 {
         let (block, within) = (i / half * height, i % half);
         let (low, high) = (block + within, block + height - 1 - within);
-        rows[high] = rows[high].swap(mirror);
-        exchange(rows, low, high);
+        if high < R {
+            rows[high] = rows[high].swap(mirror);
+            exchange(rows, low, high);
+        }
         i += 1;
     }
 }
@@ -67,7 +69,7 @@ fn exchange_lanes<V: KeyVector, const R: usize>(rows: &mut [V; R], distance: usi
     let mut i = 0;
     while i < R {
         let other = rows[i].swap(distance);
-        rows[i] = V::pick(bit, rows[i].min(other), rows[i].max(other));
+        rows[i] = rows[i].larger_at(bit, other, rows[i].min(other));
         i += 1;
     }
 }
@@ -78,7 +80,7 @@ fn merge_columns<V: KeyVector, const R: usize>(rows: &mut [V; R], group: usize) 
     if V::LANES < group {
         return;
     }
-    mirror_rows(rows, 16, group - 1);
+    mirror_rows(rows, MAX_ROWS, group - 1);
     mirror_rows(rows, 8, group - 1);
     mirror_rows(rows, 4, group - 1);
     mirror_rows(rows, 2, group - 1);
@@ -152,8 +154,12 @@ pub(super) unsafe fn sort_few<V: KeyVector>(token: V::Token, from: *const V::Ele
             0 | 1 => sort_rows::<V, 1>(token, from, to, count),
             2 => sort_rows::<V, 2>(token, from, to, count),
             3 | 4 => sort_rows::<V, 4>(token, from, to, count),
-            5..=8 => sort_rows::<V, 8>(token, from, to, count),
-            _ if V::ROWS > 8 => sort_rows::<V, 16>(token, from, to, count),
+            5 | 6 => sort_rows::<V, 6>(token, from, to, count),
+            7 | 8 => sort_rows::<V, 8>(token, from, to, count),
+            9 | 10 if V::ROWS > 8 => sort_rows::<V, 10>(token, from, to, count),
+            11 | 12 if V::ROWS > 8 => sort_rows::<V, 12>(token, from, to, count),
+            13 | 14 if V::ROWS > 8 => sort_rows::<V, 14>(token, from, to, count),
+            15 | 16 if V::ROWS > 8 => sort_rows::<V, 16>(token, from, to, count),
             _ => debug_assert!(false, "{count} keys are too many"),
         }
     }

@@ -5,8 +5,9 @@
 //! written, of which the next overwrites what is too much.
 
 use super::network::{sort_few, sort_rows};
-use super::{Key, radix};
+use super::{Finish, Key, radix};
 use crate::simd::KeyVector;
+use core::slice;
 
 /// Keys that lie at `side + ..` if `moved`, else at `main + ..`, and are wanted at the latter in order.
 #[derive(Clone, Copy, Default)]
@@ -17,10 +18,26 @@ struct Task {
     moved: bool,
     /// How many times they may be parted yet.
     patience: u32,
+    stage: Stage,
 }
 
-/// The smaller of two parts is sorted first, so the ones that wait are each twice as large as the next.
-const MAX_TASKS: usize = usize::BITS as usize;
+/// What is to be done with the keys of a task.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Stage {
+    /// To sort and to finish them.
+    #[default]
+    Whole,
+    /// To sort them: they are part of what is finished later.
+    Part,
+    /// To finish them: they are in order.
+    Sorted,
+}
+
+/// The smaller of two parts is sorted first, so the ones that wait are each twice as large as the next; and a part that is to be
+/// finished, or two.
+const MAX_TASKS: usize = usize::BITS as usize + 2;
+/// Keys that are finished together: they still lie in the first level of cache, or most do.
+const TOGETHER: usize = 8192;
 /// Keys from which a pivot is chosen from more candidates.
 const MANY: usize = 2048;
 /// The most candidates.
@@ -31,7 +48,8 @@ pub(super) fn patience(count: usize) -> u32 {
     2 * count.max(1).ilog2() + 8
 }
 
-/// Sorts the keys of `side` into `main` if `moved`, else those of `main`; what `side` holds afterwards is unspecified.
+/// Sorts the keys of `side` into `main` if `moved`, else those of `main`, and has `finish` finish them, part by part; what `side`
+/// holds afterwards is unspecified.
 #[inline(always)]
 pub(super) fn sort<V: KeyVector<Elem: Key + Predecessor>>(
     token: V::Token,
@@ -39,40 +57,53 @@ pub(super) fn sort<V: KeyVector<Elem: Key + Predecessor>>(
     side: &mut [V::Elem],
     moved: bool,
     patience: u32,
+    finish: Finish<'_, V::Elem>,
 ) {
     let count = main.len();
     assert_eq!(side.len(), count, "both memories are as large");
     let (main, side) = (main.as_mut_ptr(), side.as_mut_ptr());
     let mut waiting = [Task::default(); MAX_TASKS];
-    let mut tasks = 0;
-    let mut task = Task { main: 0, side: 0, count, moved, patience };
-    loop {
-        // SAFETY: tasks cut both memories into disjoint ranges of `task.count` keys each, which begin at `main` and `side`.
-        // They are parts of the first task, whose ranges are the whole of both.
+    let mut tasks = 1;
+    waiting[0] = Task { main: 0, side: 0, count, moved, patience, stage: Stage::Whole };
+    while tasks > 0 {
+        tasks -= 1;
+        let mut task = waiting[tasks];
+        // SAFETY: tasks cut both memories into disjoint ranges of `task.count` keys each, which begin at `main` and `side`; but those
+        // of a sorted task, which is taken up after its parts. They are parts of the first task, whose ranges are the whole of both.
         unsafe {
             let (to, beside) = (main.add(task.main), side.add(task.side));
             let from = if task.moved { beside } else { to };
+            if task.stage == Stage::Sorted {
+                finish(slice::from_raw_parts_mut(to, task.count));
+                continue;
+            }
+            if task.stage == Stage::Whole && task.count <= TOGETHER {
+                waiting[tasks] = Task { stage: Stage::Sorted, ..task };
+                tasks += 1;
+                task.stage = Stage::Part;
+            }
             if task.count <= V::ROWS * V::LANES {
                 sort_few::<V>(token, from, to, task.count);
             } else if task.patience == 0 {
                 sort_by_digits(to, beside, task.count, task.moved);
+                if task.stage == Stage::Whole {
+                    finish(slice::from_raw_parts_mut(to, task.count));
+                }
             } else {
                 let (lefts, rights) = part::<V>(token, from, task.count, to, beside);
+                let in_order = task.count - lefts - rights;
+                if in_order > 0 && task.stage == Stage::Whole {
+                    finish(slice::from_raw_parts_mut(to.add(lefts), in_order));
+                }
                 let patience = task.patience - 1;
                 let left = Task { side: task.side + rights, count: lefts, moved: false, patience, ..task };
                 let right = Task { main: task.main + lefts, count: rights, moved: true, patience, ..task };
                 let (smaller, larger) = if lefts < rights { (left, right) } else { (right, left) };
                 waiting[tasks] = larger;
-                tasks += 1;
-                task = smaller;
-                continue;
+                waiting[tasks + 1] = smaller;
+                tasks += 2;
             }
         }
-        if tasks == 0 {
-            return;
-        }
-        tasks -= 1;
-        task = waiting[tasks];
     }
 }
 
@@ -215,8 +246,7 @@ unsafe fn part_by<V: KeyVector>(
 #[inline(never)]
 unsafe fn sort_by_digits<K: Key>(main: *mut K, side: *mut K, count: usize, moved: bool) {
     // SAFETY: as the caller vouches; nothing else refers to this memory while the slices are in use.
-    let (main, side) =
-        unsafe { (core::slice::from_raw_parts_mut(main, count), core::slice::from_raw_parts_mut(side, count)) };
+    let (main, side) = unsafe { (slice::from_raw_parts_mut(main, count), slice::from_raw_parts_mut(side, count)) };
     if moved {
         main.copy_from_slice(side);
     }

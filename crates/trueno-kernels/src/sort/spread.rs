@@ -32,7 +32,7 @@ pub struct Splitters<K>([K; WAYS - 1]);
 impl<K: VectorKey> Splitters<K> {
     /// Cuts that give parts of about the same size if the sample is like the rest of the keys.
     pub fn of(isa: Isa, sample: &mut [K; SAMPLE]) -> Self {
-        super::sort(isa, sample, &mut [K::default(); SAMPLE], 0);
+        super::sort(isa, sample, &mut [K::default(); SAMPLE], 0, |_| {});
         Splitters(core::array::from_fn(|i| sample[(i + 1) * SAMPLE / WAYS]))
     }
 

@@ -124,8 +124,7 @@ fn sort_whole_rows<K: Key>(
         let rows = out.chunks_exact_mut(length).zip(scratch.chunks_exact_mut(length)).enumerate();
         rows.for_each(|(row, (keys, scratch))| {
             fill(index * piece + row * length, keys);
-            kernel::sort(isa, keys, scratch, low);
-            finish(keys);
+            kernel::sort(isa, keys, scratch, low, &finish);
         });
     });
 }
@@ -178,8 +177,7 @@ fn sort_cut_row<K: VectorKey>(
     }
     for_each_piece(&mut parts, 1, length / WAYS * COST, |_, parts| {
         for (from, part) in parts {
-            kernel::sort_into(isa, from, part, low);
-            finish(part);
+            kernel::sort_into(isa, from, part, low, &finish);
         }
     });
 }

@@ -2,7 +2,6 @@
 
 use core::arch::x86_64::*;
 
-use super::pairwise;
 use crate::simd::{Avx2, KeyVector, Sealed};
 
 /// For each choice of eight lanes, the chosen ones and then zeros: where `compress` finds them.
@@ -92,9 +91,28 @@ impl KeyVector for I32x8 {
         _mm256_cmpgt_epi32,
         _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)
     );
-    pairwise! {
-        min = _mm256_min_epi32;
-        max = _mm256_max_epi32;
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe { _mm256_min_epi32(self.0, other.0) })
+    }
+    #[inline(always)]
+    fn larger(self, other: Self, _: Self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe { _mm256_max_epi32(self.0, other.0) })
+    }
+    #[inline(always)]
+    fn larger_at(self, bit: usize, other: Self, smaller: Self) -> Self {
+        let (no, yes) = (smaller.0, self.larger(other, smaller).0);
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe {
+            match bit {
+                1 => _mm256_blend_epi32::<0b1010_1010>(no, yes),
+                2 => _mm256_blend_epi32::<0b1100_1100>(no, yes),
+                _ => _mm256_blend_epi32::<0b1111_0000>(no, yes),
+            }
+        })
     }
 
     #[inline(always)]
@@ -108,17 +126,6 @@ impl KeyVector for I32x8 {
                 3 => _mm256_shuffle_epi32::<0b00_01_10_11>(x),
                 4 => _mm256_permute4x64_epi64::<0b01_00_11_10>(x),
                 _ => _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0)),
-            }
-        })
-    }
-    #[inline(always)]
-    fn pick(bit: usize, without: Self, with: Self) -> Self {
-        // SAFETY: a vector is only made from the token that proves these instructions.
-        Self(unsafe {
-            match bit {
-                1 => _mm256_blend_epi32::<0b1010_1010>(without.0, with.0),
-                2 => _mm256_blend_epi32::<0b1100_1100>(without.0, with.0),
-                _ => _mm256_blend_epi32::<0b1111_0000>(without.0, with.0),
             }
         })
     }
@@ -168,8 +175,19 @@ impl KeyVector for I64x4 {
         self.extreme(other, false)
     }
     #[inline(always)]
-    fn max(self, other: Self) -> Self {
+    fn larger(self, other: Self, _: Self) -> Self {
         self.extreme(other, true)
+    }
+    #[inline(always)]
+    fn larger_at(self, bit: usize, other: Self, smaller: Self) -> Self {
+        let (no, yes) = (smaller.0, self.larger(other, smaller).0);
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe {
+            match bit {
+                1 => _mm256_blend_epi32::<0b1100_1100>(no, yes),
+                _ => _mm256_blend_epi32::<0b1111_0000>(no, yes),
+            }
+        })
     }
     #[inline(always)]
     fn swap(self, distance: usize) -> Self {
@@ -180,16 +198,6 @@ impl KeyVector for I64x4 {
                 1 => _mm256_shuffle_epi32::<0b01_00_11_10>(x),
                 2 => _mm256_permute4x64_epi64::<0b01_00_11_10>(x),
                 _ => _mm256_permute4x64_epi64::<0b00_01_10_11>(x),
-            }
-        })
-    }
-    #[inline(always)]
-    fn pick(bit: usize, without: Self, with: Self) -> Self {
-        // SAFETY: a vector is only made from the token that proves these instructions.
-        Self(unsafe {
-            match bit {
-                1 => _mm256_blend_epi32::<0b1100_1100>(without.0, with.0),
-                _ => _mm256_blend_epi32::<0b1111_0000>(without.0, with.0),
             }
         })
     }

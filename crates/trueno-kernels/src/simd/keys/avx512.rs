@@ -2,14 +2,12 @@
 
 use core::arch::x86_64::*;
 
-use super::pairwise;
 use crate::simd::{Avx512, KeyVector, Sealed};
 
 /// What both vectors have in the same words.
 macro_rules! common {
     (
-        $elem:ty, $mask:ty, $lanes:literal, $splat:ident, $load_some:ident, $store_some:ident, $blend:ident, $greater:ident,
-        $compress:ident
+        $elem:ty, $mask:ty, $lanes:literal, $splat:ident, $load_some:ident, $store_some:ident, $min:ident, $greater:ident, $compress:ident
     ) => {
         type Elem = $elem;
         type Token = Avx512;
@@ -46,15 +44,9 @@ macro_rules! common {
             unsafe { $store_some(target, mask, self.0) }
         }
         #[inline(always)]
-        fn pick(bit: usize, without: Self, with: Self) -> Self {
-            let mask = match bit {
-                1 => 0xAAAA_u16,
-                2 => 0xCCCC,
-                4 => 0xF0F0,
-                _ => 0xFF00,
-            };
+        fn min(self, other: Self) -> Self {
             // SAFETY: a vector is only made from the token that proves these instructions.
-            Self(unsafe { $blend(mask as $mask, without.0, with.0) })
+            Self(unsafe { $min(self.0, other.0) })
         }
         #[inline(always)]
         fn greater(self, other: Self) -> u32 {
@@ -69,6 +61,12 @@ macro_rules! common {
     };
 }
 
+/// The exclusive or of three, for instructions that take any function of three bits: of two keys and the smaller of them, the larger.
+///
+/// Intel's processors have one unit that finds minima and maxima in vectors of this width, and two for this. It is asked for in lanes of
+/// 64 bits, because compilers make a maximum of it else.
+const XOR: i32 = 0b1001_0110;
+
 /// Sixteen `i32`.
 #[derive(Clone, Copy, Debug)]
 pub struct I32x16(__m512i);
@@ -82,13 +80,28 @@ impl KeyVector for I32x16 {
         _mm512_set1_epi32,
         _mm512_mask_loadu_epi32,
         _mm512_mask_storeu_epi32,
-        _mm512_mask_blend_epi32,
+        _mm512_min_epi32,
         _mm512_cmpgt_epi32_mask,
         _mm512_maskz_compress_epi32
     );
-    pairwise! {
-        min = _mm512_min_epi32;
-        max = _mm512_max_epi32;
+
+    #[inline(always)]
+    fn larger(self, other: Self, smaller: Self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe { _mm512_ternarylogic_epi64::<XOR>(self.0, other.0, smaller.0) })
+    }
+    #[inline(always)]
+    fn larger_at(self, bit: usize, other: Self, smaller: Self) -> Self {
+        let (x, y, smaller) = (self.0, other.0, smaller.0);
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe {
+            match bit {
+                1 => _mm512_mask_max_epi32(smaller, 0xAAAA, x, y),
+                2 => _mm512_mask_ternarylogic_epi64::<XOR>(smaller, 0xAA, x, y),
+                4 => _mm512_mask_ternarylogic_epi64::<XOR>(smaller, 0xCC, x, y),
+                _ => _mm512_mask_ternarylogic_epi64::<XOR>(smaller, 0xF0, x, y),
+            }
+        })
     }
 
     #[inline(always)]
@@ -128,15 +141,26 @@ impl KeyVector for I64x8 {
         _mm512_set1_epi64,
         _mm512_mask_loadu_epi64,
         _mm512_mask_storeu_epi64,
-        _mm512_mask_blend_epi64,
+        _mm512_min_epi64,
         _mm512_cmpgt_epi64_mask,
         _mm512_maskz_compress_epi64
     );
-    pairwise! {
-        min = _mm512_min_epi64;
-        max = _mm512_max_epi64;
-    }
 
+    #[inline(always)]
+    fn larger(self, other: Self, _: Self) -> Self {
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe { _mm512_max_epi64(self.0, other.0) })
+    }
+    #[inline(always)]
+    fn larger_at(self, bit: usize, other: Self, smaller: Self) -> Self {
+        let mask = match bit {
+            1 => 0xAA,
+            2 => 0xCC,
+            _ => 0xF0,
+        };
+        // SAFETY: a vector is only made from the token that proves these instructions.
+        Self(unsafe { _mm512_mask_max_epi64(smaller.0, mask, self.0, other.0) })
+    }
     #[inline(always)]
     fn swap(self, distance: usize) -> Self {
         let x = self.0;

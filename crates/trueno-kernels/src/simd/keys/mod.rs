@@ -55,31 +55,17 @@ pub trait KeyVector: Copy + Debug + Send + Sync + Sealed + 'static {
     unsafe fn store_partial(self, target: *mut Self::Elem, count: usize);
     /// The smaller of each two lanes.
     fn min(self, other: Self) -> Self;
-    /// The larger of each two lanes.
-    fn max(self, other: Self) -> Self;
+    /// The larger of each two lanes, of which `smaller` has the smaller.
+    fn larger(self, other: Self, smaller: Self) -> Self;
+    /// The same in lanes whose number has `bit`, which is a power of two; the others are those of `smaller`.
+    fn larger_at(self, bit: usize, other: Self, smaller: Self) -> Self;
     /// Lanes that change places: `i` and `i ^ distance`, for a distance below `LANES` that is a power of two or one less.
     fn swap(self, distance: usize) -> Self;
-    /// Of lanes whose number has `bit`, which is a power of two, those of `with`, else those of `without`.
-    fn pick(bit: usize, without: Self, with: Self) -> Self;
     /// The lanes that are greater than those of `other`.
     fn greater(self, other: Self) -> u32;
     /// The lanes of `bits`, moved to the front in their order. What follows them is unspecified.
     fn compress(self, bits: u32) -> Self;
 }
-
-/// Methods that are one intrinsic on the registers of the operands.
-#[cfg(target_arch = "x86_64")]
-macro_rules! pairwise {
-    ($($method:ident = $intrinsic:ident;)*) => {$(
-        #[inline(always)]
-        fn $method(self, other: Self) -> Self {
-            // SAFETY: a vector is only made from the token that proves these instructions.
-            Self(unsafe { $intrinsic(self.0, other.0) })
-        }
-    )*};
-}
-#[cfg(target_arch = "x86_64")]
-use pairwise;
 
 #[cfg(test)]
 mod tests;

@@ -46,16 +46,16 @@ macro_rules! one_key {
                 Self(self.0.min(other.0), self.1)
             }
             #[inline(always)]
-            fn max(self, other: Self) -> Self {
+            fn larger(self, other: Self, _: Self) -> Self {
                 Self(self.0.max(other.0), self.1)
+            }
+            #[inline(always)]
+            fn larger_at(self, _: usize, _: Self, smaller: Self) -> Self {
+                smaller
             }
             #[inline(always)]
             fn swap(self, _: usize) -> Self {
                 self
-            }
-            #[inline(always)]
-            fn pick(_: usize, without: Self, _: Self) -> Self {
-                without
             }
             #[inline(always)]
             fn greater(self, other: Self) -> u32 {

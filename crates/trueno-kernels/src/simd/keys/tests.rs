@@ -13,15 +13,15 @@ fn check<V: KeyVector<Elem: Debug + From<i8>>>(token: V::Token) {
     let (a, b) = unsafe { (V::load(token, keys.as_ptr()), V::load(token, others.as_ptr())) };
     let lanes = 0..V::LANES;
     assert_eq!(read(a.min(b)), lanes.clone().map(|i| keys[i].min(others[i])).collect::<Vec<_>>());
-    assert_eq!(read(a.max(b)), lanes.clone().map(|i| keys[i].max(others[i])).collect::<Vec<_>>());
+    assert_eq!(read(a.larger(b, a.min(b))), lanes.clone().map(|i| keys[i].max(others[i])).collect::<Vec<_>>());
     assert_eq!(a.greater(b), lanes.clone().map(|i| u32::from(keys[i] > others[i]) << i).sum());
     assert_eq!(read(V::splat(token, keys[1])), vec_of(keys[1], V::LANES));
     for distance in [1, 2, 3, 4, 7, 8, 15].into_iter().filter(|&distance| distance < V::LANES) {
         assert_eq!(read(a.swap(distance)), lanes.clone().map(|i| keys[i ^ distance]).collect::<Vec<_>>());
     }
     for bit in [1, 2, 4, 8].into_iter().filter(|&bit| bit < V::LANES) {
-        let want = lanes.clone().map(|i| if i & bit == 0 { keys[i] } else { others[i] });
-        assert_eq!(read(V::pick(bit, a, b)), want.collect::<Vec<_>>());
+        let want = lanes.clone().map(|i| if i & bit == 0 { keys[i].min(others[i]) } else { keys[i].max(others[i]) });
+        assert_eq!(read(a.larger_at(bit, b, a.min(b))), want.collect::<Vec<_>>());
     }
     for bits in 0..=V::ALL {
         let want: Vec<_> = lanes.clone().filter(|i| bits >> i & 1 == 1).map(|i| keys[i]).collect();
