@@ -65,6 +65,10 @@ unsafe fn dots<V: RealVector, const R: usize>(
     while from < x.len() {
         for chain in 0..CHAINS {
             let width = (x.len() - from).min(V::LANES);
+            if width == 0 {
+                // Short rows have nothing for the second sum.
+                break;
+            }
             // SAFETY: `from + width <= x.len()`.
             let factor = unsafe { load_some::<V>(simd, x.as_ptr().wrapping_add(from), width) };
             for (i, sums) in sums.iter_mut().enumerate() {
