@@ -1,5 +1,5 @@
 //! The facts every other Trueno crate agrees on: element types ([`DType`]), shape and stride arithmetic
-//! ([`Layout`]), the operation table ([`table`]) with the language its rows are written in ([`math`]), update rules ([`optim`]),
+//! ([`Layout`], [`Conv2dConfig`]), the operation table ([`table`]) with the language its rows are written in ([`math`]), update rules ([`optim`]),
 //! counter-based random numbers ([`Philox`]) and the one [`Error`].
 //!
 //! It is for authors of kernels, backends and bindings. It is not for computing: nothing here
@@ -27,6 +27,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod conv;
 mod dtype;
 mod error;
 pub mod fuse;
@@ -37,6 +38,7 @@ mod random;
 pub mod table;
 //TABLE
 
+pub use conv::Conv2dConfig;
 pub use dtype::{DType, Element, Float, Number};
 pub use error::{Error, Result};
 pub use half::{bf16, f16};

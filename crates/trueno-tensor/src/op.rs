@@ -5,6 +5,7 @@ use crate::{Device, DynTensor};
 use smallvec::SmallVec;
 use std::fmt::Debug;
 use std::sync::Arc;
+pub use trueno_core::Conv2dConfig;
 use trueno_core::table::{BinaryOp, CompareOp, Family, ReduceOp, RowInfo, TernaryOp, UnaryOp};
 use trueno_core::{DType, Dims, Result, SliceItem};
 
@@ -218,25 +219,6 @@ impl Extreme {
             Extreme::Max => "argmax",
             Extreme::Min => "argmin",
         }
-    }
-}
-
-/// Geometry of a two-dimensional convolution, per axis (height, width).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conv2dConfig {
-    /// Distance between windows.
-    pub stride: [usize; 2],
-    /// Zeros added on both sides.
-    pub padding: [usize; 2],
-    /// Distance between the elements of a window.
-    pub dilation: [usize; 2],
-    /// Channels are split into this many groups that do not mix.
-    pub groups: usize,
-}
-
-impl Default for Conv2dConfig {
-    fn default() -> Self {
-        Conv2dConfig { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 }
     }
 }
 

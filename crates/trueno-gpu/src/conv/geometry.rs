@@ -1,25 +1,7 @@
 //! What a convolution's operands must be, what its result is, and which elements a window has.
 
+pub use trueno_core::Conv2dConfig as Config;
 use trueno_core::{Error, Result};
-
-/// Geometry of a two-dimensional convolution, per axis (height, width).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// Distance between windows.
-    pub stride: [usize; 2],
-    /// Zeros added on both sides.
-    pub padding: [usize; 2],
-    /// Distance between the elements of a window.
-    pub dilation: [usize; 2],
-    /// Channels are split into this many groups that do not mix.
-    pub groups: usize,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 }
-    }
-}
 
 /// A convolution whose operands were found to fit.
 #[derive(Clone, Copy, Debug)]
@@ -35,45 +17,16 @@ const LARGEST: usize = 1 << 30;
 
 impl Geometry {
     pub fn new(op: &'static str, config: &Config, input: &[usize], weight: &[usize]) -> Result<Self> {
-        let refuse =
-            |reason: String| Err(Error::ShapePair { op, lhs: input.into(), rhs: weight.into(), reason: reason.into() });
-        let (&[batch, channels, height, width], &[outputs, inner, rows, columns]) = (input, weight) else {
-            return refuse("images [N, C, H, W] and a weight [O, C / groups, KH, KW] are needed".into());
-        };
-        let Config { stride, padding, dilation, groups } = *config;
-        if stride.contains(&0) || dilation.contains(&0) || groups == 0 {
-            let reason = format!("stride {stride:?}, dilation {dilation:?} and groups {groups} must be at least 1");
-            return Err(Error::Argument { op, reason: reason.into() });
+        let output = config.output(op, input, weight)?;
+        // As many sizes as the result has.
+        let [input, weight] = [input, weight].map(|sizes| std::array::from_fn(|axis| sizes[axis]));
+        let geometry = Self { config: *config, input, weight, output };
+        let is_too_large = |axis| input[2 + axis] + 2 * config.padding[axis] > LARGEST || config.stride[axis] > LARGEST;
+        if is_too_large(0) || is_too_large(1) {
+            let reason = "a padded image or a stride of more than 2^30 is too large for a GPU".into();
+            return Err(Error::Argument { op, reason });
         }
-        if inner.checked_mul(groups) != Some(channels) {
-            return refuse(format!("{channels} channels are not {groups} group(s) of {inner}"));
-        }
-        if !outputs.is_multiple_of(groups) {
-            return refuse(format!("{outputs} output channels do not divide into {groups} groups"));
-        }
-        let mut output = [batch, outputs, 0, 0];
-        for (axis, (size, kernel)) in [(height, rows), (width, columns)].into_iter().enumerate() {
-            let name = ["height", "width"][axis];
-            if kernel == 0 {
-                return refuse(format!("the kernel has {name} 0"));
-            }
-            let reach = (kernel - 1).checked_mul(dilation[axis]).and_then(|reach| reach.checked_add(1));
-            let padded = padding[axis].checked_mul(2).and_then(|border| border.checked_add(size));
-            let room = reach.zip(padded).and_then(|(reach, padded)| padded.checked_sub(reach));
-            let Some(room) = room else {
-                return refuse(format!(
-                    "{name} {size} with padding {} is less than the kernel's {kernel} with dilation {}",
-                    padding[axis], dilation[axis]
-                ));
-            };
-            if padded.is_some_and(|padded| padded > LARGEST) || stride[axis] > LARGEST {
-                let reason = "a padded image or a stride of more than 2^30 is too large for a GPU".into();
-                return Err(Error::Argument { op, reason });
-            }
-            output[2 + axis] = room / stride[axis] + 1;
-        }
-        let (input, weight) = ([batch, channels, height, width], [outputs, inner, rows, columns]);
-        Ok(Self { config: *config, input, weight, output })
+        Ok(geometry)
     }
 
     /// Channels of a group, of the input and of the output.

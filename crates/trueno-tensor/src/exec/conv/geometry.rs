@@ -15,40 +15,9 @@ pub(in crate::exec) struct Geometry {
 
 impl Geometry {
     pub fn new(op: &'static str, config: &Conv2dConfig, input: &[usize], weight: &[usize]) -> Result<Geometry> {
-        let refuse =
-            |reason: String| Err(Error::ShapePair { op, lhs: input.into(), rhs: weight.into(), reason: reason.into() });
-        let (&[batch, channels, height, width], &[outputs, inner, rows, cols]) = (input, weight) else {
-            return refuse("images [N, C, H, W] and a weight [O, C / groups, KH, KW] are needed".into());
-        };
-        let Conv2dConfig { stride, padding, dilation, groups } = *config;
-        if stride.contains(&0) || dilation.contains(&0) || groups == 0 {
-            let reason = format!("stride {stride:?}, dilation {dilation:?} and groups {groups} must be at least 1");
-            return Err(Error::Argument { op, reason: reason.into() });
-        }
-        if inner.checked_mul(groups) != Some(channels) {
-            return refuse(format!("{channels} channels are not {groups} group(s) of {inner}"));
-        }
-        if !outputs.is_multiple_of(groups) {
-            return refuse(format!("{outputs} output channels do not divide into {groups} groups"));
-        }
-        let mut output = [batch, outputs, 0, 0];
-        for (axis, (size, kernel)) in [(height, rows), (width, cols)].into_iter().enumerate() {
-            let name = ["height", "width"][axis];
-            if kernel == 0 {
-                return refuse(format!("the kernel has {name} 0"));
-            }
-            let reach = (kernel - 1).checked_mul(dilation[axis]).and_then(|reach| reach.checked_add(1));
-            let padded = padding[axis].checked_mul(2).and_then(|border| border.checked_add(size));
-            let room = reach.zip(padded).and_then(|(reach, padded)| padded.checked_sub(reach));
-            let Some(room) = room else {
-                return refuse(format!(
-                    "{name} {size} with padding {} is less than the kernel's {kernel} with dilation {}",
-                    padding[axis], dilation[axis]
-                ));
-            };
-            output[2 + axis] = room / stride[axis] + 1;
-        }
-        let (input, weight) = ([batch, channels, height, width], [outputs, inner, rows, cols]);
+        let output = config.output(op, input, weight)?;
+        // As many sizes as the result has.
+        let [input, weight] = [input, weight].map(|sizes| std::array::from_fn(|axis| sizes[axis]));
         Ok(Geometry { config: *config, input, weight, output })
     }
 
