@@ -53,8 +53,9 @@ pub(crate) const COUNT: usize = 6;
 /// workgroup of four subgroups leaves a processor the registers and the workgroup memory for others, which work while it waits; the
 /// largest tile fills a processor alone, and reads the least. Convolutions and their gradients by the input were from 0.6 to 1.5 times
 /// as fast by 64 x 64 of four subgroups as by what is chosen now, from layer to layer, and gradients by the weight by 64 x 128 of them
-/// three quarters as fast as by 64 x 64: these three rates of 36 say that they are not to be chosen. Products by tiles of four subgroups are rated below their best, 187 and 163:
-/// other layouts and results in halves leave less of it. A device that was [tuned](Device::tune) has rates of its own.
+/// three quarters as fast as by 64 x 64: these three rates of 36 say that they are not to be chosen. Products by tiles of four subgroups
+/// are rated below their best, 187 and 163: other layouts and results in halves leave less of it. A device that was
+/// [tuned](Device::tune) has rates of its own.
 const RATED: [(Tile, Rates); COUNT] = [
     rated([4, 4], [2, 4], Turns::Branching, [247.0, 97.0, 48.0]),
     rated([2, 4], [2, 4], Turns::Branching, [124.0, 74.0, 40.0]),
